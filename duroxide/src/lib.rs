@@ -1,0 +1,1 @@
+//! Durable orchestrations that survive crashes.
