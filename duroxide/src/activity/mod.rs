@@ -1,10 +1,12 @@
 //! What activity code holds, and the shape of its handler.
 
 pub(crate) mod context;
+mod registry;
 
 use async_trait::async_trait;
 
 pub use context::ActivityContext;
+pub use registry::{ActivityRegistry, ActivityRegistryBuilder};
 
 /// Code that does the work an orchestration asks for.
 #[async_trait]

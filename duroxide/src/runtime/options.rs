@@ -2,41 +2,9 @@
 
 use std::time::Duration;
 
+pub use crate::dispatch::settings::UnregisteredBackoffConfig;
 use crate::model::filter::{SemverRange, TagFilter};
 use crate::observe::ObservabilityConfig;
-
-/// How long work waits whose handler is not registered here: another process may have it, or a deployment be on its
-/// way.
-#[derive(Debug, Clone)]
-pub struct UnregisteredBackoffConfig {
-    /// Wait after the first attempt.
-    ///
-    /// 1 s: a rolling deployment takes seconds to minutes.
-    pub base_delay: Duration,
-    /// Longest wait.
-    ///
-    /// 60 s: with ten attempts this leaves about five minutes before the work counts as poison.
-    pub max_delay: Duration,
-}
-
-impl Default for UnregisteredBackoffConfig {
-    /// 1 s doubling to 60 s.
-    fn default() -> Self {
-        UnregisteredBackoffConfig {
-            base_delay: Duration::from_secs(1),
-            max_delay: Duration::from_secs(60),
-        }
-    }
-}
-
-impl UnregisteredBackoffConfig {
-    /// The wait after attempt number `attempt_count`, counted from 1: doubled with each, at most six times, at most
-    /// `max_delay`.
-    pub fn delay(&self, attempt_count: u32) -> Duration {
-        let doublings = attempt_count.saturating_sub(1).min(6);
-        self.base_delay.saturating_mul(1 << doublings).min(self.max_delay)
-    }
-}
 
 /// How a runtime works.
 ///
