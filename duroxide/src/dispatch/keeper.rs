@@ -13,11 +13,10 @@ use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use crate::clock::as_ms;
+use crate::lease::retry_renewal_in;
 use crate::providers::signal::WorkQueue;
 use crate::providers::{Provider, ProviderError};
-
-/// Less than this before a lease lapses it is given up: no store answers so fast that another try is worth it.
-const GIVE_UP: Duration = Duration::from_millis(20);
 
 /// How long a lease lasts, and when it is first renewed.
 #[derive(Debug, Clone, Copy)]
@@ -203,7 +202,7 @@ impl Book {
             }
             Err(error) if error.is_retryable() => {
                 let left = held.lapses.saturating_duration_since(now);
-                (left >= GIVE_UP).then(|| now + left / 4)
+                retry_renewal_in(as_ms(left), 0).map(|wait| now + wait)
             }
             Err(_) => None,
         };
