@@ -55,7 +55,8 @@ pub(super) const BANS: &[Ban] = &[
     },
     Ban {
         whom: Whom::Core,
-        paths: &[&["std", "time", "SystemTime"], &["std", "time", "Instant"]],
+        // A `SystemTime` may be a value that was recorded; an `Instant` can only come from a clock.
+        paths: &[&["std", "time", "Instant"]],
         why: "the core knows no clock",
         instead: "take `now_ms` as an argument",
     },
@@ -63,10 +64,11 @@ pub(super) const BANS: &[Ban] = &[
         whom: Whom::AllBut("clock"),
         paths: &[
             &["std", "time", "SystemTime", "now"],
+            &["std", "time", "SystemTime", "elapsed"],
             &["std", "time", "Instant", "now"],
         ],
         why: "only `clock` reads the clock",
-        instead: "call `crate::clock`, or `tokio::time` to wait",
+        instead: "take `now_ms` as an argument, or call `crate::clock` from the shell",
     },
     Ban {
         whom: Whom::AllBut("seams"),

@@ -185,9 +185,18 @@ fn the_core_knows_no_runtime_and_no_store() {
 #[test]
 fn the_core_knows_no_clock() {
     allowed("lease.rs", "use std::time::Duration;");
+    allowed(
+        "context/schedule.rs",
+        "use std::time::SystemTime; fn f() -> SystemTime { SystemTime::UNIX_EPOCH }",
+    );
+    forbidden(
+        "context/schedule.rs",
+        "use std::time::SystemTime;\nfn f() { SystemTime::now(); }",
+        "2: ",
+    );
     forbidden(
         "lease.rs",
-        "use std::time::{Duration, SystemTime};",
+        "use std::time::{Duration, Instant};",
         "the core knows no clock",
     );
     forbidden(
