@@ -3,6 +3,8 @@
 mod bless;
 mod failure;
 mod test;
+#[cfg(test)]
+mod tests;
 mod tidy;
 mod workspace;
 

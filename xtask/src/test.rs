@@ -20,12 +20,13 @@ struct Step {
 const STEPS: &[Step] = &[
     Step {
         name: "fmt",
-        what: "the code is formatted",
-        run: |workspace| workspace.cargo("fmt --all --check"),
+        what: "the code is formatted; `cargo fmt --all` repairs it",
+        // Only the names: the difference is long, and nobody repairs it by hand.
+        run: |workspace| workspace.cargo("fmt --all --check -- -l"),
     },
     Step {
         name: "tidy",
-        what: "floors, first lines, sizes, code map",
+        what: "floors, first lines, sizes; `cargo xtask tidy` repairs the code map",
         run: |workspace| tidy::check(workspace, tidy::Mode::Check),
     },
     Step {
@@ -64,32 +65,33 @@ enum Outcome {
 pub(crate) fn run(workspace: &Workspace, names: &[String]) -> Result<(), Failure> {
     let steps = select(names)?;
     let mut outcomes = Vec::new();
-    let mut failure = None;
+    let mut verdict = Ok(());
     for step in &steps {
-        if failure.is_some() {
+        if verdict.is_err() {
             outcomes.push(Outcome::NotRun);
             continue;
         }
         println!("\n── {}: {}", step.name, step.what);
         let (result, took) = timed(|| (step.run)(workspace));
-        match result {
-            Ok(()) => {
-                println!("── {} passed in {}", step.name, seconds(took));
-                outcomes.push(Outcome::Passed(took));
-            }
-            Err(error) => {
-                outcomes.push(Outcome::Failed(took));
-                failure = Some((step.name, error));
-            }
-        }
+        outcomes.push(if result.is_ok() {
+            Outcome::Passed(took)
+        } else {
+            Outcome::Failed(took)
+        });
+        println!("── {} took {}", step.name, seconds(took));
+        verdict = result.map_err(|failure| explain(step, &failure));
     }
     print!("{}", summary(&steps, &outcomes));
-    match failure {
-        None => Ok(()),
-        Some((name, Failure::Failed(why) | Failure::Usage(why))) => Err(Failure::Failed(format!(
-            "step `{name}` failed: {why}\nrun it alone with `cargo xtask test {name}`"
-        ))),
-    }
+    verdict
+}
+
+/// The last line that a developer sees has to be enough to go on from.
+fn explain(step: &Step, failure: &Failure) -> Failure {
+    let (Failure::Failed(why) | Failure::Usage(why)) = failure;
+    Failure::Failed(format!(
+        "step `{0}` failed: {why}\nrun it alone with `cargo xtask test {0}`",
+        step.name
+    ))
 }
 
 /// The steps by name, for the help text.
@@ -131,6 +133,7 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     (result, start.elapsed())
 }
 
+/// One line for each step and one for their sum.
 fn summary(steps: &[&Step], outcomes: &[Outcome]) -> String {
     let mut text = String::from("\n");
     let mut total = Duration::ZERO;
