@@ -1,0 +1,1 @@
+//! Claim, renew, expire, reclaim, poison as arithmetic: shared by every store.

@@ -1,0 +1,1 @@
+//! The contract in plain maps: for tests and simulation, and the model that other stores are compared with.

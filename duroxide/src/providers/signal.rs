@@ -1,0 +1,129 @@
+//! Tells waiting dispatchers of the same process that work may be ready.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::clock;
+
+/// Which queue a signal concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WorkQueue {
+    /// Messages for orchestrations.
+    Orchestrator,
+    /// Activities.
+    Worker,
+}
+
+/// A hint that work may be ready in a store, shared by all who write to it in this process.
+///
+/// Nothing is lost when a signal is: dispatchers also poll. A waiter takes a ticket *before* it looks for work, so
+/// that what arrives between looking and waiting ends the wait at once.
+#[derive(Debug)]
+pub struct WorkSignal {
+    orchestrator: Bell,
+    worker: Bell,
+}
+
+/// What a waiter had seen when it looked for work.
+#[derive(Debug, Clone, Copy)]
+pub struct Ticket {
+    rung: u64,
+    taken_at_ms: u64,
+}
+
+#[derive(Debug)]
+struct Bell {
+    rung: watch::Sender<u64>,
+    /// When delayed rows become visible, milliseconds since the Unix epoch, soonest first.
+    due: Mutex<BinaryHeap<Reverse<u64>>>,
+}
+
+impl Default for WorkSignal {
+    fn default() -> Self {
+        WorkSignal::new()
+    }
+}
+
+impl WorkSignal {
+    /// A signal nobody has fired yet.
+    pub fn new() -> Self {
+        WorkSignal {
+            orchestrator: Bell::new(),
+            worker: Bell::new(),
+        }
+    }
+
+    /// Work is visible now.
+    pub fn ready(&self, queue: WorkQueue) {
+        self.bell(queue).rung.send_modify(|count| *count += 1);
+    }
+
+    /// Work becomes visible at `at_ms`, milliseconds since the Unix epoch.
+    pub fn ready_at(&self, queue: WorkQueue, at_ms: u64) {
+        if at_ms > clock::now_ms() {
+            self.bell(queue).due().push(Reverse(at_ms));
+        }
+        // Those who wait already must learn of the earlier deadline, too.
+        self.ready(queue);
+    }
+
+    /// What has been signalled so far; taken before looking for work.
+    pub fn ticket(&self, queue: WorkQueue) -> Ticket {
+        Ticket {
+            rung: *self.bell(queue).rung.borrow(),
+            taken_at_ms: clock::now_ms(),
+        }
+    }
+
+    /// Returns when work was signalled after `ticket`, a delayed row is due, or `at_most` has passed.
+    pub async fn wait(&self, queue: WorkQueue, ticket: Ticket, at_most: Duration) {
+        let bell = self.bell(queue);
+        let mut rung = bell.rung.subscribe();
+        let wait = bell
+            .until_due(ticket.taken_at_ms, clock::now_ms())
+            .map_or(at_most, |due| due.min(at_most));
+        // A closed channel cannot be: `self` holds the sender.
+        let _ = tokio::time::timeout(wait, rung.wait_for(|count| *count != ticket.rung)).await;
+    }
+
+    fn bell(&self, queue: WorkQueue) -> &Bell {
+        match queue {
+            WorkQueue::Orchestrator => &self.orchestrator,
+            WorkQueue::Worker => &self.worker,
+        }
+    }
+}
+
+impl Bell {
+    fn new() -> Self {
+        Bell {
+            rung: watch::Sender::new(0),
+            due: Mutex::new(BinaryHeap::new()),
+        }
+    }
+
+    fn due(&self) -> std::sync::MutexGuard<'_, BinaryHeap<Reverse<u64>>> {
+        // A heap of numbers is never half-written.
+        self.due.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long until the next delayed row. A row that fell due after the waiter looked is worth another look at
+    /// once; one that was due before has been seen and is forgotten.
+    fn until_due(&self, looked_at_ms: u64, now_ms: u64) -> Option<Duration> {
+        let mut due = self.due();
+        let mut missed = false;
+        while let Some(Reverse(at_ms)) = due.peek().filter(|Reverse(at_ms)| *at_ms <= now_ms) {
+            missed |= *at_ms >= looked_at_ms;
+            due.pop();
+        }
+        if missed {
+            return Some(Duration::ZERO);
+        }
+        due.peek().map(|Reverse(at_ms)| Duration::from_millis(at_ms - now_ms))
+    }
+}

@@ -1,0 +1,1 @@
+//! SQLite: options, pool, and one-line delegations.

@@ -1,0 +1,1 @@
+//! The pure core: history and messages in, one commit out.
