@@ -1,1 +1,0 @@
-//! Claim, renew, expire, reclaim, poison as arithmetic: shared by every store.
