@@ -3,8 +3,8 @@
 mod clock;
 mod codec;
 mod context;
-mod ledger;
 mod lease;
+mod ledger;
 mod model;
 pub mod providers;
 mod registry;

@@ -15,7 +15,9 @@ pub struct OrchestrationContext {
 
 impl std::fmt::Debug for OrchestrationContext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("OrchestrationContext").field(self.ledger.identity()).finish()
+        f.debug_tuple("OrchestrationContext")
+            .field(self.ledger.identity())
+            .finish()
     }
 }
 
@@ -88,7 +90,13 @@ impl OrchestrationContext {
             return;
         }
         let (level, message) = (level.into(), message.into());
-        let Identity { instance, execution_id, name, version, .. } = self.ledger.identity();
+        let Identity {
+            instance,
+            execution_id,
+            name,
+            version,
+            ..
+        } = self.ledger.identity();
         macro_rules! emit {
             ($emit:ident) => {
                 tracing::$emit!(

@@ -24,7 +24,8 @@ impl OrchestrationContext {
         name: impl Into<String>,
         input: impl Into<String>,
     ) -> DurableFuture<Result<String, String>> {
-        self.schedule_activity_raw(name.into(), input.into(), None, None).map(as_text)
+        self.schedule_activity_raw(name.into(), input.into(), None, None)
+            .map(as_text)
     }
 
     /// The same on a worker that owns `session_id`: activities of one session run in one process.
@@ -34,7 +35,8 @@ impl OrchestrationContext {
         input: impl Into<String>,
         session_id: impl Into<String>,
     ) -> DurableFuture<Result<String, String>> {
-        self.schedule_activity_raw(name.into(), input.into(), Some(session_id.into()), None).map(as_text)
+        self.schedule_activity_raw(name.into(), input.into(), Some(session_id.into()), None)
+            .map(as_text)
     }
 
     pub(crate) fn schedule_activity_raw(
@@ -44,7 +46,13 @@ impl OrchestrationContext {
         session_id: Option<String>,
         tag: Option<String>,
     ) -> DurableFuture<Result<String, ErrorDetails>> {
-        let action = |_| Action::CallActivity { scheduling_event_id: 0, name, input, session_id, tag };
+        let action = |_| Action::CallActivity {
+            scheduling_event_id: 0,
+            name,
+            input,
+            session_id,
+            tag,
+        };
         self.ask(Class::Activity, action, ended)
     }
 
@@ -52,23 +60,44 @@ impl OrchestrationContext {
     pub fn schedule_timer(&self, delay: Duration) -> DurableFuture<()> {
         let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         let fire_at_ms = self.ledger.with(|book| book.now_ms.saturating_add(delay_ms));
-        self.ask(Class::Timer, |_| Action::CreateTimer { scheduling_event_id: 0, fire_at_ms }, |reply| match reply {
-            Reply::Fired => (),
-            Reply::Ended(_) | Reply::Data(_) => unreachable!("a timer is only answered by its firing"),
-        })
+        self.ask(
+            Class::Timer,
+            |_| Action::CreateTimer {
+                scheduling_event_id: 0,
+                fire_at_ms,
+            },
+            |reply| match reply {
+                Reply::Fired => (),
+                Reply::Ended(_) | Reply::Data(_) => unreachable!("a timer is only answered by its firing"),
+            },
+        )
     }
 
     /// Resolves to the payload of the next external event `name` that arrives while this waits for it. Events that
     /// arrive earlier are not kept; for those that are, see [`dequeue_event`](Self::dequeue_event).
     pub fn schedule_wait(&self, name: impl Into<String>) -> DurableFuture<String> {
         let name = name.into();
-        self.ask(Class::External, |_| Action::WaitExternal { scheduling_event_id: 0, name }, data)
+        self.ask(
+            Class::External,
+            |_| Action::WaitExternal {
+                scheduling_event_id: 0,
+                name,
+            },
+            data,
+        )
     }
 
     /// Resolves to the next message of `queue`. Messages wait for their reader, also over continue-as-new.
     pub fn dequeue_event(&self, queue: impl Into<String>) -> DurableFuture<String> {
         let name = queue.into();
-        self.ask(Class::Queue, |_| Action::DequeueEvent { scheduling_event_id: 0, name }, data)
+        self.ask(
+            Class::Queue,
+            |_| Action::DequeueEvent {
+                scheduling_event_id: 0,
+                name,
+            },
+            data,
+        )
     }
 
     /// The older name of [`dequeue_event`](Self::dequeue_event).
@@ -83,7 +112,8 @@ impl OrchestrationContext {
         name: impl Into<String>,
         input: impl Into<String>,
     ) -> DurableFuture<Result<String, String>> {
-        self.schedule_child_raw(name.into(), None, None, input.into()).map(as_text)
+        self.schedule_child_raw(name.into(), None, None, input.into())
+            .map(as_text)
     }
 
     /// The same under an id of your own, which must not begin with `sub::`.
@@ -93,7 +123,8 @@ impl OrchestrationContext {
         instance: impl Into<String>,
         input: impl Into<String>,
     ) -> DurableFuture<Result<String, String>> {
-        self.schedule_child_raw(name.into(), None, Some(instance.into()), input.into()).map(as_text)
+        self.schedule_child_raw(name.into(), None, Some(instance.into()), input.into())
+            .map(as_text)
     }
 
     /// The same in a given version; `None` leaves it to the registry.
@@ -103,7 +134,8 @@ impl OrchestrationContext {
         version: Option<String>,
         input: impl Into<String>,
     ) -> DurableFuture<Result<String, String>> {
-        self.schedule_child_raw(name.into(), version, None, input.into()).map(as_text)
+        self.schedule_child_raw(name.into(), version, None, input.into())
+            .map(as_text)
     }
 
     /// The same in a given version and under an id of your own.
@@ -114,7 +146,8 @@ impl OrchestrationContext {
         instance: impl Into<String>,
         input: impl Into<String>,
     ) -> DurableFuture<Result<String, String>> {
-        self.schedule_child_raw(name.into(), version, Some(instance.into()), input.into()).map(as_text)
+        self.schedule_child_raw(name.into(), version, Some(instance.into()), input.into())
+            .map(as_text)
     }
 
     pub(crate) fn schedule_child_raw(
@@ -176,7 +209,13 @@ impl OrchestrationContext {
         );
         let (name, input) = (name.into(), input.into());
         self.ledger.with(|book| {
-            book.tell(Action::StartOrchestrationDetached { scheduling_event_id: 0, name, version, instance, input });
+            book.tell(Action::StartOrchestrationDetached {
+                scheduling_event_id: 0,
+                name,
+                version,
+                instance,
+                input,
+            });
         });
     }
 
@@ -208,7 +247,9 @@ impl OrchestrationContext {
     pub fn utc_now(&self) -> DurableFuture<Result<SystemTime, String>> {
         self.schedule_activity(ids::SYSCALL_UTC_NOW_MS, "").map(|result| {
             let text = result?;
-            let ms = text.parse::<u64>().map_err(|error| format!("utc_now recorded {text:?}: {error}"))?;
+            let ms = text
+                .parse::<u64>()
+                .map_err(|error| format!("utc_now recorded {text:?}: {error}"))?;
             Ok(UNIX_EPOCH + Duration::from_millis(ms))
         })
     }

@@ -48,7 +48,8 @@ impl OrchestrationContext {
         input: &In,
         session_id: impl Into<String>,
     ) -> DurableFuture<Result<Out, String>> {
-        self.schedule_activity_on_session(name, written(input), session_id).map(read)
+        self.schedule_activity_on_session(name, written(input), session_id)
+            .map(read)
     }
 
     /// [`schedule_activity_with_retry`](Self::schedule_activity_with_retry) with values.
@@ -83,7 +84,10 @@ impl OrchestrationContext {
 
     /// [`dequeue_event`](Self::dequeue_event) with a value. A payload that does not decode panics, and so fails the
     /// orchestration.
-    pub fn dequeue_event_typed<T: DeserializeOwned>(&self, queue: impl Into<String>) -> Decoded<DurableFuture<String>, T> {
+    pub fn dequeue_event_typed<T: DeserializeOwned>(
+        &self,
+        queue: impl Into<String>,
+    ) -> Decoded<DurableFuture<String>, T> {
         Decoded::new(self.dequeue_event(queue))
     }
 
@@ -112,7 +116,8 @@ impl OrchestrationContext {
         instance: impl Into<String>,
         input: &In,
     ) -> DurableFuture<Result<Out, String>> {
-        self.schedule_sub_orchestration_with_id(name, instance, written(input)).map(read)
+        self.schedule_sub_orchestration_with_id(name, instance, written(input))
+            .map(read)
     }
 
     /// [`schedule_orchestration`](Self::schedule_orchestration) with a value.
@@ -151,7 +156,10 @@ pub struct Decoded<F, T> {
 
 impl<F, T> Decoded<F, T> {
     fn new(inner: F) -> Self {
-        Decoded { inner, read_as: PhantomData }
+        Decoded {
+            inner,
+            read_as: PhantomData,
+        }
     }
 }
 

@@ -64,6 +64,8 @@ pub(crate) struct Book {
     pub misuse: Option<String>,
     /// Set when continue-as-new was asked for: the code waits for nothing else then.
     pub continued: bool,
+    /// How many answers the code has taken.
+    pub taken: u64,
     /// Set before the execution is discarded: nothing that user code still does counts.
     detached: bool,
     last_token: u64,
@@ -71,7 +73,12 @@ pub(crate) struct Book {
 
 impl Ledger {
     pub(crate) fn new(identity: Identity, book: Book) -> Self {
-        Ledger { shared: Arc::new(Shared { identity, book: Mutex::new(book) }) }
+        Ledger {
+            shared: Arc::new(Shared {
+                identity,
+                book: Mutex::new(book),
+            }),
+        }
     }
 
     pub(crate) fn identity(&self) -> &Identity {
@@ -127,6 +134,7 @@ impl Book {
         };
         if reply.is_some() {
             self.bindings.close(token);
+            self.taken += 1;
         }
         reply
     }
@@ -139,7 +147,9 @@ impl Book {
         if self.detached {
             return;
         }
-        let Some((class, event_id)) = self.bindings.abandon(token) else { return };
+        let Some((class, event_id)) = self.bindings.abandon(token) else {
+            return;
+        };
         match (class, event_id) {
             (Class::External, Some(event_id)) => self.mailbox.cancel_signal(event_id),
             (Class::Queue, Some(event_id)) => self.mailbox.cancel_message(event_id),
@@ -176,5 +186,13 @@ impl Book {
     pub(crate) fn amend(&mut self, token: u64, change: impl FnOnce(&mut Action)) -> bool {
         let found = self.emitted.iter_mut().rev().find(|emitted| emitted.token == token);
         found.map(|emitted| change(&mut emitted.action)).is_some()
+    }
+
+    /// Takes a request of this poll back as if it had not been made; `false` when the engine has taken it already.
+    pub(crate) fn retract(&mut self, token: u64) -> bool {
+        let Some(at) = self.emitted.iter().rposition(|emitted| emitted.token == token) else { return false };
+        self.emitted.remove(at);
+        self.bindings.close(token);
+        true
     }
 }

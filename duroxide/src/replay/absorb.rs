@@ -55,26 +55,65 @@ fn system_failure(event: &EventKind) -> Option<&ErrorDetails> {
 
 fn arrival(message: WorkItem, history: &History) -> Arrival {
     match message {
-        WorkItem::ActivityCompleted { execution_id, id, result, .. } => {
-            answer(history, execution_id, id, Class::Activity, EventKind::ActivityCompleted { result })
-        }
-        WorkItem::ActivityFailed { execution_id, id, details, .. } => {
-            answer(history, execution_id, id, Class::Activity, EventKind::ActivityFailed { details })
-        }
-        WorkItem::TimerFired { execution_id, id, fire_at_ms, .. } => {
-            answer(history, execution_id, id, Class::Timer, EventKind::TimerFired { fire_at_ms })
-        }
-        WorkItem::SubOrchCompleted { parent_execution_id, parent_id, result, .. } => {
+        WorkItem::ActivityCompleted {
+            execution_id,
+            id,
+            result,
+            ..
+        } => answer(
+            history,
+            execution_id,
+            id,
+            Class::Activity,
+            EventKind::ActivityCompleted { result },
+        ),
+        WorkItem::ActivityFailed {
+            execution_id,
+            id,
+            details,
+            ..
+        } => answer(
+            history,
+            execution_id,
+            id,
+            Class::Activity,
+            EventKind::ActivityFailed { details },
+        ),
+        WorkItem::TimerFired {
+            execution_id,
+            id,
+            fire_at_ms,
+            ..
+        } => answer(
+            history,
+            execution_id,
+            id,
+            Class::Timer,
+            EventKind::TimerFired { fire_at_ms },
+        ),
+        WorkItem::SubOrchCompleted {
+            parent_execution_id,
+            parent_id,
+            result,
+            ..
+        } => {
             let event = EventKind::SubOrchestrationCompleted { result };
             answer(history, parent_execution_id, parent_id, Class::Child, event)
         }
-        WorkItem::SubOrchFailed { parent_execution_id, parent_id, details, .. } => {
+        WorkItem::SubOrchFailed {
+            parent_execution_id,
+            parent_id,
+            details,
+            ..
+        } => {
             let event = EventKind::SubOrchestrationFailed { details };
             answer(history, parent_execution_id, parent_id, Class::Child, event)
         }
         // Equal payloads may be raised on purpose: arrivals are never taken for duplicates.
         WorkItem::ExternalRaised { name, data, .. } => Arrival::Event(None, EventKind::ExternalEvent { name, data }),
-        WorkItem::QueueMessage { name, data, .. } => Arrival::Event(None, EventKind::QueueEventDelivered { name, data }),
+        WorkItem::QueueMessage { name, data, .. } => {
+            Arrival::Event(None, EventKind::QueueEventDelivered { name, data })
+        }
         WorkItem::CancelInstance { .. } if history.was_ended() => Arrival::Dropped("the execution has ended"),
         WorkItem::CancelInstance { .. } if history.cancel_reason().is_some() => {
             Arrival::Dropped("cancellation was already requested; the first reason stays")

@@ -134,7 +134,11 @@ impl History {
 
     /// Dequeues without an arrival, ascending; judged from the rows.
     pub(super) fn unresolved_dequeues(&self) -> Vec<u64> {
-        sorted(self.queues.values().flat_map(|(dequeues, arrivals)| dequeues.iter().skip(*arrivals).copied()))
+        sorted(
+            self.queues
+                .values()
+                .flat_map(|(dequeues, arrivals)| dequeues.iter().skip(*arrivals).copied()),
+        )
     }
 
     pub(super) fn dropped(&self) -> &BTreeSet<(Class, u64)> {
@@ -149,7 +153,11 @@ impl History {
         let source = event.source_event_id;
         match &event.kind {
             EventKind::OrchestrationStarted {
-                parent_instance, parent_id, parent_execution_id, initial_custom_status, ..
+                parent_instance,
+                parent_id,
+                parent_execution_id,
+                initial_custom_status,
+                ..
             } => {
                 self.parent = parent_instance.as_ref().zip(*parent_id).map(|(instance, id)| Parent {
                     instance: instance.clone(),
@@ -189,11 +197,15 @@ impl History {
             EventKind::SubOrchestrationCancelRequested { reason } => self.cancelled(Class::Child, source, reason),
             EventKind::ExternalSubscribedCancelled { reason } => {
                 self.cancelled(Class::External, source, reason);
-                self.signals.values_mut().for_each(|open| drop(source.map(|id| open.remove(&id))));
+                self.signals
+                    .values_mut()
+                    .for_each(|open| drop(source.map(|id| open.remove(&id))));
             }
             EventKind::QueueSubscriptionCancelled { reason } => {
                 self.cancelled(Class::Queue, source, reason);
-                self.queues.values_mut().for_each(|(dequeues, _)| drop(source.map(|id| dequeues.remove(&id))));
+                self.queues
+                    .values_mut()
+                    .for_each(|(dequeues, _)| drop(source.map(|id| dequeues.remove(&id))));
             }
             EventKind::OrchestrationCompleted { .. }
             | EventKind::OrchestrationFailed { .. }
@@ -206,7 +218,15 @@ impl History {
     }
 
     fn scheduled(&mut self, event_id: u64, class: Class, child: Option<String>) {
-        self.schedules.insert(event_id, Schedule { class, child, answered: false, cancel_requested: false });
+        self.schedules.insert(
+            event_id,
+            Schedule {
+                class,
+                child,
+                answered: false,
+                cancel_requested: false,
+            },
+        );
     }
 
     fn answered(&mut self, source: Option<u64>) {

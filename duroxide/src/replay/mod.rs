@@ -114,8 +114,24 @@ pub(crate) struct Execution {
 impl Execution {
     /// Starts the code and leads it through what storage has.
     pub(crate) fn open(handler: Arc<dyn OrchestrationHandler>, opening: Opening) -> Execution {
-        let Opening { instance, execution_id, name, version, input, worker_id, history, kv_snapshot, now_ms } = opening;
-        let identity = Identity { instance, execution_id, name, version, worker_id: Some(worker_id) };
+        let Opening {
+            instance,
+            execution_id,
+            name,
+            version,
+            input,
+            worker_id,
+            history,
+            kv_snapshot,
+            now_ms,
+        } = opening;
+        let identity = Identity {
+            instance,
+            execution_id,
+            name,
+            version,
+            worker_id: Some(worker_id),
+        };
         let mut book = Book::default();
         book.now_ms = now_ms;
         book.replaying = !history.is_empty();
@@ -145,7 +161,11 @@ impl Execution {
 
     /// Messages become events, events reach the code, and the code runs until it is quiet.
     pub(crate) fn advance(&mut self, input: TurnInput) {
-        let TurnInput { start, messages, now_ms } = input;
+        let TurnInput {
+            start,
+            messages,
+            now_ms,
+        } = input;
         self.now_ms = now_ms;
         self.ledger.with(|book| {
             book.now_ms = now_ms;
@@ -202,7 +222,11 @@ impl Execution {
 
     /// What the start event tells the code before its first poll.
     fn begin_with(&mut self, started: &EventKind) {
-        if let EventKind::OrchestrationStarted { initial_custom_status: Some(status), .. } = started {
+        if let EventKind::OrchestrationStarted {
+            initial_custom_status: Some(status),
+            ..
+        } = started
+        {
             self.ledger.with(|book| book.custom_status = Some(status.clone()));
         }
     }

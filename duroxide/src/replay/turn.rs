@@ -65,13 +65,15 @@ impl Execution {
         self.poll_if_changed();
         let mut idle_polls = 0;
         while self.failure.is_none() {
-            let Some(emitted) = self.ledger.with(|book| book.emitted.pop_front()) else { return };
+            let Some(emitted) = self.ledger.with(|book| book.emitted.pop_front()) else {
+                return;
+            };
             if self.record(emitted) != Some(Class::Queue) || self.is_over() {
                 continue;
             }
-            let outstanding = self.ledger.with(|book| book.outstanding());
+            let taken = self.ledger.with(|book| book.taken);
             self.poll();
-            let took_an_answer = self.ledger.with(|book| book.outstanding()) < outstanding;
+            let took_an_answer = self.ledger.with(|book| book.taken) > taken;
             idle_polls = if took_an_answer { 0 } else { idle_polls + 1 };
             if idle_polls >= IDLE_POLLS_MAX {
                 self.failure = Some(never_quiet());
@@ -254,7 +256,10 @@ impl Execution {
             }
             Ok((Poll::Pending, taken)) => taken,
             Err(panic) => {
-                self.failure = Some(ErrorDetails::application(AppErrorKind::Panicked, panic_text(panic.as_ref())));
+                self.failure = Some(ErrorDetails::application(
+                    AppErrorKind::Panicked,
+                    panic_text(panic.as_ref()),
+                ));
                 return self.retire();
             }
         };
@@ -293,6 +298,9 @@ fn never_quiet() -> ErrorDetails {
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("orchestration panicked").to_owned()
 }
