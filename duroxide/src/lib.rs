@@ -2,6 +2,8 @@
 
 mod clock;
 mod codec;
+#[cfg(feature = "provider-test")]
+pub mod conformance;
 mod lease;
 mod model;
 pub mod providers;
