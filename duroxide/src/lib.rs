@@ -5,14 +5,22 @@
 //! through that history, so that it goes on where it was. See [`OrchestrationContext`] for what an orchestration may
 //! do, [`Client`] for what can be done with one from outside, and [`runtime::Runtime`] for what runs them.
 
+#[doc(hidden)]
+#[cfg(feature = "macros")]
+#[path = "private.rs"]
+pub mod __private;
 mod activity;
 pub mod client;
 mod clock;
 mod codec;
+#[cfg(feature = "provider-test")]
+pub mod conformance;
 mod context;
 mod dispatch;
 mod lease;
 mod ledger;
+#[cfg(feature = "macros")]
+mod macros;
 mod model;
 mod observe;
 pub mod providers;
@@ -20,6 +28,8 @@ mod registry;
 mod replay;
 pub mod runtime;
 mod seams;
+#[cfg(feature = "macros")]
+pub mod typed;
 
 use std::sync::Arc;
 
@@ -29,6 +39,8 @@ pub use context::combinators::{Either2, Either3};
 pub use context::durable::{BoxDurable, Durable, assume_durable};
 pub use context::future::DurableFuture;
 pub use context::orchestration::OrchestrationContext;
+#[cfg(feature = "macros")]
+pub use duroxide_macros::{activity, durable, event, orchestration};
 pub use model::action::Action;
 pub use model::error::{AppErrorKind, ConfigErrorKind, ErrorDetails, PoisonMessageType};
 pub use model::event::{Event, EventKind};
@@ -47,6 +59,8 @@ pub use runtime::{
     OrchestrationDescriptor, OrchestrationHandler, OrchestrationRegistry, OrchestrationRegistryBuilder,
     OrchestrationStatus, RuntimeOptions,
 };
+#[cfg(feature = "macros")]
+pub use typed::{CallError, Signal};
 
 /// A store, shared.
 pub type ProviderRef = Arc<dyn providers::Provider>;
