@@ -103,11 +103,16 @@ impl<'a> Parts<'a> {
     fn encode(&self) -> TokenStream {
         let (private, input) = (&self.private, input_ident());
         match self.arguments.len() {
-            0 | 1 => quote!(#private::encode(#input)),
+            0 => quote!(#private::encode(#input)),
+            1 => {
+                let at = Span::call_site().located_at(self.arguments[0].ty.span());
+                quote_spanned!(at=> #private::encode(#input))
+            }
             _ => {
                 let fields = self.arguments.iter().enumerate().map(|(at, argument)| {
                     let (key, value) = (argument.name.unraw().to_string(), place(&input, at));
-                    quote!(.with(#key, &#value)?)
+                    let at = Span::call_site().located_at(argument.ty.span());
+                    quote_spanned!(at=> .with(#key, &#value)?)
                 });
                 quote!(#private::Object::new() #(#fields)* .finish())
             }
