@@ -1,2 +1,84 @@
-//! The project's own commands.
-fn main() {}
+//! The project's own commands: `cargo xtask <command>`.
+
+mod bless;
+mod failure;
+mod test;
+#[cfg(test)]
+mod tests;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use failure::Failure;
+use workspace::Workspace;
+
+/// One row of the command table.
+struct Command {
+    name: &'static str,
+    arguments: &'static str,
+    help: &'static str,
+    run: fn(&Workspace, &[String]) -> Result<(), Failure>,
+}
+
+/// Every command. A new one (`bench`, `sim`, `compat`, `prove`) is a row here and a file of the same name.
+const COMMANDS: &[Command] = &[
+    Command {
+        name: "test",
+        arguments: "[step ...]",
+        help: "everything CI runs, or only the named steps",
+        run: test::run,
+    },
+    Command {
+        name: "tidy",
+        arguments: "[--check]",
+        help: "floors, first lines, sizes; writes the code map (--check only compares it)",
+        run: tidy::run,
+    },
+    Command {
+        name: "bless",
+        arguments: "",
+        help: "accept what the ui tests and snapshots produce now; review the diff afterwards",
+        run: bless::run,
+    },
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Usage(text)) => {
+            eprintln!("error: {text}");
+            ExitCode::from(2)
+        }
+        Err(Failure::Failed(text)) => {
+            eprintln!("error: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<(), Failure> {
+    let Some((name, rest)) = arguments.split_first() else {
+        return Err(Failure::Usage(format!("which command?\n{}", help())));
+    };
+    if matches!(name.as_str(), "help" | "--help" | "-h") {
+        println!("{}", help());
+        return Ok(());
+    }
+    match COMMANDS.iter().find(|command| command.name == name) {
+        Some(command) => (command.run)(&Workspace::load()?, rest),
+        None => Err(Failure::Usage(format!("there is no command `{name}`\n{}", help()))),
+    }
+}
+
+fn help() -> String {
+    let mut text = String::from("usage: cargo xtask <command>\n");
+    for command in COMMANDS {
+        let call = format!("{} {}", command.name, command.arguments);
+        text.push_str(&format!("\n  {call:<18} {}", command.help));
+    }
+    text.push('\n');
+    text.push_str(&test::help());
+    text
+}

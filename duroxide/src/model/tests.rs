@@ -1,3 +1,5 @@
+//! The wire form, texts and arithmetic of the words.
+
 use std::time::Duration;
 
 use super::error::{AppErrorKind, ErrorDetails};

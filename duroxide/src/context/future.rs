@@ -1,0 +1,161 @@
+//! `DurableFuture`: a token that resolves, or cancels when dropped.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::ledger::Ledger;
+use crate::ledger::bindings::Reply;
+use crate::model::action::Action;
+
+/// The answer to something an orchestration asked for: an activity, a timer, an event, a child.
+///
+/// It resolves when history has the answer, by the order of history and never by a waker, so that a replay resolves
+/// it at the same point. Dropping it unresolved cancels what was asked for. It owns its handle on the orchestration:
+/// it can be stored, collected and moved.
+#[must_use = "an orchestration that drops this cancels what it asked for; await it"]
+pub struct DurableFuture<T> {
+    state: State<T>,
+}
+
+enum State<T> {
+    /// The answer is taken from the ledger.
+    Asked {
+        ledger: Ledger,
+        token: u64,
+        finish: Finish<T>,
+    },
+    /// The request was refused at once.
+    Refused(Box<dyn FnOnce() -> T + Send>),
+    /// Resolved, or handed on by `map`.
+    Spent,
+}
+
+type Finish<T> = Box<dyn FnOnce(Reply) -> T + Send>;
+
+/// Nothing is pinned inside.
+impl<T> Unpin for DurableFuture<T> {}
+
+impl<T> std::fmt::Debug for DurableFuture<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let state = match &self.state {
+            State::Asked { .. } => "asked",
+            State::Refused(_) => "refused",
+            State::Spent => "resolved",
+        };
+        f.debug_tuple("DurableFuture").field(&state).finish()
+    }
+}
+
+impl<T: Send + 'static> DurableFuture<T> {
+    pub(crate) fn asked(ledger: Ledger, token: u64, finish: impl FnOnce(Reply) -> T + Send + 'static) -> Self {
+        DurableFuture {
+            state: State::Asked {
+                ledger,
+                token,
+                finish: Box::new(finish),
+            },
+        }
+    }
+
+    pub(crate) fn refused(value: impl FnOnce() -> T + Send + 'static) -> Self {
+        DurableFuture {
+            state: State::Refused(Box::new(value)),
+        }
+    }
+
+    /// The same answer, transformed. It stays the same request: dropping the result cancels it.
+    pub fn map<U: Send + 'static>(mut self, f: impl FnOnce(T) -> U + Send + 'static) -> DurableFuture<U> {
+        let state = match std::mem::replace(&mut self.state, State::Spent) {
+            State::Asked { ledger, token, finish } => State::Asked {
+                ledger,
+                token,
+                finish: Box::new(move |reply| f(finish(reply))),
+            },
+            State::Refused(value) => State::Refused(Box::new(move || f(value()))),
+            State::Spent => State::Spent,
+        };
+        DurableFuture { state }
+    }
+
+    /// Routes an activity to the workers that serve `tag`.
+    ///
+    /// Call it where the activity is scheduled, before the next `.await`: afterwards the activity is on its way, and
+    /// the orchestration fails with a message that says so.
+    ///
+    /// # Panics
+    /// When the future is not that of an activity.
+    pub fn with_tag(self, new_tag: impl Into<String>) -> Self {
+        let new_tag = new_tag.into();
+        assert!(
+            matches!(self.state, State::Asked { .. }),
+            "with_tag() can only be called on activity futures, before they resolve"
+        );
+        let mut is_activity = true;
+        self.amend(&format!("with_tag({new_tag:?})"), |action| match action {
+            Action::CallActivity { tag, .. } => *tag = Some(new_tag.clone()),
+            Action::CreateTimer { .. }
+            | Action::WaitExternal { .. }
+            | Action::StartOrchestrationDetached { .. }
+            | Action::StartSubOrchestration { .. }
+            | Action::ContinueAsNew { .. }
+            | Action::UpdateCustomStatus { .. }
+            | Action::DequeueEvent { .. }
+            | Action::SetKeyValue { .. }
+            | Action::ClearKeyValue { .. }
+            | Action::ClearKeyValues => is_activity = false,
+        });
+        assert!(is_activity, "with_tag() can only be called on activity futures");
+        self
+    }
+
+    /// Changes what was asked for, while the engine has not taken it. `option` names the call that came too late.
+    pub(crate) fn amend(&self, option: &str, change: impl FnOnce(&mut Action)) {
+        let State::Asked { ledger, token, .. } = &self.state else { return };
+        ledger.with(|book| {
+            if !book.amend(*token, change) {
+                book.misuse.get_or_insert_with(|| {
+                    format!(
+                        "{option} came after an await: what it should change was already scheduled without it; \
+                         call it directly on what made the request"
+                    )
+                });
+            }
+        });
+    }
+
+    /// Drops it; what the engine has not taken yet was never asked for.
+    pub(crate) fn retract(mut self) {
+        if let State::Asked { ledger, token, .. } = &self.state
+            && ledger.with(|book| book.retract(*token))
+        {
+            self.state = State::Spent;
+        }
+    }
+}
+
+impl<T> Future for DurableFuture<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
+        match std::mem::replace(&mut self.state, State::Spent) {
+            State::Asked { ledger, token, finish } => match ledger.with(|book| book.take(token)) {
+                Some(reply) => Poll::Ready(finish(reply)),
+                None => {
+                    self.state = State::Asked { ledger, token, finish };
+                    Poll::Pending
+                }
+            },
+            State::Refused(value) => Poll::Ready(value()),
+            State::Spent => panic!("a DurableFuture was polled after it had resolved"),
+        }
+    }
+}
+
+impl<T> Drop for DurableFuture<T> {
+    fn drop(&mut self) {
+        if let State::Asked { ledger, token, .. } = &self.state {
+            ledger.with(|book| book.abandon(*token));
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! What user code holds.
+
+pub(crate) mod combinators;
+pub(crate) mod durable;
+pub(crate) mod future;
+pub(crate) mod handler;
+pub(crate) mod kv;
+pub(crate) mod orchestration;
+pub(crate) mod retry;
+pub(crate) mod schedule;
+pub(crate) mod typed;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,198 @@
+//! What one execution has asked for and been given: shared by user code and engine.
+
+pub(crate) mod bindings;
+pub(crate) mod kv;
+pub(crate) mod mailbox;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::model::action::Action;
+
+use bindings::{Bindings, Class, Reply};
+use kv::Overlay;
+use mailbox::Mailbox;
+
+/// Who writes on a ledger; never changes during an execution.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub instance: String,
+    pub execution_id: u64,
+    pub name: String,
+    pub version: String,
+    pub worker_id: Option<String>,
+}
+
+/// The sheet between user code and engine: code asks and takes, the engine binds and delivers.
+///
+/// A clone is another handle on the same sheet. The one lock is taken in [`Ledger::with`] and nowhere else, and no
+/// user code runs under it.
+#[derive(Debug, Clone)]
+pub(crate) struct Ledger {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    identity: Identity,
+    book: Mutex<Book>,
+}
+
+/// One request, until it has met or become its history event.
+#[derive(Debug, Clone)]
+pub(crate) struct Emitted {
+    pub token: u64,
+    pub action: Action,
+}
+
+/// The content of a ledger.
+#[derive(Debug, Default)]
+pub(crate) struct Book {
+    /// The time of the turn, milliseconds since the Unix epoch: code sees no other.
+    pub now_ms: u64,
+    /// Whether events that came from storage are being processed.
+    pub replaying: bool,
+    /// Requests in the order made.
+    pub emitted: VecDeque<Emitted>,
+    pub bindings: Bindings,
+    pub mailbox: Mailbox,
+    pub kv: Overlay,
+    pub custom_status: Option<String>,
+    /// A misuse of the API that must fail the orchestration, not abort the process.
+    pub misuse: Option<String>,
+    /// Set when continue-as-new was asked for: the code waits for nothing else then.
+    pub continued: bool,
+    /// How many answers the code has taken.
+    pub taken: u64,
+    /// Set before the execution is discarded: nothing that user code still does counts.
+    detached: bool,
+    last_token: u64,
+}
+
+impl Ledger {
+    pub(crate) fn new(identity: Identity, book: Book) -> Self {
+        Ledger {
+            shared: Arc::new(Shared {
+                identity,
+                book: Mutex::new(book),
+            }),
+        }
+    }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.shared.identity
+    }
+
+    /// Reads or changes the book. The closure must not run user code.
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut Book) -> R) -> R {
+        // A panic under the lock would be a bug of ours; the book stays usable for dropping what is left.
+        f(&mut self.shared.book.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on nothing that user code does or drops is recorded.
+    pub(crate) fn detach(&self) {
+        self.with(|book| book.detached = true);
+    }
+}
+
+impl Book {
+    /// Records a request that will be answered, and returns the token by which the answer is taken.
+    pub(crate) fn ask(&mut self, class: Class, action: impl FnOnce(u64) -> Action) -> u64 {
+        let token = self.next_token();
+        self.bindings.open(token, class);
+        self.emit(token, action(token));
+        token
+    }
+
+    /// Records a request that nobody waits for.
+    pub(crate) fn tell(&mut self, action: Action) {
+        let token = self.next_token();
+        self.emit(token, action);
+    }
+
+    /// Uses up a token without recording anything, for a request that was refused at once.
+    pub(crate) fn next_token(&mut self) -> u64 {
+        self.last_token += 1;
+        self.last_token
+    }
+
+    fn emit(&mut self, token: u64, action: Action) {
+        if !self.detached {
+            self.emitted.push_back(Emitted { token, action });
+        }
+    }
+
+    /// The answer to a request, once.
+    pub(crate) fn take(&mut self, token: u64) -> Option<Reply> {
+        let reply = match (self.bindings.class(token)?, self.bindings.event_id(token)) {
+            (Class::Activity | Class::Timer | Class::Child, _) => self.bindings.reply(token),
+            (Class::External, Some(event_id)) => self.mailbox.take_signal(event_id).map(Reply::Data),
+            (Class::Queue, Some(event_id)) => self.mailbox.take_message(event_id).map(Reply::Data),
+            (Class::External | Class::Queue, None) => None,
+        };
+        if reply.is_some() {
+            self.bindings.close(token);
+            self.taken += 1;
+        }
+        reply
+    }
+
+    /// The future of a request was dropped before it was answered.
+    ///
+    /// A wait that has its history event gives up its place at once; a positional wait without one keeps it until the
+    /// cancellation row is applied (rule of the race semantics since 0.1.31).
+    pub(crate) fn abandon(&mut self, token: u64) {
+        if self.detached {
+            return;
+        }
+        let Some((class, event_id)) = self.bindings.abandon(token) else {
+            return;
+        };
+        match (class, event_id) {
+            (Class::External, Some(event_id)) => self.mailbox.cancel_signal(event_id),
+            (Class::Queue, Some(event_id)) => self.mailbox.cancel_message(event_id),
+            (Class::External | Class::Queue, None) | (Class::Activity | Class::Timer | Class::Child, _) => {}
+        }
+    }
+
+    /// A request got its history event.
+    pub(crate) fn bind(&mut self, token: u64, event_id: u64) {
+        self.bindings.bind(token, event_id);
+    }
+
+    /// A positional wait got its history event.
+    pub(crate) fn bind_signal(&mut self, token: u64, event_id: u64, name: &str) {
+        self.bindings.bind(token, event_id);
+        self.mailbox.subscribe_signal(event_id, name);
+    }
+
+    /// A dequeue got its history event; one that was dropped meanwhile takes no place.
+    pub(crate) fn bind_message(&mut self, token: u64, event_id: u64, name: &str) {
+        self.bindings.bind(token, event_id);
+        self.mailbox.subscribe_message(event_id, name);
+        if self.bindings.is_abandoned(token) {
+            self.mailbox.cancel_message(event_id);
+        }
+    }
+
+    /// How many answers user code still waits for.
+    pub(crate) fn outstanding(&self) -> usize {
+        self.bindings.outstanding() + usize::from(self.continued)
+    }
+
+    /// Changes a request of this poll; `false` when the engine has taken it already.
+    pub(crate) fn amend(&mut self, token: u64, change: impl FnOnce(&mut Action)) -> bool {
+        let found = self.emitted.iter_mut().rev().find(|emitted| emitted.token == token);
+        found.map(|emitted| change(&mut emitted.action)).is_some()
+    }
+
+    /// Takes a request of this poll back as if it had not been made; `false` when the engine has taken it already.
+    pub(crate) fn retract(&mut self, token: u64) -> bool {
+        let Some(at) = self.emitted.iter().rposition(|emitted| emitted.token == token) else { return false };
+        self.emitted.remove(at);
+        self.bindings.close(token);
+        true
+    }
+}

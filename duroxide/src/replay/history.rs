@@ -1,0 +1,257 @@
+//! What the rows of an execution say, kept up row by row.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::ledger::Identity;
+use crate::ledger::bindings::Class;
+use crate::model::event::{Event, EventKind};
+use crate::model::ids::{self, INITIAL_EVENT_ID};
+
+/// Reason of rows written because a future was dropped.
+pub(super) const DROPPED_FUTURE: &str = "dropped_future";
+
+/// Who waits for an orchestration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Parent {
+    pub instance: String,
+    /// The parent's schedule event.
+    pub id: u64,
+    /// Absent in histories of older runtimes.
+    pub execution_id: Option<u64>,
+}
+
+/// One schedule event and what became of it.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    pub class: Class,
+    /// Full instance id, of a child.
+    pub child: Option<String>,
+    pub answered: bool,
+    pub cancel_requested: bool,
+}
+
+/// Facts about the rows of one execution, those of the running turn included. Never looks at a row twice.
+#[derive(Debug)]
+pub(super) struct History {
+    instance: String,
+    execution_id: u64,
+    next_event_id: u64,
+    count: usize,
+    /// Rows up to this id came from storage.
+    persisted: u64,
+    ended: bool,
+    parent: Option<Parent>,
+    cancel_reason: Option<String>,
+    custom_status: Option<String>,
+    schedules: BTreeMap<u64, Schedule>,
+    /// Open positional waits by name.
+    signals: HashMap<String, BTreeSet<u64>>,
+    /// Dequeues not cancelled, and arrivals, by queue.
+    queues: HashMap<String, (BTreeSet<u64>, usize)>,
+    /// Schedules that rows of reason `dropped_future` cancelled.
+    dropped: BTreeSet<(Class, u64)>,
+}
+
+impl History {
+    pub(super) fn new(identity: &Identity) -> Self {
+        History {
+            instance: identity.instance.clone(),
+            execution_id: identity.execution_id,
+            next_event_id: INITIAL_EVENT_ID,
+            count: 0,
+            persisted: 0,
+            ended: false,
+            parent: None,
+            cancel_reason: None,
+            custom_status: None,
+            schedules: BTreeMap::new(),
+            signals: HashMap::new(),
+            queues: HashMap::new(),
+            dropped: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    pub(super) fn next_event_id(&self) -> u64 {
+        self.next_event_id
+    }
+
+    /// Uses up an id without a row: continue-as-new leaves this gap.
+    pub(super) fn skip_event_id(&mut self) {
+        self.next_event_id += 1;
+    }
+
+    /// Everything noted so far is in storage.
+    pub(super) fn seal(&mut self) {
+        self.persisted = self.next_event_id - 1;
+    }
+
+    pub(super) fn is_persisted(&self, event_id: u64) -> bool {
+        event_id <= self.persisted
+    }
+
+    /// Whether storage has anything of this execution.
+    pub(super) fn has_persisted(&self) -> bool {
+        self.persisted > 0
+    }
+
+    /// Whether an event that ends the execution was noted.
+    pub(super) fn was_ended(&self) -> bool {
+        self.ended
+    }
+
+    pub(super) fn parent(&self) -> Option<&Parent> {
+        self.parent.as_ref()
+    }
+
+    pub(super) fn cancel_reason(&self) -> Option<&str> {
+        self.cancel_reason.as_deref()
+    }
+
+    pub(super) fn custom_status(&self) -> Option<&str> {
+        self.custom_status.as_deref()
+    }
+
+    pub(super) fn schedule(&self, event_id: u64) -> Option<&Schedule> {
+        self.schedules.get(&event_id)
+    }
+
+    /// Schedules of a class nobody answered and nobody cancelled, ascending.
+    pub(super) fn in_flight(&self, class: Class) -> impl Iterator<Item = (u64, &Schedule)> {
+        self.schedules.iter().filter_map(move |(event_id, schedule)| {
+            let open = schedule.class == class && !schedule.answered && !schedule.cancel_requested;
+            open.then_some((*event_id, schedule))
+        })
+    }
+
+    /// Positional waits that no arrival closed, ascending; judged from the rows, whether or not code read the value.
+    pub(super) fn open_signals(&self) -> Vec<u64> {
+        sorted(self.signals.values().flatten().copied())
+    }
+
+    /// Dequeues without an arrival, ascending; judged from the rows.
+    pub(super) fn unresolved_dequeues(&self) -> Vec<u64> {
+        sorted(
+            self.queues
+                .values()
+                .flat_map(|(dequeues, arrivals)| dequeues.iter().skip(*arrivals).copied()),
+        )
+    }
+
+    pub(super) fn dropped(&self) -> &BTreeSet<(Class, u64)> {
+        &self.dropped
+    }
+
+    pub(super) fn note(&mut self, event: &Event) {
+        self.count += 1;
+        self.next_event_id = self.next_event_id.max(event.event_id + 1);
+        self.ended |= event.is_terminal();
+        let id = event.event_id;
+        let source = event.source_event_id;
+        match &event.kind {
+            EventKind::OrchestrationStarted {
+                parent_instance,
+                parent_id,
+                parent_execution_id,
+                initial_custom_status,
+                ..
+            } => {
+                self.parent = parent_instance.as_ref().zip(*parent_id).map(|(instance, id)| Parent {
+                    instance: instance.clone(),
+                    id,
+                    execution_id: *parent_execution_id,
+                });
+                self.custom_status.clone_from(initial_custom_status);
+            }
+            EventKind::OrchestrationCancelRequested { reason } => {
+                self.cancel_reason.get_or_insert_with(|| reason.clone());
+            }
+            EventKind::CustomStatusUpdated { status } => self.custom_status.clone_from(status),
+            EventKind::ActivityScheduled { .. } => self.scheduled(id, Class::Activity, None),
+            EventKind::TimerCreated { .. } => self.scheduled(id, Class::Timer, None),
+            EventKind::SubOrchestrationScheduled { instance, .. } => {
+                let child = ids::build_child_instance_id(&self.instance, instance);
+                self.scheduled(id, Class::Child, Some(child));
+            }
+            EventKind::ExternalSubscribed { name } => {
+                self.scheduled(id, Class::External, None);
+                self.signals.entry(name.clone()).or_default().insert(id);
+            }
+            EventKind::QueueSubscribed { name } => {
+                self.scheduled(id, Class::Queue, None);
+                self.queues.entry(name.clone()).or_default().0.insert(id);
+            }
+            EventKind::ExternalEvent { name, .. } => {
+                self.signals.get_mut(name).and_then(BTreeSet::pop_first);
+            }
+            EventKind::QueueEventDelivered { name, .. } => self.queues.entry(name.clone()).or_default().1 += 1,
+            EventKind::ActivityCompleted { .. }
+            | EventKind::ActivityFailed { .. }
+            | EventKind::TimerFired { .. }
+            | EventKind::SubOrchestrationCompleted { .. }
+            | EventKind::SubOrchestrationFailed { .. } => self.answered(source),
+            EventKind::ActivityCancelRequested { reason } => self.cancelled(Class::Activity, source, reason),
+            EventKind::SubOrchestrationCancelRequested { reason } => self.cancelled(Class::Child, source, reason),
+            EventKind::ExternalSubscribedCancelled { reason } => {
+                self.cancelled(Class::External, source, reason);
+                self.signals
+                    .values_mut()
+                    .for_each(|open| drop(source.map(|id| open.remove(&id))));
+            }
+            EventKind::QueueSubscriptionCancelled { reason } => {
+                self.cancelled(Class::Queue, source, reason);
+                self.queues
+                    .values_mut()
+                    .for_each(|(dequeues, _)| drop(source.map(|id| dequeues.remove(&id))));
+            }
+            EventKind::OrchestrationCompleted { .. }
+            | EventKind::OrchestrationFailed { .. }
+            | EventKind::OrchestrationContinuedAsNew { .. }
+            | EventKind::OrchestrationChained { .. }
+            | EventKind::KeyValueSet { .. }
+            | EventKind::KeyValueCleared { .. }
+            | EventKind::KeyValuesCleared => {}
+        }
+    }
+
+    fn scheduled(&mut self, event_id: u64, class: Class, child: Option<String>) {
+        self.schedules.insert(
+            event_id,
+            Schedule {
+                class,
+                child,
+                answered: false,
+                cancel_requested: false,
+            },
+        );
+    }
+
+    fn answered(&mut self, source: Option<u64>) {
+        if let Some(schedule) = source.and_then(|id| self.schedules.get_mut(&id)) {
+            schedule.answered = true;
+        }
+    }
+
+    fn cancelled(&mut self, class: Class, source: Option<u64>, reason: &str) {
+        let Some(event_id) = source else { return };
+        if reason == DROPPED_FUTURE {
+            self.dropped.insert((class, event_id));
+        }
+        if let Some(schedule) = self.schedules.get_mut(&event_id) {
+            schedule.cancel_requested = true;
+        }
+    }
+
+    pub(super) fn execution_id(&self) -> u64 {
+        self.execution_id
+    }
+}
+
+fn sorted(ids: impl Iterator<Item = u64>) -> Vec<u64> {
+    let mut ids: Vec<u64> = ids.collect();
+    ids.sort_unstable();
+    ids
+}

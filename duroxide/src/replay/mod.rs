@@ -1,0 +1,268 @@
+//! The pure core: history and messages in, one commit out.
+//!
+//! There is one machine, [`Execution`]. It is opened by leading its code through recorded events, and advanced by
+//! giving it messages and a time. A cold replay and the live continuation of an execution that stayed in memory are
+//! the same two calls. Nothing here awaits, reads a clock or draws a random number.
+
+mod absorb;
+pub(crate) mod batch;
+mod cancel;
+mod conclude;
+mod history;
+mod limits;
+mod matching;
+mod nondeterminism;
+mod probe;
+mod syscall;
+mod turn;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::context::handler::OrchestrationHandler;
+use crate::context::orchestration::OrchestrationContext;
+use crate::ledger::bindings::Class;
+use crate::ledger::kv::Overlay;
+use crate::ledger::{Book, Identity, Ledger};
+use crate::model::VERSION;
+use crate::model::action::Action;
+use crate::model::error::ErrorDetails;
+use crate::model::event::{Event, EventKind};
+use crate::model::ids::INITIAL_EVENT_ID;
+use crate::model::item::KvEntry;
+use crate::model::work_item::WorkItem;
+
+use history::History;
+pub(crate) use history::Parent;
+pub(crate) use syscall::{Call, SystemCall};
+
+/// What an execution is opened with.
+pub(crate) struct Opening {
+    pub instance: String,
+    pub execution_id: u64,
+    pub name: String,
+    pub version: String,
+    pub input: String,
+    pub worker_id: String,
+    /// What storage has of this execution; empty on its first turn.
+    pub history: Vec<Event>,
+    /// Key-values that earlier executions left.
+    pub kv_snapshot: HashMap<String, KvEntry>,
+    /// Milliseconds since the Unix epoch.
+    pub now_ms: u64,
+}
+
+/// What an execution is advanced with.
+pub(crate) struct TurnInput {
+    /// `OrchestrationStarted`, on the first turn.
+    pub start: Option<EventKind>,
+    /// What arrived, in order.
+    pub messages: Vec<WorkItem>,
+    /// Milliseconds since the Unix epoch.
+    pub now_ms: u64,
+}
+
+/// What a turn came to.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Outcome {
+    /// The code waits.
+    Continue,
+    /// The code returned `Ok`.
+    Completed(String),
+    /// The code returned an error, panicked, or asked for something else than history records.
+    Failed(ErrorDetails),
+    /// The code asked for the next execution.
+    ContinueAsNew { input: String, version: Option<String> },
+    /// Somebody asked to cancel; the code was run once more and its result set aside.
+    Cancelled(String),
+}
+
+type Code = Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
+
+/// One execution of one instance: its code, the ledger the code writes on, and what history says.
+pub(crate) struct Execution {
+    ledger: Ledger,
+    /// `None` once it returned, panicked or was given up.
+    code: Option<Code>,
+    defined_at: Option<&'static str>,
+    history: History,
+    /// Schedule events whose answers the code may still take.
+    open: HashMap<u64, (u64, Class)>,
+    /// What the code returned.
+    output: Option<Result<String, String>>,
+    /// Why the execution cannot go on, whatever the code returned.
+    failure: Option<ErrorDetails>,
+    /// Something changed that the code has not seen.
+    must_poll: bool,
+    /// A future that is not durable was seen beside durable ones, and reported.
+    warned: bool,
+    now_ms: u64,
+    /// Events of this turn.
+    delta: Vec<Event>,
+    /// Requests of this turn, with their event ids.
+    asked: Vec<Action>,
+    continued: Option<(String, Option<String>)>,
+    outcome: Outcome,
+}
+
+impl Execution {
+    /// Starts the code and leads it through what storage has.
+    pub(crate) fn open(handler: Arc<dyn OrchestrationHandler>, opening: Opening) -> Execution {
+        let Opening {
+            instance,
+            execution_id,
+            name,
+            version,
+            input,
+            worker_id,
+            history,
+            kv_snapshot,
+            now_ms,
+        } = opening;
+        let identity = Identity {
+            instance,
+            execution_id,
+            name,
+            version,
+            worker_id: Some(worker_id),
+        };
+        let mut book = Book::default();
+        book.now_ms = now_ms;
+        book.replaying = !history.is_empty();
+        book.kv = Overlay::new(kv_snapshot, history.iter().filter_map(recorded_set_ms));
+        let ledger = Ledger::new(identity, book);
+        let defined_at = handler.defined_at();
+        let context = OrchestrationContext::of(ledger.clone());
+        let mut execution = Execution {
+            history: History::new(ledger.identity()),
+            ledger,
+            code: Some(Box::pin(async move { handler.invoke(context, input).await })),
+            defined_at,
+            open: HashMap::new(),
+            output: None,
+            failure: None,
+            must_poll: true,
+            warned: false,
+            now_ms,
+            delta: Vec::new(),
+            asked: Vec::new(),
+            continued: None,
+            outcome: Outcome::Continue,
+        };
+        execution.replay(&history);
+        execution
+    }
+
+    /// Messages become events, events reach the code, and the code runs until it is quiet.
+    pub(crate) fn advance(&mut self, input: TurnInput) {
+        let TurnInput {
+            start,
+            messages,
+            now_ms,
+        } = input;
+        self.now_ms = now_ms;
+        self.ledger.with(|book| {
+            book.now_ms = now_ms;
+            book.replaying = false;
+        });
+        let first_new = self.delta.len();
+        match start {
+            Some(started) if self.history.is_empty() => {
+                self.begin_with(&started);
+                self.append(None, started);
+            }
+            None if self.history.is_empty() => self.failure = Some(nondeterminism::empty()),
+            Some(_) | None => {}
+        }
+        let abort = self.absorb(messages);
+        if abort.is_some() {
+            self.failure = abort;
+        }
+        if self.history.was_ended() {
+            return;
+        }
+        self.run(first_new);
+        self.outcome = self.verdict();
+    }
+
+    /// What the turn came to; final after [`conclude`](Self::conclude).
+    pub(crate) fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+
+    /// Who waits for this orchestration.
+    pub(crate) fn parent(&self) -> Option<&Parent> {
+        self.history.parent()
+    }
+
+    /// The id of the last event.
+    pub(crate) fn last_event_id(&self) -> u64 {
+        self.history.next_event_id() - INITIAL_EVENT_ID
+    }
+
+    fn replay(&mut self, events: &[Event]) {
+        let Some(first) = events.first() else { return };
+        nondeterminism::warn_of_foreign_stamp(self.ledger.identity(), &first.duroxide_version);
+        match &first.kind {
+            started @ EventKind::OrchestrationStarted { .. } => self.begin_with(started),
+            _ => self.failure = Some(nondeterminism::no_start()),
+        }
+        events.iter().for_each(|event| self.history.note(event));
+        self.history.seal();
+        if !self.history.was_ended() {
+            self.walk(events);
+        }
+    }
+
+    /// What the start event tells the code before its first poll.
+    fn begin_with(&mut self, started: &EventKind) {
+        if let EventKind::OrchestrationStarted {
+            initial_custom_status: Some(status),
+            ..
+        } = started
+        {
+            self.ledger.with(|book| book.custom_status = Some(status.clone()));
+        }
+    }
+
+    /// A new event of this turn.
+    fn append(&mut self, source_event_id: Option<u64>, kind: EventKind) -> u64 {
+        let event_id = self.history.next_event_id();
+        let identity = self.ledger.identity();
+        let event = Event {
+            event_id,
+            source_event_id,
+            instance_id: identity.instance.clone(),
+            execution_id: identity.execution_id,
+            timestamp_ms: self.now_ms,
+            duroxide_version: VERSION.to_owned(),
+            kind,
+        };
+        self.history.note(&event);
+        self.delta.push(event);
+        event_id
+    }
+}
+
+impl Drop for Execution {
+    /// The code is given up wherever it stands: what its destructors do counts for nothing, and a panic in one of
+    /// them is contained.
+    fn drop(&mut self) {
+        self.ledger.detach();
+        let code = self.code.take();
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(code)));
+    }
+}
+
+fn recorded_set_ms(event: &Event) -> Option<u64> {
+    match event.kind {
+        EventKind::KeyValueSet { last_updated_at_ms, .. } => Some(last_updated_at_ms),
+        _ => None,
+    }
+}

@@ -1,0 +1,306 @@
+//! Replay, poll until quiet, drain: the loop of one turn.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Poll;
+
+use super::{Execution, Outcome, matching, nondeterminism, probe};
+use crate::ledger::Emitted;
+use crate::ledger::bindings::{Class, Reply};
+use crate::model::action::Action;
+use crate::model::error::{AppErrorKind, ErrorDetails};
+use crate::model::event::{Event, EventKind};
+
+/// Polls in a row that may ask for more without taking an answer: code that still is not quiet never will be.
+const IDLE_POLLS_MAX: usize = 100;
+
+impl Execution {
+    /// Leads the code through the new events, then until it is quiet.
+    pub(super) fn run(&mut self, first_new: usize) {
+        // Walking appends nothing, so the turn's events can be lent to it.
+        let delta = std::mem::take(&mut self.delta);
+        self.walk(&delta[first_new..]);
+        self.delta = delta;
+        self.settle();
+    }
+
+    /// What the turn came to: a failure of the machine first, then cancellation, the next execution, the code's word.
+    pub(super) fn verdict(&self) -> Outcome {
+        if let Some(details) = &self.failure {
+            return Outcome::Failed(details.clone());
+        }
+        if let Some(reason) = self.history.cancel_reason() {
+            return Outcome::Cancelled(reason.to_owned());
+        }
+        if let Some((input, version)) = self.continued.clone() {
+            return Outcome::ContinueAsNew { input, version };
+        }
+        match &self.output {
+            None => Outcome::Continue,
+            Some(Ok(output)) => Outcome::Completed(output.clone()),
+            Some(Err(message)) => {
+                Outcome::Failed(ErrorDetails::application(AppErrorKind::OrchestrationFailed, message))
+            }
+        }
+    }
+
+    /// Applies events in order, polling before each whatever changed before it. What comes after the code's end is
+    /// ignored.
+    pub(super) fn walk(&mut self, events: &[Event]) {
+        for event in events {
+            self.poll_if_changed();
+            if self.is_over() {
+                return;
+            }
+            if let Err(details) = self.apply(event) {
+                self.failure = Some(details);
+                return;
+            }
+        }
+    }
+
+    /// Polls what the last event changed, then turns requests into events one at a time. After a new dequeue the code
+    /// is polled before the next request is turned, as a replay would: its message may be there already.
+    fn settle(&mut self) {
+        self.poll_if_changed();
+        let mut idle_polls = 0;
+        while self.failure.is_none() {
+            let Some(emitted) = self.ledger.with(|book| book.emitted.pop_front()) else {
+                return;
+            };
+            if self.record(emitted) != Some(Class::Queue) || self.is_over() {
+                continue;
+            }
+            let taken = self.ledger.with(|book| book.taken);
+            self.poll();
+            let took_an_answer = self.ledger.with(|book| book.taken) > taken;
+            idle_polls = if took_an_answer { 0 } else { idle_polls + 1 };
+            if idle_polls >= IDLE_POLLS_MAX {
+                self.failure = Some(never_quiet());
+            }
+        }
+    }
+
+    /// A request becomes its event. Returns what it waits for.
+    fn record(&mut self, emitted: Emitted) -> Option<Class> {
+        let Emitted { token, mut action } = emitted;
+        matching::number(&mut action, self.history.next_event_id(), self.history.execution_id());
+        let Some(event) = matching::recorded(&action) else {
+            self.history.skip_event_id();
+            if let Action::ContinueAsNew { input, version } = action {
+                self.continued.get_or_insert((input, version));
+            }
+            return None;
+        };
+        let event_id = self.append(None, event.clone());
+        self.asked.push(action);
+        self.bind(token, event_id, &event)
+    }
+
+    /// Ties a request to its event. Returns what it waits for.
+    fn bind(&mut self, token: u64, event_id: u64, event: &EventKind) -> Option<Class> {
+        let class = match event {
+            EventKind::ActivityScheduled { .. } => Class::Activity,
+            EventKind::TimerCreated { .. } => Class::Timer,
+            EventKind::SubOrchestrationScheduled { .. } => Class::Child,
+            EventKind::ExternalSubscribed { name } => {
+                self.ledger.with(|book| book.bind_signal(token, event_id, name));
+                return Some(Class::External);
+            }
+            EventKind::QueueSubscribed { name } => {
+                self.ledger.with(|book| book.bind_message(token, event_id, name));
+                return Some(Class::Queue);
+            }
+            _ => return None,
+        };
+        self.ledger.with(|book| book.bind(token, event_id));
+        self.open.insert(event_id, (token, class));
+        Some(class)
+    }
+
+    /// One event of history reaches the code, or is matched with what the code asked for.
+    fn apply(&mut self, event: &Event) -> Result<(), ErrorDetails> {
+        let source = event.source_event_id;
+        match &event.kind {
+            EventKind::ActivityScheduled { .. }
+            | EventKind::TimerCreated { .. }
+            | EventKind::ExternalSubscribed { .. }
+            | EventKind::SubOrchestrationScheduled { .. } => self.meet(event, "schedule")?,
+            EventKind::QueueSubscribed { .. } => {
+                self.meet(event, "schedule")?;
+                self.must_poll = true;
+            }
+            EventKind::OrchestrationChained { .. } => self.meet(event, "OrchestrationChained")?,
+            EventKind::CustomStatusUpdated { .. } => self.meet_if_asked(&event.kind, "custom status")?,
+            EventKind::KeyValueSet { .. } => self.meet_if_asked(&event.kind, "kv set")?,
+            EventKind::KeyValuesCleared => self.meet_if_asked(&event.kind, "kv clear_all")?,
+            EventKind::KeyValueCleared { key } => {
+                let met = self.ledger.with(|book| {
+                    let at = matching::position_of_clear(&book.emitted, key)?;
+                    book.emitted.remove(at)
+                });
+                if met.is_none() {
+                    self.meet_if_asked(&event.kind, "kv clear")?;
+                }
+            }
+            EventKind::ActivityCompleted { result } => {
+                self.answer(source, Class::Activity, Reply::Ended(Ok(result.clone())))?;
+            }
+            EventKind::ActivityFailed { details } => {
+                self.answer(source, Class::Activity, Reply::Ended(Err(details.clone())))?;
+            }
+            EventKind::TimerFired { .. } => self.answer(source, Class::Timer, Reply::Fired)?,
+            EventKind::SubOrchestrationCompleted { result } => {
+                self.answer(source, Class::Child, Reply::Ended(Ok(result.clone())))?;
+            }
+            EventKind::SubOrchestrationFailed { details } => {
+                self.answer(source, Class::Child, Reply::Ended(Err(details.clone())))?;
+            }
+            EventKind::ExternalEvent { name, data } => self.signal(name, data),
+            EventKind::QueueEventDelivered { name, data } => {
+                self.ledger.with(|book| book.mailbox.message(name, data));
+                self.must_poll = true;
+            }
+            EventKind::ExternalSubscribedCancelled { .. } | EventKind::QueueSubscriptionCancelled { .. } => {
+                self.give_up_wait(event);
+            }
+            EventKind::OrchestrationStarted { .. }
+            | EventKind::OrchestrationCompleted { .. }
+            | EventKind::OrchestrationFailed { .. }
+            | EventKind::OrchestrationContinuedAsNew { .. }
+            | EventKind::OrchestrationCancelRequested { .. }
+            | EventKind::ActivityCancelRequested { .. }
+            | EventKind::SubOrchestrationCancelRequested { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// The next request of the code must be the one that this event records.
+    fn meet(&mut self, event: &Event, what: &str) -> Result<(), ErrorDetails> {
+        let Some(emitted) = self.ledger.with(|book| book.emitted.pop_front()) else {
+            return Err(nondeterminism::nothing_emitted(what));
+        };
+        if !matching::is_recorded_as(&emitted.action, &event.kind) {
+            return Err(nondeterminism::mismatch("schedule", &emitted.action, &event.kind));
+        }
+        self.bind(emitted.token, event.event_id, &event.kind);
+        Ok(())
+    }
+
+    /// The same for requests without an answer: a row that the code no longer asks for is let pass at the end.
+    fn meet_if_asked(&mut self, event: &EventKind, what: &str) -> Result<(), ErrorDetails> {
+        match self.ledger.with(|book| book.emitted.pop_front()) {
+            Some(emitted) if !matching::is_recorded_as(&emitted.action, event) => {
+                Err(nondeterminism::mismatch(what, &emitted.action, event))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn answer(&mut self, source: Option<u64>, class: Class, reply: Reply) -> Result<(), ErrorDetails> {
+        let Some(source) = source else { return Ok(()) };
+        match self.open.get(&source) {
+            None => return Err(nondeterminism::not_open()),
+            Some((_, asked)) if *asked != class => return Err(nondeterminism::answered_in_kind(class)),
+            Some((token, _)) => self.ledger.with(|book| book.bindings.deliver(*token, reply)),
+        }
+        self.open.remove(&source);
+        self.must_poll = true;
+        Ok(())
+    }
+
+    fn signal(&mut self, name: &str, data: &str) {
+        if self.ledger.with(|book| book.mailbox.signal(name, data)) {
+            self.must_poll = true;
+        } else if !self.ledger.with(|book| book.replaying) {
+            tracing::warn!(
+                target: "duroxide::runtime::replay_engine",
+                instance = %self.ledger.identity().instance,
+                event = name,
+                "skipped an external event: nothing waits for it",
+            );
+        }
+    }
+
+    /// A recorded cancellation of a wait takes effect, in replay as after the commit that recorded it.
+    pub(super) fn give_up_wait(&mut self, event: &Event) {
+        let Some(source) = event.source_event_id else { return };
+        self.ledger.with(|book| match event.kind {
+            EventKind::ExternalSubscribedCancelled { .. } => book.mailbox.cancel_signal(source),
+            EventKind::QueueSubscriptionCancelled { .. } => book.mailbox.cancel_message(source),
+            _ => {}
+        });
+    }
+
+    /// Whether the code returned or the execution cannot go on.
+    fn is_over(&self) -> bool {
+        self.output.is_some() || self.failure.is_some()
+    }
+
+    fn poll_if_changed(&mut self) {
+        if self.must_poll && !self.is_over() {
+            self.poll();
+        }
+    }
+
+    /// Lets the code see what changed. Panics and foreign futures become failures.
+    fn poll(&mut self) {
+        self.must_poll = false;
+        let Some(code) = self.code.as_mut() else { return };
+        let polled = catch_unwind(AssertUnwindSafe(|| probe::poll(code.as_mut())));
+        let taken = match polled {
+            Ok((Poll::Ready(output), _)) => {
+                self.output = Some(output);
+                self.retire();
+                false
+            }
+            Ok((Poll::Pending, taken)) => taken,
+            Err(panic) => {
+                self.failure = Some(ErrorDetails::application(
+                    AppErrorKind::Panicked,
+                    panic_text(panic.as_ref()),
+                ));
+                return self.retire();
+            }
+        };
+        if let Some(misuse) = self.ledger.with(|book| book.misuse.take()) {
+            self.failure = Some(ErrorDetails::application(AppErrorKind::OrchestrationFailed, misuse));
+        } else if taken {
+            self.found_foreign_future();
+        }
+    }
+
+    fn found_foreign_future(&mut self) {
+        let identity = self.ledger.identity();
+        if self.ledger.with(|book| book.outstanding()) == 0 {
+            self.failure = Some(nondeterminism::not_durable(identity, self.defined_at));
+        } else if !self.warned {
+            self.warned = true;
+            nondeterminism::warn_not_durable(identity, self.defined_at);
+        }
+    }
+
+    /// The code has ended; a panic in what it leaves behind changes nothing any more.
+    fn retire(&mut self) {
+        let code = self.code.take();
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(code)));
+    }
+}
+
+fn never_quiet() -> ErrorDetails {
+    ErrorDetails::Infrastructure {
+        operation: "quiescence_loop".to_owned(),
+        message: format!(
+            "quiescence loop exceeded {IDLE_POLLS_MAX} iterations: the orchestration asks for more on every poll"
+        ),
+        retryable: false,
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("orchestration panicked").to_owned()
+}

@@ -1,0 +1,159 @@
+//! Everything CI runs, as a table of named steps.
+
+use std::time::{Duration, Instant};
+
+use crate::failure::Failure;
+use crate::tidy;
+use crate::workspace::Workspace;
+
+/// One row of the step table.
+struct Step {
+    name: &'static str,
+    what: &'static str,
+    run: fn(&Workspace) -> Result<(), Failure>,
+}
+
+/// Every step, the cheapest first, so that a small mistake is told soon.
+///
+/// The steps share one profile and, where they can, one set of features, so that dependencies are built once for
+/// checking and once for running.
+const STEPS: &[Step] = &[
+    Step {
+        name: "fmt",
+        what: "the code is formatted; `cargo fmt --all` repairs it",
+        // Only the names: the difference is long, and nobody repairs it by hand.
+        run: |workspace| workspace.cargo("fmt --all --check -- -l"),
+    },
+    Step {
+        name: "tidy",
+        what: "floors, first lines, sizes; `cargo xtask tidy` repairs the code map",
+        run: |workspace| tidy::check(workspace, tidy::Mode::Check),
+    },
+    Step {
+        name: "clippy",
+        what: "no warnings anywhere",
+        run: |workspace| workspace.cargo("clippy --workspace --all-targets --all-features -- -D warnings"),
+    },
+    Step {
+        name: "features",
+        what: "each feature compiles alone",
+        run: each_feature_alone,
+    },
+    Step {
+        name: "doc",
+        what: "the reference builds without warnings",
+        run: |workspace| {
+            let deny = [("RUSTDOCFLAGS", "-D warnings")];
+            workspace.cargo_with(&deny, "doc --no-deps --all-features -p duroxide -p duroxide-macros")
+        },
+    },
+    Step {
+        name: "test",
+        what: "unit, integration, ui and doc tests",
+        run: |workspace| workspace.cargo("test --workspace --all-features"),
+    },
+];
+
+/// What became of a step.
+enum Outcome {
+    Passed(Duration),
+    Failed(Duration),
+    NotRun,
+}
+
+/// `cargo xtask test [step ...]`: runs the steps in the order of the table and stops at the first that fails.
+pub(crate) fn run(workspace: &Workspace, names: &[String]) -> Result<(), Failure> {
+    let steps = select(names)?;
+    let mut outcomes = Vec::new();
+    let mut verdict = Ok(());
+    for step in &steps {
+        if verdict.is_err() {
+            outcomes.push(Outcome::NotRun);
+            continue;
+        }
+        println!("\n── {}: {}", step.name, step.what);
+        let (result, took) = timed(|| (step.run)(workspace));
+        outcomes.push(if result.is_ok() {
+            Outcome::Passed(took)
+        } else {
+            Outcome::Failed(took)
+        });
+        println!("── {} took {}", step.name, seconds(took));
+        verdict = result.map_err(|failure| explain(step, &failure));
+    }
+    print!("{}", summary(&steps, &outcomes));
+    verdict
+}
+
+/// The last line that a developer sees has to be enough to go on from.
+fn explain(step: &Step, failure: &Failure) -> Failure {
+    let (Failure::Failed(why) | Failure::Usage(why)) = failure;
+    Failure::Failed(format!(
+        "step `{0}` failed: {why}\nrun it alone with `cargo xtask test {0}`",
+        step.name
+    ))
+}
+
+/// The steps by name, for the help text.
+pub(crate) fn help() -> String {
+    let mut text = String::from("\nsteps of `test`:\n");
+    for step in STEPS {
+        text.push_str(&format!("\n  {:<18} {}", step.name, step.what));
+    }
+    text
+}
+
+/// The named steps in the order of the table; all of them when none is named.
+fn select(names: &[String]) -> Result<Vec<&'static Step>, Failure> {
+    if let Some(unknown) = names.iter().find(|name| STEPS.iter().all(|step| step.name != **name)) {
+        return Err(Failure::Usage(format!("`test` has no step `{unknown}`\n{}", help())));
+    }
+    let wanted = |step: &&Step| names.is_empty() || names.iter().any(|name| name == step.name);
+    Ok(STEPS.iter().filter(wanted).collect())
+}
+
+/// The library with no feature, then with each one on its own: a user may pick any of them.
+fn each_feature_alone(workspace: &Workspace) -> Result<(), Failure> {
+    let check = "check -p duroxide --no-default-features";
+    workspace.cargo(check)?;
+    let features = &workspace.package("duroxide")?.features;
+    for feature in features.iter().filter(|feature| *feature != "default") {
+        workspace.cargo(&format!("{check} --features {feature}"))?;
+    }
+    Ok(())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a developer's tool tells how long things really took"
+)]
+fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let start = Instant::now();
+    let result = work();
+    (result, start.elapsed())
+}
+
+/// One line for each step and one for their sum.
+fn summary(steps: &[&Step], outcomes: &[Outcome]) -> String {
+    let mut text = String::from("\n");
+    let mut total = Duration::ZERO;
+    for (step, outcome) in steps.iter().zip(outcomes) {
+        let (word, took) = match outcome {
+            Outcome::Passed(took) => ("passed", Some(*took)),
+            Outcome::Failed(took) => ("FAILED", Some(*took)),
+            Outcome::NotRun => ("not run", None),
+        };
+        total += took.unwrap_or_default();
+        text.push_str(&format!(
+            "  {:<10} {word:<8} {:>9}\n",
+            step.name,
+            took.map(seconds).unwrap_or_default()
+        ));
+    }
+    text.push_str(&format!("  {:<10} {:<8} {:>9}\n", "total", "", seconds(total)));
+    text
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}

@@ -1,0 +1,85 @@
+//! The floors of the library as a table: who stands where, and what is banned from which room.
+
+/// Modules of `duroxide/src` from the ground up. A module uses floors strictly below its own.
+pub(super) const FLOORS: &[&[&str]] = &[
+    &["model"],
+    &["clock", "seams", "codec", "lease"],
+    &["ledger"],
+    &["context"],
+    &["replay", "registry"],
+    &["observe"],
+    &["providers"],
+    &["client"],
+    &["activity"],
+    &["typed"],
+    &["dispatch"],
+    &["compat"],
+    &["runtime"],
+    &["testing", "conformance"],
+];
+
+/// Modules that only `lib.rs` may name: adapters for programs outside. The house does not bend for them.
+pub(super) const FOR_OTHERS: &[&str] = &["compat"];
+
+/// The pure core: plain functions of what they are given.
+pub(super) const CORE: &[&str] = &["model", "ledger", "context", "replay", "registry", "codec", "lease"];
+
+/// Paths that some modules may not name, nor anything below them.
+pub(super) struct Ban {
+    pub(super) whom: Whom,
+    pub(super) paths: &'static [&'static [&'static str]],
+    pub(super) why: &'static str,
+    pub(super) instead: &'static str,
+}
+
+/// Whom a ban concerns.
+pub(super) enum Whom {
+    /// The modules of [`CORE`].
+    Core,
+    /// Every module but one.
+    AllBut(&'static str),
+}
+
+pub(super) const BANS: &[Ban] = &[
+    Ban {
+        whom: Whom::Core,
+        paths: &[&["tokio"], &["tokio_util"], &["std", "thread"]],
+        why: "the core is driven, it drives nothing",
+        instead: "decide here and act in `dispatch`",
+    },
+    Ban {
+        whom: Whom::Core,
+        paths: &[&["sqlx"], &["rusqlite"], &["libsqlite3_sys"]],
+        why: "the core knows no store",
+        instead: "return a value and let `providers` write it",
+    },
+    Ban {
+        whom: Whom::Core,
+        // A `SystemTime` may be a value that was recorded; an `Instant` can only come from a clock.
+        paths: &[&["std", "time", "Instant"]],
+        why: "the core knows no clock",
+        instead: "take `now_ms` as an argument",
+    },
+    Ban {
+        whom: Whom::AllBut("clock"),
+        paths: &[
+            &["std", "time", "SystemTime", "now"],
+            &["std", "time", "SystemTime", "elapsed"],
+            &["std", "time", "Instant", "now"],
+        ],
+        why: "only `clock` reads the clock",
+        instead: "take `now_ms` as an argument, or call `crate::clock` from the shell",
+    },
+    Ban {
+        whom: Whom::AllBut("seams"),
+        paths: &[
+            &["uuid"],
+            &["rand"],
+            &["fastrand"],
+            &["getrandom"],
+            &["std", "hash", "RandomState"],
+        ],
+        why: "only `seams` draws randomness",
+        instead: "take the id or token as an argument, or call `crate::seams` from the shell",
+    },
+];

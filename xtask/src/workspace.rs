@@ -1,0 +1,104 @@
+//! What cargo knows about this workspace, and how to call cargo in it.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::failure::Failure;
+
+/// The workspace that xtask was called in.
+pub(crate) struct Workspace {
+    /// Absolute path of the folder with the root `Cargo.toml`.
+    pub(crate) root: PathBuf,
+    /// The members, in cargo's order.
+    pub(crate) packages: Vec<Package>,
+}
+
+/// One member of the workspace.
+pub(crate) struct Package {
+    pub(crate) name: String,
+    /// Names of the features it declares, `default` included, sorted.
+    pub(crate) features: Vec<String>,
+    /// Names of the packages it depends on directly, for whatever purpose.
+    pub(crate) dependencies: Vec<String>,
+}
+
+impl Workspace {
+    /// Asks cargo. Fails when the current folder is in no workspace.
+    pub(crate) fn load() -> Result<Self, Failure> {
+        let output = cargo()
+            .args(["metadata", "--no-deps", "--format-version", "1"])
+            .stderr(Stdio::inherit())
+            .output()
+            .map_err(|error| Failure::because("cannot run `cargo metadata`", error))?;
+        if !output.status.success() {
+            return Err(Failure::Failed(format!(
+                "`cargo metadata` ended with {}",
+                output.status
+            )));
+        }
+        let metadata: Value = serde_json::from_slice(&output.stdout)
+            .map_err(|error| Failure::because("cannot read the answer of `cargo metadata`", error))?;
+        Ok(Self {
+            root: PathBuf::from(text(&metadata["workspace_root"])),
+            packages: list(&metadata["packages"]).iter().map(Package::read).collect(),
+        })
+    }
+
+    /// The member of this name.
+    pub(crate) fn package(&self, name: &str) -> Result<&Package, Failure> {
+        let found = self.packages.iter().find(|package| package.name == name);
+        found.ok_or_else(|| Failure::Failed(format!("the workspace has no member `{name}`")))
+    }
+
+    /// Runs cargo at the root with the terminal attached; fails when cargo does. No argument of ours has a space in it.
+    pub(crate) fn cargo(&self, arguments: &str) -> Result<(), Failure> {
+        self.cargo_with(&[], arguments)
+    }
+
+    /// The same, with variables added to the environment.
+    pub(crate) fn cargo_with(&self, variables: &[(&str, &str)], arguments: &str) -> Result<(), Failure> {
+        let shown = variables.iter().map(|(key, value)| format!("{key}={value:?} "));
+        let line = format!("{}cargo {arguments}", shown.collect::<String>());
+        println!("$ {line}");
+        let status = cargo()
+            .args(arguments.split_whitespace())
+            .envs(variables.iter().copied())
+            .current_dir(&self.root)
+            .status()
+            .map_err(|error| Failure::because(format!("cannot run `{line}`"), error))?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(Failure::Failed(format!("`{line}` ended with {status}")))
+    }
+}
+
+impl Package {
+    fn read(package: &Value) -> Self {
+        let features = package["features"].as_object();
+        let dependencies = list(&package["dependencies"]);
+        Self {
+            name: text(&package["name"]),
+            features: features.map(|map| map.keys().cloned().collect()).unwrap_or_default(),
+            dependencies: dependencies
+                .iter()
+                .map(|dependency| text(&dependency["name"]))
+                .collect(),
+        }
+    }
+}
+
+/// The cargo that runs us, so that the toolchain stays the same.
+fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
