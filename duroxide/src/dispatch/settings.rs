@@ -80,6 +80,11 @@ impl Settings {
     }
 }
 
+/// A range of versions as logs show it.
+pub(crate) fn shown(range: &SemverRange) -> String {
+    format!(">={}, <={}", range.min, range.max)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

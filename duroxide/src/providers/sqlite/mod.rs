@@ -1,1 +1,463 @@
-//! SQLite: options, pool, and one-line delegations.
+//! SQLite: opening a store, and one line per method of the contract.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+use sqlx::SqlitePool;
+
+mod ack;
+mod admin;
+mod error;
+mod fetch;
+mod history;
+mod kv;
+mod open;
+mod prune;
+mod readers;
+mod ready;
+mod row;
+mod schema;
+mod session;
+mod worker;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use open::SqliteOpenError;
+
+use crate::clock;
+use crate::model::commit::{Commit, ExecutionMetadata};
+use crate::model::event::Event;
+use crate::model::filter::{DispatcherCapabilityFilter, SessionFetchConfig, TagFilter};
+use crate::model::item::{OrchestrationItem, ScheduledActivityIdentifier};
+use crate::model::stats::SystemStats;
+use crate::model::work_item::{WorkItem, kind_of};
+use crate::model::VERSION;
+use crate::providers::error::ProviderError;
+use crate::providers::management::ProviderAdmin;
+use crate::providers::signal::WorkSignal;
+use crate::providers::Provider;
+use crate::seams;
+use error::StoreError;
+use fetch::Capability;
+use open::Location;
+use readers::Readers;
+use ready::Wakes;
+use row::{ActivityRow, MessageRow};
+use worker::Wanted;
+use writer::{Delivery, Durability, Sync, Writer};
+
+/// Settings of a [`SqliteProvider`]; there are none at present.
+#[derive(Debug, Clone, Default)]
+pub struct SqliteOptions {}
+
+/// Histories, queues and leases in one SQLite file, or in memory.
+///
+/// What it acknowledged survives a power cut. Several of these, in one process or in many, may share a file.
+#[derive(Debug)]
+pub struct SqliteProvider {
+    writer: Writer,
+    /// `None` in memory, where readers would stand in the writer's way: the writer reads, too.
+    readers: Option<Arc<Readers>>,
+    pool: SqlitePool,
+    signal: Arc<WorkSignal>,
+    /// Who holds the leases taken here: new with every object.
+    owner: Arc<str>,
+}
+
+impl SqliteProvider {
+    /// Opens `sqlite:PATH` or `sqlite::memory:`. A missing file is created only with `?mode=rwc`.
+    ///
+    /// # Errors
+    /// See [`SqliteOpenError`]; a missing file is named.
+    pub async fn new(database_url: &str, options: Option<SqliteOptions>) -> Result<Self, SqliteOpenError> {
+        let SqliteOptions {} = options.unwrap_or_default();
+        SqliteProvider::open_at(Location::parse(database_url)?).await
+    }
+
+    /// Opens a file, and creates it, readable by its owner only, if it is missing.
+    ///
+    /// # Errors
+    /// See [`SqliteOpenError`].
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, SqliteOpenError> {
+        SqliteProvider::open_at(Location::File {
+            path: path.as_ref().to_owned(),
+            create: true,
+        })
+        .await
+    }
+
+    /// A fresh database in memory, gone when the last user of it is.
+    ///
+    /// # Errors
+    /// When memory or threads run out.
+    pub async fn new_in_memory() -> Result<Self, SqliteOpenError> {
+        SqliteProvider::open_at(Location::memory()).await
+    }
+
+    /// The same with options.
+    ///
+    /// # Errors
+    /// When memory or threads run out.
+    pub async fn new_in_memory_with_options(options: Option<SqliteOptions>) -> Result<Self, SqliteOpenError> {
+        let SqliteOptions {} = options.unwrap_or_default();
+        SqliteProvider::new_in_memory().await
+    }
+
+    async fn open_at(location: Location) -> Result<Self, SqliteOpenError> {
+        let pool = location.pool();
+        tokio::task::spawn_blocking(move || SqliteProvider::open_blocking(&location, pool))
+            .await
+            .map_err(|error| SqliteOpenError::Thread(Box::new(error)))?
+    }
+
+    fn open_blocking(location: &Location, pool: SqlitePool) -> Result<Self, SqliteOpenError> {
+        let mut conn = location.connect()?;
+        schema::migrate(&mut conn)?;
+        let signal = Arc::new(WorkSignal::new());
+        ready::seed(&conn, &signal)?;
+        let (readers, sync) = match location {
+            Location::File { path, .. } => (Some(Arc::new(Readers::new(path.clone()))), Sync::PerTransaction(true)),
+            Location::Memory { .. } => (None, Sync::Fixed),
+        };
+        let writer = Writer::start(conn, sync, Arc::clone(&signal), ())
+            .map_err(|error| SqliteOpenError::Thread(Box::new(error)))?;
+        Ok(SqliteProvider {
+            writer,
+            readers,
+            pool,
+            signal,
+            owner: seams::new_guid().into(),
+        })
+    }
+
+    /// Folds the write-ahead log into the database file.
+    ///
+    /// # Errors
+    /// When the disk is full or fails.
+    pub async fn checkpoint(&self) -> Result<(), SqliteOpenError> {
+        match &self.readers {
+            Some(readers) => Arc::clone(readers).checkpoint().await,
+            None => Ok(()),
+        }
+    }
+
+    /// What the tables hold, for people; no payloads.
+    pub async fn debug_dump(&self) -> String {
+        self.read_with("debug_dump", admin::dump)
+            .await
+            .unwrap_or_else(|error| error.to_string())
+    }
+
+    /// Connections to the same database, for programs that run SQL of their own.
+    pub fn get_pool(&self) -> &SqlitePool {
+        &self.pool
+    }
+
+    async fn write<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.writer.call(operation, Durability::Flushed, work).await
+    }
+
+    async fn lease<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.writer.call(operation, Durability::Lease, work).await
+    }
+
+    async fn read_with<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        match &self.readers {
+            Some(readers) => Arc::clone(readers).call(operation, work).await,
+            None => self.lease(operation, move |conn, _| work(conn)).await,
+        }
+    }
+
+    /// The events of one execution, or of the newest.
+    async fn events(
+        &self,
+        operation: &'static str,
+        instance: &str,
+        execution_id: Option<u64>,
+    ) -> Result<Vec<Event>, ProviderError> {
+        let instance = instance.to_owned();
+        let stored = self
+            .read_with(operation, move |conn| {
+                let execution_id = match execution_id {
+                    Some(execution_id) => execution_id,
+                    None => history::latest_execution(conn, &instance)?,
+                };
+                Ok(history::load(conn, &instance, execution_id)?)
+            })
+            .await?;
+        history::read(&stored).map_err(|error| error.during(operation))
+    }
+}
+
+#[async_trait]
+impl Provider for SqliteProvider {
+    fn name(&self) -> &str {
+        "sqlite"
+    }
+
+    fn version(&self) -> &str {
+        VERSION
+    }
+
+    async fn fetch_orchestration_item(
+        &self,
+        lock_timeout: Duration,
+        _poll_timeout: Duration,
+        filter: Option<&DispatcherCapabilityFilter>,
+    ) -> Result<Option<(OrchestrationItem, String, u32)>, ProviderError> {
+        let capability = Capability::of(filter);
+        let (owner, writer) = (Arc::clone(&self.owner), self.writer.downgrade());
+        let fetched = self
+            .lease("fetch_orchestration_item", move |conn, _| {
+                let fetched = fetch::fetch(conn, lock_timeout, capability, &owner)?;
+                Ok(fetched.map(|fetched| {
+                    let token = fetched.token.clone();
+                    Delivery::new(fetched, token, fetch::give_back, writer)
+                }))
+            })
+            .await?;
+        Ok(fetched.map(|delivery| delivery.take().into_item()))
+    }
+
+    async fn ack_orchestration_item(
+        &self,
+        lock_token: &str,
+        execution_id: u64,
+        history_delta: Vec<Event>,
+        worker_items: Vec<WorkItem>,
+        orchestrator_items: Vec<WorkItem>,
+        metadata: ExecutionMetadata,
+        cancelled_activities: Vec<ScheduledActivityIdentifier>,
+    ) -> Result<(), ProviderError> {
+        const OPERATION: &str = "ack_orchestration_item";
+        let commit = Commit {
+            execution_id,
+            delta: history_delta,
+            worker_items,
+            orchestrator_items,
+            metadata,
+            cancelled_activities,
+        };
+        let ack = ack::Ack::new(lock_token, commit).map_err(|error| error.during(OPERATION))?;
+        self.write(OPERATION, move |conn, wakes| ack::ack(conn, &ack, wakes))
+            .await
+    }
+
+    async fn abandon_orchestration_item(
+        &self,
+        lock_token: &str,
+        delay: Option<Duration>,
+        ignore_attempt: bool,
+    ) -> Result<(), ProviderError> {
+        let token = lock_token.to_owned();
+        self.lease("abandon_orchestration_item", move |conn, wakes| {
+            fetch::abandon(conn, &token, delay, ignore_attempt, wakes)
+        })
+        .await
+    }
+
+    async fn read(&self, instance: &str) -> Result<Vec<Event>, ProviderError> {
+        self.events("read", instance, None).await
+    }
+
+    async fn read_with_execution(&self, instance: &str, execution_id: u64) -> Result<Vec<Event>, ProviderError> {
+        self.events("read_with_execution", instance, Some(execution_id)).await
+    }
+
+    async fn append_with_execution(
+        &self,
+        instance: &str,
+        execution_id: u64,
+        new_events: Vec<Event>,
+    ) -> Result<(), ProviderError> {
+        const OPERATION: &str = "append_with_execution";
+        let instance = instance.to_owned();
+        let rows = history::to_rows(&new_events).map_err(|error| error.during(OPERATION))?;
+        self.write(OPERATION, move |conn, _| {
+            history::append(conn, &instance, execution_id, &rows)
+        })
+        .await
+    }
+
+    async fn enqueue_for_worker(&self, item: WorkItem) -> Result<(), ProviderError> {
+        const OPERATION: &str = "enqueue_for_worker";
+        let activity = ActivityRow::new(item).map_err(|error| error.during(OPERATION))?;
+        self.write(OPERATION, move |conn, wakes| {
+            Ok(worker::enqueue(conn, &activity, clock::now_ms(), wakes)?)
+        })
+        .await
+    }
+
+    async fn fetch_work_item(
+        &self,
+        lock_timeout: Duration,
+        _poll_timeout: Duration,
+        session: Option<&SessionFetchConfig>,
+        tag_filter: &TagFilter,
+    ) -> Result<Option<(WorkItem, String, u32)>, ProviderError> {
+        let wanted = Wanted {
+            lock_timeout,
+            session: session.cloned(),
+            tags: tag_filter.clone(),
+        };
+        let (owner, writer) = (Arc::clone(&self.owner), self.writer.downgrade());
+        let taken = self
+            .lease("fetch_work_item", move |conn, _| {
+                let taken = worker::fetch(conn, &wanted, &owner)?;
+                Ok(taken.map(|taken| {
+                    let token = taken.token.clone();
+                    Delivery::new(taken, token, worker::give_back, writer)
+                }))
+            })
+            .await?;
+        Ok(taken.map(|delivery| {
+            let taken = delivery.take();
+            (taken.item, taken.token, taken.attempts)
+        }))
+    }
+
+    async fn ack_work_item(&self, token: &str, completion: Option<WorkItem>) -> Result<(), ProviderError> {
+        const OPERATION: &str = "ack_work_item";
+        let completion = completion
+            .as_ref()
+            .map(completion_row)
+            .transpose()
+            .map_err(|error| error.during(OPERATION))?;
+        let token = token.to_owned();
+        self.write(OPERATION, move |conn, wakes| {
+            worker::ack(conn, &token, completion.as_ref(), wakes)
+        })
+        .await
+    }
+
+    async fn renew_work_item_lock(&self, token: &str, extend_for: Duration) -> Result<(), ProviderError> {
+        let token = token.to_owned();
+        self.lease("renew_work_item_lock", move |conn, _| {
+            worker::renew(conn, &token, extend_for)
+        })
+        .await
+    }
+
+    async fn renew_session_lock(
+        &self,
+        owner_ids: &[&str],
+        extend_for: Duration,
+        idle_timeout: Duration,
+    ) -> Result<usize, ProviderError> {
+        let owner_ids: Vec<String> = owner_ids.iter().map(|&owner_id| owner_id.to_owned()).collect();
+        self.lease("renew_session_lock", move |conn, _| {
+            Ok(session::renew(conn, &owner_ids, extend_for, idle_timeout)?)
+        })
+        .await
+    }
+
+    async fn cleanup_orphaned_sessions(&self, _idle_timeout: Duration) -> Result<usize, ProviderError> {
+        self.lease("cleanup_orphaned_sessions", |conn, _| Ok(session::cleanup(conn)?))
+            .await
+    }
+
+    async fn abandon_work_item(
+        &self,
+        token: &str,
+        delay: Option<Duration>,
+        ignore_attempt: bool,
+    ) -> Result<(), ProviderError> {
+        let token = token.to_owned();
+        self.lease("abandon_work_item", move |conn, wakes| {
+            worker::abandon(conn, &token, delay, ignore_attempt, wakes)
+        })
+        .await
+    }
+
+    async fn renew_orchestration_item_lock(&self, token: &str, extend_for: Duration) -> Result<(), ProviderError> {
+        let token = token.to_owned();
+        self.lease("renew_orchestration_item_lock", move |conn, _| {
+            fetch::renew(conn, &token, extend_for)
+        })
+        .await
+    }
+
+    async fn enqueue_for_orchestrator(&self, item: WorkItem, delay: Option<Duration>) -> Result<(), ProviderError> {
+        const OPERATION: &str = "enqueue_for_orchestrator";
+        if matches!(item, WorkItem::ActivityExecute { .. }) {
+            return Err(ProviderError::permanent(
+                OPERATION,
+                "expected a message for an orchestration, found ActivityExecute, which belongs to the worker queue",
+            ));
+        }
+        let message = MessageRow::new(&item).map_err(|error| error.during(OPERATION))?;
+        self.write(OPERATION, move |conn, wakes| {
+            let now_ms = clock::now_ms();
+            let visible_at = ready::deadline(now_ms, delay.unwrap_or_default());
+            Ok(ready::enqueue(conn, &message, visible_at, now_ms, wakes)?)
+        })
+        .await
+    }
+
+    fn as_management_capability(&self) -> Option<&dyn ProviderAdmin> {
+        Some(self)
+    }
+
+    fn work_signal(&self) -> Option<Arc<WorkSignal>> {
+        Some(Arc::clone(&self.signal))
+    }
+
+    async fn get_custom_status(
+        &self,
+        instance: &str,
+        last_seen_version: u64,
+    ) -> Result<Option<(Option<String>, u64)>, ProviderError> {
+        let instance = instance.to_owned();
+        self.read_with("get_custom_status", move |conn| {
+            admin::custom_status(conn, &instance, last_seen_version)
+        })
+        .await
+    }
+
+    async fn get_kv_value(&self, instance: &str, key: &str) -> Result<Option<String>, ProviderError> {
+        let (instance, key) = (instance.to_owned(), key.to_owned());
+        self.read_with("get_kv_value", move |conn| Ok(kv::get(conn, &instance, &key)?))
+            .await
+    }
+
+    async fn get_kv_all_values(&self, instance: &str) -> Result<HashMap<String, String>, ProviderError> {
+        let instance = instance.to_owned();
+        self.read_with("get_kv_all_values", move |conn| Ok(kv::get_all(conn, &instance)?))
+            .await
+    }
+
+    async fn get_instance_stats(&self, instance: &str) -> Result<Option<SystemStats>, ProviderError> {
+        let instance = instance.to_owned();
+        self.read_with("get_instance_stats", move |conn| admin::stats(conn, &instance))
+            .await
+    }
+}
+
+/// Only the result of an activity may answer an activity.
+fn completion_row(item: &WorkItem) -> Result<MessageRow, StoreError> {
+    match item {
+        WorkItem::ActivityCompleted { .. } | WorkItem::ActivityFailed { .. } => MessageRow::new(item),
+        other => Err(StoreError::Refused(format!(
+            "expected ActivityCompleted or ActivityFailed, found {}",
+            kind_of(other)
+        ))),
+    }
+}

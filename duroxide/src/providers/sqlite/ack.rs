@@ -1,0 +1,213 @@
+//! One transaction: the steps of a commit, one named function per step.
+
+use rusqlite::{Connection, params};
+
+use super::error::StoreError;
+use super::fetch::{EXPIRED_LEASE, INVALID_TOKEN, find_lease};
+use super::history::{self, EventRow};
+use super::kv::{self, KvChange};
+use super::ready::{self, Wakes};
+use super::row::{ActivityRow, MessageRow, int};
+use super::worker;
+use crate::clock;
+use crate::model::commit::{Commit, ExecutionMetadata};
+use crate::model::event::{Event, EventKind};
+use crate::model::item::ScheduledActivityIdentifier;
+use crate::model::work_item::WorkItem;
+
+/// A commit as rows, serialized by the caller, so that the writer's thread does not have to.
+#[derive(Debug)]
+pub(super) struct Ack {
+    token: String,
+    execution_id: u64,
+    events: Vec<EventRow>,
+    kv: Vec<KvChange>,
+    /// The last change of the custom status, if any.
+    custom_status: Option<Option<String>>,
+    activities: Vec<ActivityRow>,
+    messages: Vec<MessageRow>,
+    metadata: ExecutionMetadata,
+    cancelled: Vec<ScheduledActivityIdentifier>,
+}
+
+impl Ack {
+    /// Refuses event id 0.
+    pub(super) fn new(token: &str, commit: Commit) -> Result<Self, StoreError> {
+        Ok(Ack {
+            token: token.to_owned(),
+            execution_id: commit.execution_id,
+            events: history::to_rows(&commit.delta)?,
+            kv: kv::changes(&commit.delta),
+            custom_status: last_custom_status(&commit.delta),
+            activities: commit
+                .worker_items
+                .into_iter()
+                .map(ActivityRow::new)
+                .collect::<Result<_, _>>()?,
+            messages: commit
+                .orchestrator_items
+                .iter()
+                .filter(|item| !matches!(item, WorkItem::ActivityExecute { .. }))
+                .map(MessageRow::new)
+                .collect::<Result<_, _>>()?,
+            metadata: commit.metadata,
+            cancelled: commit.cancelled_activities,
+        })
+    }
+}
+
+fn last_custom_status(delta: &[Event]) -> Option<Option<String>> {
+    delta.iter().rev().find_map(|event| match &event.kind {
+        EventKind::CustomStatusUpdated { status } => Some(status.clone()),
+        _ => None,
+    })
+}
+
+/// Commits one turn. On an error nothing changes: the writer rolls back to where the request began.
+pub(super) fn ack(conn: &Connection, ack: &Ack, wakes: &mut Wakes) -> Result<(), StoreError> {
+    let now_ms = clock::now_ms();
+    let instance = claim(conn, &ack.token, now_ms)?;
+    upsert_instance(conn, &instance, ack, now_ms)?;
+    upsert_execution(conn, &instance, ack, now_ms)?;
+    append_history(conn, &instance, ack)?;
+    materialize_kv(conn, &instance, ack)?;
+    enqueue_workers(conn, ack, now_ms, wakes)?;
+    steal_cancelled(conn, ack)?;
+    enqueue_orchestrators(conn, ack, now_ms, wakes)?;
+    close_execution(conn, &instance, ack, now_ms)?;
+    release(conn, &instance, wakes)
+}
+
+/// Proves the lease and takes its batch out of the queue.
+fn claim(conn: &Connection, token: &str, now_ms: u64) -> Result<String, StoreError> {
+    let (instance, locked_until) = find_lease(conn, token)?.ok_or(INVALID_TOKEN)?;
+    if locked_until <= now_ms {
+        return Err(EXPIRED_LEASE);
+    }
+    conn.prepare_cached("DELETE FROM orchestrator_queue WHERE instance_id = ?1 AND lock_token = ?2")?
+        .execute([instance.as_str(), token])?;
+    Ok(instance)
+}
+
+/// Only a turn that names its orchestration creates or renames the instance; the parent never changes.
+fn upsert_instance(conn: &Connection, instance: &str, ack: &Ack, now_ms: u64) -> Result<(), StoreError> {
+    let meta = &ack.metadata;
+    if let (Some(name), Some(version)) = (&meta.orchestration_name, &meta.orchestration_version) {
+        conn.prepare_cached(
+            "INSERT INTO instances (instance_id, orchestration_name, orchestration_version, current_execution_id,
+                 parent_instance_id, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
+             ON CONFLICT DO UPDATE SET orchestration_name = excluded.orchestration_name,
+                 orchestration_version = excluded.orchestration_version",
+        )?
+        .execute(params![
+            instance,
+            name,
+            version,
+            int(ack.execution_id),
+            meta.parent_instance_id,
+            int(now_ms)
+        ])?;
+    }
+    let (set, status) = match &ack.custom_status {
+        Some(status) => (1, status.as_deref()),
+        None => (0, None),
+    };
+    conn.prepare_cached(
+        "UPDATE instances SET current_execution_id = MAX(current_execution_id, ?2), updated_at = ?3,
+             custom_status = IIF(?4, ?5, custom_status), custom_status_version = custom_status_version + ?4
+         WHERE instance_id = ?1",
+    )?
+    .execute(params![instance, int(ack.execution_id), int(now_ms), set, status])?;
+    Ok(())
+}
+
+/// The row of the execution that this turn belongs to; pinned to a version only when the turn names one.
+fn upsert_execution(conn: &Connection, instance: &str, ack: &Ack, now_ms: u64) -> Result<(), StoreError> {
+    conn.prepare_cached("INSERT OR IGNORE INTO executions (instance_id, execution_id, started_at) VALUES (?1, ?2, ?3)")?
+        .execute(params![instance, int(ack.execution_id), int(now_ms)])?;
+    if let Some(pinned) = &ack.metadata.pinned_duroxide_version {
+        conn.prepare_cached(
+            "UPDATE executions SET duroxide_version_major = ?3, duroxide_version_minor = ?4,
+                 duroxide_version_patch = ?5 WHERE instance_id = ?1 AND execution_id = ?2",
+        )?
+        .execute(params![
+            instance,
+            int(ack.execution_id),
+            int(pinned.major),
+            int(pinned.minor),
+            int(pinned.patch)
+        ])?;
+    }
+    Ok(())
+}
+
+fn append_history(conn: &Connection, instance: &str, ack: &Ack) -> Result<(), StoreError> {
+    history::append(conn, instance, ack.execution_id, &ack.events)
+}
+
+/// When the execution ends, its changes become what the next one finds.
+fn materialize_kv(conn: &Connection, instance: &str, ack: &Ack) -> Result<(), StoreError> {
+    kv::apply(conn, instance, &ack.kv)?;
+    if matches!(
+        ack.metadata.status.as_deref(),
+        Some("Completed" | "Failed" | "ContinuedAsNew")
+    ) {
+        kv::fold(conn, instance)?;
+    }
+    Ok(())
+}
+
+fn enqueue_workers(conn: &Connection, ack: &Ack, now_ms: u64, wakes: &mut Wakes) -> Result<(), StoreError> {
+    for activity in &ack.activities {
+        worker::enqueue(conn, activity, now_ms, wakes)?;
+    }
+    Ok(())
+}
+
+/// After the new ones were enqueued, so that an activity both asked for and cancelled comes to nothing.
+fn steal_cancelled(conn: &Connection, ack: &Ack) -> Result<(), StoreError> {
+    for activity in &ack.cancelled {
+        conn.prepare_cached(
+            "DELETE FROM worker_queue WHERE instance_id = ?1 AND execution_id = ?2 AND activity_id = ?3",
+        )?
+        .execute(params![
+            activity.instance,
+            int(activity.execution_id),
+            int(activity.activity_id)
+        ])?;
+    }
+    Ok(())
+}
+
+fn enqueue_orchestrators(conn: &Connection, ack: &Ack, now_ms: u64, wakes: &mut Wakes) -> Result<(), StoreError> {
+    for message in &ack.messages {
+        let visible_at = message.fire_at_ms.unwrap_or(now_ms);
+        ready::enqueue(conn, message, visible_at, now_ms, wakes)?;
+    }
+    Ok(())
+}
+
+/// Status and output are what the metadata says, whatever the events are.
+fn close_execution(conn: &Connection, instance: &str, ack: &Ack, now_ms: u64) -> Result<(), StoreError> {
+    let Some(status) = &ack.metadata.status else {
+        return Ok(());
+    };
+    let completed_at = (status != "Running").then(|| int(now_ms));
+    conn.prepare_cached(
+        "UPDATE executions SET status = ?3, output = ?4, completed_at = ?5
+         WHERE instance_id = ?1 AND execution_id = ?2",
+    )?
+    .execute(params![
+        instance,
+        int(ack.execution_id),
+        status,
+        ack.metadata.output,
+        completed_at
+    ])?;
+    Ok(())
+}
+
+/// Ends the lease; what arrived during the turn may be taken.
+fn release(conn: &Connection, instance: &str, wakes: &mut Wakes) -> Result<(), StoreError> {
+    Ok(ready::release(conn, instance, wakes)?)
+}

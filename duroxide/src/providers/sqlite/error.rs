@@ -1,0 +1,62 @@
+//! Database errors, classified, with the operation's name.
+
+use rusqlite::ErrorCode;
+
+use crate::providers::error::ProviderError;
+
+/// Why a request to the store failed, as it is known where it happens.
+#[derive(Debug)]
+pub(super) enum StoreError {
+    /// SQLite said no.
+    Sql(rusqlite::Error),
+    /// The lease is gone: unknown, superseded, expired or already acknowledged.
+    Fenced(&'static str),
+    /// What is stored cannot be read.
+    Unreadable(String),
+    /// The request itself is wrong.
+    Refused(String),
+}
+
+impl StoreError {
+    /// The same error as callers of the contract see it.
+    pub(super) fn during(self, operation: &str) -> ProviderError {
+        match self {
+            StoreError::Sql(error) if may_pass(&error) => ProviderError::retryable(operation, error.to_string()),
+            StoreError::Sql(error) => ProviderError::permanent(operation, error.to_string()),
+            StoreError::Fenced(text) => ProviderError::permanent(operation, text),
+            StoreError::Unreadable(text) | StoreError::Refused(text) => ProviderError::permanent(operation, text),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        StoreError::Sql(error)
+    }
+}
+
+/// Whether the same call may work later. A full or read-only disk may be mended by an operator, and no orchestration
+/// should fail for it.
+pub(super) fn may_pass(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code().is_some_and(|code| {
+        matches!(
+            code,
+            ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::DiskFull
+                | ErrorCode::CannotOpen
+                | ErrorCode::ReadOnly
+                | ErrorCode::OutOfMemory
+                | ErrorCode::OperationInterrupted
+                | ErrorCode::OperationAborted
+                | ErrorCode::FileLockingProtocolFailed
+                | ErrorCode::SchemaChanged
+        )
+    })
+}
+
+/// Whether a row with this key exists already.
+pub(super) fn is_duplicate(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
+}

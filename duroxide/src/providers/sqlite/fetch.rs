@@ -1,0 +1,403 @@
+//! Take the next orchestration item under a lease.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use semver::Version;
+
+use super::error::StoreError;
+use super::history::{self, StoredEvent};
+use super::ready::{self, Wakes, deadline, next_fence};
+use super::row::{int, quarantine, text, uint};
+use super::kv;
+use crate::clock;
+use crate::model::event::{Event, EventKind};
+use crate::model::filter::DispatcherCapabilityFilter;
+use crate::model::ids::INITIAL_EXECUTION_ID;
+use crate::model::item::{KvEntry, OrchestrationItem};
+use crate::model::work_item::WorkItem;
+use crate::providers::signal::WorkQueue;
+use crate::seams;
+
+/// What stands in for a version that is not recorded.
+const UNKNOWN_VERSION: &str = "unknown";
+
+/// Which instances a dispatcher can replay.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Capability {
+    /// All.
+    Any,
+    /// None.
+    Nothing,
+    /// Those begun by a version (major, minor, patch) in this range, both ends included, or by no recorded one.
+    Range([u64; 3], [u64; 3]),
+}
+
+impl Capability {
+    /// Only the first range counts, as the contract has it.
+    pub(super) fn of(filter: Option<&DispatcherCapabilityFilter>) -> Self {
+        let numbers = |version: &Version| [version.major, version.minor, version.patch];
+        match filter.map(|filter| filter.supported_duroxide_versions.first()) {
+            None => Capability::Any,
+            Some(None) => Capability::Nothing,
+            Some(Some(range)) => Capability::Range(numbers(&range.min), numbers(&range.max)),
+        }
+    }
+}
+
+/// A leased batch as it is stored; history is read outside the writer's thread.
+#[derive(Debug)]
+pub(super) struct Fetched {
+    pub(super) token: String,
+    instance: String,
+    identity: Identity,
+    messages: Vec<WorkItem>,
+    history: Vec<StoredEvent>,
+    kv_snapshot: HashMap<String, KvEntry>,
+    attempts: u32,
+}
+
+#[derive(Debug)]
+struct Identity {
+    name: String,
+    version: Option<String>,
+    /// What the item says.
+    execution_id: u64,
+    /// Whose history it carries, if any.
+    history_of: Option<u64>,
+}
+
+impl Fetched {
+    /// The item, its token and its attempt count. A history that cannot be read is reported, not lost.
+    pub(super) fn into_item(self) -> (OrchestrationItem, String, u32) {
+        let (history, history_error, kv_snapshot) = match history::parse(&self.history) {
+            Ok(history) => (history, None, self.kv_snapshot),
+            Err(error) => (Vec::new(), Some(error), HashMap::new()),
+        };
+        let item = OrchestrationItem {
+            instance: self.instance,
+            orchestration_name: self.identity.name,
+            execution_id: self.identity.execution_id,
+            version: self.identity.version.unwrap_or_else(|| UNKNOWN_VERSION.to_owned()),
+            history,
+            messages: self.messages,
+            history_error,
+            kv_snapshot,
+        };
+        (item, self.token, self.attempts)
+    }
+}
+
+/// Leases the instance of the earliest message that may be taken.
+pub(super) fn fetch(
+    conn: &Connection,
+    lock_timeout: Duration,
+    capability: Capability,
+    owner: &str,
+) -> Result<Option<Fetched>, StoreError> {
+    let now_ms = clock::now_ms();
+    ready::promote_messages(conn, now_ms)?;
+    // Each round that yields nothing takes the rows it looked at out of the way, so that it ends.
+    while let Some(instance) = candidate(conn, capability, now_ms)? {
+        let Some(batch) = readable_batch(conn, &instance, now_ms)? else {
+            continue;
+        };
+        match identify(conn, &instance, &batch.messages)? {
+            Some(identity) => match lease(conn, &instance, batch.first_id, lock_timeout, owner, now_ms)? {
+                Some(token) => return load(conn, token, instance, identity, batch).map(Some),
+                None => ready::hold(conn, &instance)?,
+            },
+            None => set_orphans_aside(conn, &instance, &batch.messages, now_ms)?,
+        }
+    }
+    Ok(None)
+}
+
+fn candidate(conn: &Connection, capability: Capability, now_ms: u64) -> rusqlite::Result<Option<String>> {
+    match capability {
+        Capability::Nothing => Ok(None),
+        Capability::Any => conn
+            .prepare_cached(
+                "SELECT instance_id FROM orchestrator_queue WHERE state = 1 AND visible_at <= ?1 ORDER BY id LIMIT 1",
+            )?
+            .query_row([int(now_ms)], |row| row.get(0))
+            .optional(),
+        Capability::Range(min, max) => conn
+            .prepare_cached(
+                "SELECT q.instance_id FROM orchestrator_queue q
+                 LEFT JOIN instances i ON i.instance_id = q.instance_id
+                 LEFT JOIN executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id
+                 WHERE q.state = 1 AND q.visible_at <= ?1 AND (e.duroxide_version_major IS NULL OR
+                     (e.duroxide_version_major, e.duroxide_version_minor, e.duroxide_version_patch)
+                         BETWEEN (?2, ?3, ?4) AND (?5, ?6, ?7))
+                 ORDER BY q.id LIMIT 1",
+            )?
+            .query_row(
+                params![
+                    int(now_ms),
+                    int(min[0]),
+                    int(min[1]),
+                    int(min[2]),
+                    int(max[0]),
+                    int(max[1]),
+                    int(max[2])
+                ],
+                |row| row.get(0),
+            )
+            .optional(),
+    }
+}
+
+struct Batch {
+    first_id: i64,
+    messages: Vec<WorkItem>,
+    attempts: u32,
+}
+
+/// The visible messages of an instance; those that cannot be read are set aside. `None` when nothing is left.
+fn readable_batch(conn: &Connection, instance: &str, now_ms: u64) -> Result<Option<Batch>, StoreError> {
+    let mut batch: Option<Batch> = None;
+    let mut statement = conn.prepare_cached(
+        "SELECT id, work_item, attempt_count FROM orchestrator_queue
+         WHERE instance_id = ?1 AND visible_at <= ?2 ORDER BY id",
+    )?;
+    let mut unreadable = Vec::new();
+    let mut rows = statement.query(params![instance, int(now_ms)])?;
+    while let Some(row) = rows.next()? {
+        let id: i64 = row.get(0)?;
+        let json = text(row, 1)?;
+        match serde_json::from_str(&json) {
+            Ok(message) => {
+                let attempts = u32::try_from(uint(row, 2)?).unwrap_or(u32::MAX).saturating_add(1);
+                let batch = batch.get_or_insert_with(|| Batch {
+                    first_id: id,
+                    messages: Vec::new(),
+                    attempts: 0,
+                });
+                batch.messages.push(message);
+                batch.attempts = batch.attempts.max(attempts);
+            }
+            Err(error) => unreadable.push((id, json, error.to_string())),
+        }
+    }
+    drop(rows);
+    for (id, json, error) in unreadable {
+        quarantine(conn, "orchestrator", Some(instance), &json, &error, now_ms)?;
+        conn.prepare_cached("DELETE FROM orchestrator_queue WHERE id = ?1")?
+            .execute([id])?;
+    }
+    Ok(batch)
+}
+
+/// Who the instance is: by its row, by what its history began with, or by the message that starts it.
+fn identify(conn: &Connection, instance: &str, messages: &[WorkItem]) -> Result<Option<Identity>, StoreError> {
+    let known = conn
+        .prepare_cached(
+            "SELECT orchestration_name, orchestration_version, current_execution_id FROM instances
+             WHERE instance_id = ?1",
+        )?
+        .query_row([instance], |row| {
+            let execution_id = uint(row, 2)?;
+            Ok(Identity {
+                name: row.get(0)?,
+                version: row.get(1)?,
+                execution_id,
+                history_of: Some(execution_id),
+            })
+        })
+        .optional()?;
+    if known.is_some() {
+        return Ok(known);
+    }
+    let latest = history::latest_execution(conn, instance)?;
+    // A history that cannot be read says nothing here; a start message may.
+    let past = history::parse(&history::load(conn, instance, latest)?).unwrap_or_default();
+    Ok(started_as(&past, latest).or_else(|| messages.iter().find_map(starts_as)))
+}
+
+fn started_as(history: &[Event], execution_id: u64) -> Option<Identity> {
+    history.iter().find_map(|event| match &event.kind {
+        EventKind::OrchestrationStarted { name, version, .. } => Some(Identity {
+            name: name.clone(),
+            version: Some(version.clone()),
+            execution_id: INITIAL_EXECUTION_ID,
+            history_of: Some(execution_id),
+        }),
+        _ => None,
+    })
+}
+
+fn starts_as(message: &WorkItem) -> Option<Identity> {
+    match message {
+        WorkItem::StartOrchestration {
+            orchestration, version, ..
+        }
+        | WorkItem::ContinueAsNew {
+            orchestration, version, ..
+        } => Some(Identity {
+            name: orchestration.clone(),
+            version: version.clone(),
+            execution_id: INITIAL_EXECUTION_ID,
+            history_of: None,
+        }),
+        _ => None,
+    }
+}
+
+/// Messages for an instance that does not exist. Queue messages alone are dropped, as the contract has it; anything
+/// else may be ahead of its start and waits for it.
+fn set_orphans_aside(
+    conn: &Connection,
+    instance: &str,
+    messages: &[WorkItem],
+    now_ms: u64,
+) -> Result<(), StoreError> {
+    let only_queue_messages = messages
+        .iter()
+        .all(|message| matches!(message, WorkItem::QueueMessage { .. }));
+    if only_queue_messages {
+        conn.prepare_cached("DELETE FROM orchestrator_queue WHERE instance_id = ?1 AND visible_at <= ?2")?
+            .execute(params![instance, int(now_ms)])?;
+    } else {
+        ready::park(conn, instance, now_ms)?;
+    }
+    Ok(())
+}
+
+/// Locks the instance and marks its visible messages as the batch of this lease. `None` when somebody holds it, which
+/// only happens when another program moved rows.
+fn lease(
+    conn: &Connection,
+    instance: &str,
+    first_id: i64,
+    lock_timeout: Duration,
+    owner: &str,
+    now_ms: u64,
+) -> rusqlite::Result<Option<String>> {
+    // The row's id in front finds the row without an index on tokens.
+    let token = format!("{first_id}:{}", seams::lock_token());
+    let fence = next_fence(conn)?;
+    let locked = conn
+        .prepare_cached(
+            "INSERT INTO instance_locks (instance_id, lock_token, locked_until, locked_at, owner, fence)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT DO UPDATE SET lock_token = excluded.lock_token, locked_until = excluded.locked_until,
+                 locked_at = excluded.locked_at, owner = excluded.owner, fence = excluded.fence, lapsed = 0
+             WHERE instance_locks.locked_until <= excluded.locked_at",
+        )?
+        .execute(params![
+            instance,
+            token,
+            int(deadline(now_ms, lock_timeout)),
+            int(now_ms),
+            owner,
+            fence
+        ])?;
+    if locked == 0 {
+        return Ok(None);
+    }
+    conn.prepare_cached(
+        "UPDATE orchestrator_queue SET lock_token = ?2, state = 2, attempt_count = attempt_count + 1
+         WHERE instance_id = ?1 AND visible_at <= ?3",
+    )?
+    .execute(params![instance, token, int(now_ms)])?;
+    Ok(Some(token))
+}
+
+fn load(
+    conn: &Connection,
+    token: String,
+    instance: String,
+    identity: Identity,
+    batch: Batch,
+) -> Result<Fetched, StoreError> {
+    let history = match identity.history_of {
+        Some(execution_id) => history::load(conn, &instance, execution_id)?,
+        None => Vec::new(),
+    };
+    Ok(Fetched {
+        token,
+        history,
+        kv_snapshot: kv::snapshot(conn, &instance)?,
+        identity,
+        instance,
+        messages: batch.messages,
+        attempts: batch.attempts,
+    })
+}
+
+/// The instance that a token leases, and until when.
+pub(super) fn find_lease(conn: &Connection, token: &str) -> rusqlite::Result<Option<(String, u64)>> {
+    let Some(id) = row_of(token) else {
+        return Ok(None);
+    };
+    conn.prepare_cached(
+        "SELECT l.instance_id, l.locked_until FROM orchestrator_queue q
+         JOIN instance_locks l ON l.instance_id = q.instance_id
+         WHERE q.id = ?1 AND q.lock_token = ?2 AND l.lock_token = ?2",
+    )?
+    .query_row(params![id, token], |row| Ok((row.get(0)?, uint(row, 1)?)))
+    .optional()
+}
+
+/// The queue row that a token names.
+pub(super) fn row_of(token: &str) -> Option<i64> {
+    token.split_once(':')?.0.parse().ok()
+}
+
+/// What an unknown, superseded or used token is told.
+pub(super) const INVALID_TOKEN: StoreError = StoreError::Fenced("Invalid lock token");
+
+/// Gives a batch back. A lease that ended is accepted as long as nobody else took the instance.
+pub(super) fn abandon(
+    conn: &Connection,
+    token: &str,
+    delay: Option<Duration>,
+    ignore_attempt: bool,
+    wakes: &mut Wakes,
+) -> Result<(), StoreError> {
+    let (instance, _) = find_lease(conn, token)?.ok_or(INVALID_TOKEN)?;
+    let now_ms = clock::now_ms();
+    let visible_at = deadline(now_ms, delay.unwrap_or_default());
+    let delayed = visible_at > now_ms;
+    conn.prepare_cached(
+        "UPDATE orchestrator_queue SET lock_token = NULL, state = ?3, visible_at = ?4,
+             attempt_count = MAX(0, attempt_count - ?5)
+         WHERE instance_id = ?1 AND lock_token = ?2",
+    )?
+    .execute(params![
+        instance,
+        token,
+        if delayed { 0 } else { 1 },
+        int(visible_at),
+        i64::from(ignore_attempt)
+    ])?;
+    if delayed {
+        wakes.ready_at(WorkQueue::Orchestrator, visible_at);
+    } else {
+        wakes.ready(WorkQueue::Orchestrator);
+    }
+    ready::release(conn, &instance, wakes)?;
+    Ok(())
+}
+
+/// The receiver is gone: as if the batch had not been fetched.
+pub(super) fn give_back(conn: &Connection, token: &str, wakes: &mut Wakes) -> Result<(), StoreError> {
+    abandon(conn, token, None, true, wakes)
+}
+
+/// Extends a live lease.
+pub(super) fn renew(conn: &Connection, token: &str, extend_for: Duration) -> Result<(), StoreError> {
+    let now_ms = clock::now_ms();
+    let (instance, locked_until) = find_lease(conn, token)?.ok_or(INVALID_TOKEN)?;
+    if locked_until <= now_ms {
+        return Err(EXPIRED_LEASE);
+    }
+    conn.prepare_cached("UPDATE instance_locks SET locked_until = ?2 WHERE instance_id = ?1")?
+        .execute(params![instance, int(deadline(now_ms, extend_for))])?;
+    Ok(())
+}
+
+/// What a token is told whose lease ended, even if nobody took the instance since.
+pub(super) const EXPIRED_LEASE: StoreError = StoreError::Fenced("Instance lock expired");

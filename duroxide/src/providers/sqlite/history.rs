@@ -1,0 +1,108 @@
+//! Append and read events.
+
+use rusqlite::{Connection, params};
+
+use super::error::{StoreError, is_duplicate};
+use super::row::{int, text, to_json, uint};
+use crate::model::event::Event;
+use crate::model::ids::INITIAL_EXECUTION_ID;
+
+/// An event on its way into history.
+#[derive(Debug)]
+pub(super) struct EventRow {
+    event_id: u64,
+    event_type: &'static str,
+    json: String,
+}
+
+/// An event as it is stored, not yet read.
+#[derive(Debug)]
+pub(super) struct StoredEvent {
+    event_id: u64,
+    json: String,
+}
+
+/// Serializes events; an id of 0 is refused. Done by the caller, so that the writer's thread does not have to.
+pub(super) fn to_rows(events: &[Event]) -> Result<Vec<EventRow>, StoreError> {
+    events
+        .iter()
+        .map(|event| {
+            if event.event_id == 0 {
+                return Err(StoreError::Refused("event id 0: ids start at 1".to_owned()));
+            }
+            Ok(EventRow {
+                event_id: event.event_id,
+                event_type: event.kind.wire_type(),
+                json: to_json(event)?,
+            })
+        })
+        .collect()
+}
+
+/// Appends rows as they are; what is there already is neither read nor written again.
+pub(super) fn append(
+    conn: &Connection,
+    instance: &str,
+    execution_id: u64,
+    rows: &[EventRow],
+) -> Result<(), StoreError> {
+    let mut insert = conn.prepare_cached(
+        "INSERT INTO history (instance_id, execution_id, event_id, event_type, event_data) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for row in rows {
+        let inserted = insert.execute(params![
+            instance,
+            int(execution_id),
+            int(row.event_id),
+            row.event_type,
+            row.json
+        ]);
+        match inserted {
+            Ok(_) => {}
+            Err(error) if is_duplicate(&error) => {
+                return Err(StoreError::Refused(format!(
+                    "duplicate event id {} in execution {execution_id} of {instance}",
+                    row.event_id
+                )));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// The events of one execution, ascending, not yet read.
+pub(super) fn load(conn: &Connection, instance: &str, execution_id: u64) -> rusqlite::Result<Vec<StoredEvent>> {
+    conn.prepare_cached(
+        "SELECT event_id, event_data FROM history WHERE instance_id = ?1 AND execution_id = ?2 ORDER BY event_id",
+    )?
+    .query_map(params![instance, int(execution_id)], |row| {
+        Ok(StoredEvent {
+            event_id: uint(row, 0)?,
+            json: text(row, 1)?,
+        })
+    })?
+    .collect()
+}
+
+/// Reads stored events; the error says which one cannot be read and why.
+pub(super) fn parse(stored: &[StoredEvent]) -> Result<Vec<Event>, String> {
+    stored
+        .iter()
+        .map(|event| {
+            serde_json::from_str(&event.json).map_err(|error| format!("event {}: {error}", event.event_id))
+        })
+        .collect()
+}
+
+/// The same for callers that have nothing to do with an unreadable history.
+pub(super) fn read(stored: &[StoredEvent]) -> Result<Vec<Event>, StoreError> {
+    parse(stored).map_err(|error| StoreError::Unreadable(format!("history deserialization failed: {error}")))
+}
+
+/// The newest execution, 1 if there is none.
+pub(super) fn latest_execution(conn: &Connection, instance: &str) -> rusqlite::Result<u64> {
+    conn.prepare_cached("SELECT MAX(execution_id) FROM executions WHERE instance_id = ?1")?
+        .query_row([instance], |row| super::row::opt_uint(row, 0))
+        .map(|newest| newest.unwrap_or(INITIAL_EXECUTION_ID))
+}

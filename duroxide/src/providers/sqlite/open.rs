@@ -1,0 +1,310 @@
+//! Opens a database: where it is, what it must promise, and who else may see it.
+
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use sqlx::SqlitePool;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+
+use crate::seams;
+
+/// The first SQLite without the corruption that resetting the write-ahead log could cause: 3.51.3.
+const SQLITE_FLOOR: i32 = 3_051_003;
+
+/// How long another program's lock only delays: a backup or a slow transaction ends within it.
+const BUSY: Duration = Duration::from_secs(60);
+
+/// Pages in the write-ahead log before it is folded into the database (16 MiB): large enough to write hot pages once.
+const CHECKPOINT_PAGES: i64 = 4_096;
+
+/// Bytes the write-ahead log keeps on disk after it was folded (64 MiB).
+const LOG_BYTES: i64 = 64 * 1024 * 1024;
+
+/// Memory for pages (16 MiB), in SQLite's negative KiB.
+const CACHE_KIB: i64 = -16 * 1024;
+
+/// Statements kept prepared: all of ours fit.
+const STATEMENTS: usize = 160;
+
+/// Connections for programs that run SQL of their own.
+const POOL: u32 = 5;
+
+/// Why a database could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SqliteOpenError {
+    /// The URL says something that is not understood.
+    #[error("database URL: expected sqlite:PATH, sqlite:PATH?mode=rw|rwc or sqlite::memory:, found {found}")]
+    Url {
+        /// The part that is wrong.
+        found: String,
+    },
+    /// There is no such file, and nobody asked to create it.
+    #[error("database file {} does not exist; `SqliteProvider::open` or `?mode=rwc` creates it", path.display())]
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The file cannot be created or opened.
+    #[error("database file {}: {source}", path.display())]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The SQLite library is too old to be trusted with the write-ahead log.
+    #[error("SQLite library: expected 3.51.3 or newer, found {found}")]
+    OldLibrary {
+        /// Its version.
+        found: String,
+    },
+    /// The database refused a setting that its promises rest on.
+    #[error("PRAGMA {pragma}: expected {expected}, found {found}")]
+    Pragma {
+        /// Which setting.
+        pragma: &'static str,
+        /// What was asked for.
+        expected: String,
+        /// What is in force.
+        found: String,
+    },
+    /// A newer version of this crate wrote the database.
+    #[error("database schema: expected version {expected} or older, found {found}")]
+    NewerSchema {
+        /// The newest version this crate knows.
+        expected: usize,
+        /// The database's version.
+        found: usize,
+    },
+    /// Tables of ours are there, but in a form this crate does not know.
+    #[error("database schema: expected an empty database or one of this crate, found a queue without a version")]
+    ForeignSchema,
+    /// SQLite said no.
+    #[error("database: {0}")]
+    Database(Box<dyn std::error::Error + Send + Sync>),
+    /// No thread for the writer, or the runtime is shutting down.
+    #[error("database thread: {0}")]
+    Thread(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<rusqlite::Error> for SqliteOpenError {
+    fn from(error: rusqlite::Error) -> Self {
+        SqliteOpenError::Database(Box::new(error))
+    }
+}
+
+/// Where a database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Location {
+    /// In a file.
+    File { path: PathBuf, create: bool },
+    /// In this process, under a name that no other database has.
+    Memory { name: String },
+}
+
+impl Location {
+    /// A fresh database in memory.
+    pub(super) fn memory() -> Self {
+        // The leading slash lets all connections of this process see the same database.
+        Location::Memory {
+            name: format!("/duroxide-{}", seams::new_guid()),
+        }
+    }
+
+    /// `sqlite:PATH`, `sqlite://PATH`, `sqlite::memory:`, each with `?mode=…`.
+    pub(super) fn parse(url: &str) -> Result<Self, SqliteOpenError> {
+        let rest = url
+            .strip_prefix("sqlite://")
+            .or_else(|| url.strip_prefix("sqlite:"))
+            .unwrap_or(url);
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let mut create = false;
+        let mut memory = path == ":memory:";
+        for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+            match parameter {
+                "mode=rwc" => create = true,
+                "mode=memory" => memory = true,
+                // The name of a database in memory is ours, so sharing by name means nothing.
+                "mode=rw" | "cache=shared" | "cache=private" => {}
+                other => return Err(SqliteOpenError::Url { found: other.to_owned() }),
+            }
+        }
+        if memory {
+            return Ok(Location::memory());
+        }
+        if path.is_empty() {
+            return Err(SqliteOpenError::Url {
+                found: "no path".to_owned(),
+            });
+        }
+        Ok(Location::File {
+            path: PathBuf::from(percent_decoded(path)),
+            create,
+        })
+    }
+
+    /// The connection that writes.
+    pub(super) fn connect(&self) -> Result<Connection, SqliteOpenError> {
+        check_library()?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = match self {
+            Location::File { path, create } => {
+                ensure_file(path, *create)?;
+                Connection::open_with_flags(path, flags)?
+            }
+            Location::Memory { name } => {
+                Connection::open_with_flags_and_vfs(name, flags | OpenFlags::SQLITE_OPEN_CREATE, c"memdb")?
+            }
+        };
+        prepare(&conn)?;
+        enforce_journal(&conn, self)?;
+        let pragmas = match self {
+            Location::File { .. } => FILE_PRAGMAS,
+            Location::Memory { .. } => MEMORY_PRAGMAS,
+        };
+        for (pragma, value, expected) in pragmas {
+            enforce(&conn, pragma, *value, expected)?;
+        }
+        Ok(conn)
+    }
+
+    /// Connections for programs that run SQL of their own, opened when first used.
+    pub(super) fn pool(&self) -> SqlitePool {
+        let options = SqliteConnectOptions::new().busy_timeout(BUSY);
+        let (options, connections) = match self {
+            Location::File { path, .. } => (options.filename(path), POOL),
+            // One, because in memory readers stand in each other's way.
+            Location::Memory { name } => (options.filename(name).vfs("memdb"), 1),
+        };
+        SqlitePoolOptions::new()
+            .max_connections(connections)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_lazy_with(options)
+    }
+}
+
+/// A connection that only reads, beside the writer of the same file.
+pub(super) fn connect_reader(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    prepare(&conn)?;
+    conn.execute_batch("PRAGMA query_only = ON")?;
+    Ok(conn)
+}
+
+fn prepare(conn: &Connection) -> rusqlite::Result<()> {
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    conn.busy_handler(Some(wait_for_lock))
+}
+
+/// Waits for another program's lock: at first briefly, because two stores of one file take turns in less than a
+/// millisecond; in all about [`BUSY`].
+#[allow(
+    clippy::disallowed_methods,
+    reason = "SQLite calls this on a thread of the store's own, never on one that runs tasks"
+)]
+fn wait_for_lock(tries: i32) -> bool {
+    let pause_micros = match tries {
+        0..10 => 100,
+        10..110 => 1_000,
+        _ => 10_000,
+    };
+    std::thread::sleep(Duration::from_micros(pause_micros));
+    u64::try_from(tries).is_ok_and(|tries| tries * 10 < BUSY.as_millis() as u64)
+}
+
+/// Setting, value, and what SQLite answers when it is in force.
+type Pragma = (&'static str, i64, &'static str);
+
+const FILE_PRAGMAS: &[Pragma] = &[
+    ("synchronous", 2, "2"),
+    ("wal_autocheckpoint", CHECKPOINT_PAGES, "4096"),
+    ("journal_size_limit", LOG_BYTES, "67108864"),
+    ("cache_size", CACHE_KIB, "-16384"),
+    // Savepoints need scratch space; without this it is a temporary file.
+    ("temp_store", 2, "2"),
+];
+
+const MEMORY_PRAGMAS: &[Pragma] = &[("synchronous", 0, "0"), ("temp_store", 2, "2")];
+
+fn enforce(conn: &Connection, pragma: &'static str, value: i64, expected: &str) -> Result<(), SqliteOpenError> {
+    conn.pragma_update(None, pragma, value)?;
+    let found: i64 = conn.pragma_query_value(None, pragma, |row| row.get(0))?;
+    check(pragma, expected, &found.to_string())
+}
+
+/// Write-ahead logging for files, so that readers and the writer do not wait for each other.
+fn enforce_journal(conn: &Connection, location: &Location) -> Result<(), SqliteOpenError> {
+    let expected = match location {
+        Location::File { .. } => "wal",
+        Location::Memory { .. } => "memory",
+    };
+    let found: String = conn.pragma_update_and_check(None, "journal_mode", expected, |row| row.get(0))?;
+    check("journal_mode", expected, &found)
+}
+
+fn check(pragma: &'static str, expected: &str, found: &str) -> Result<(), SqliteOpenError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(SqliteOpenError::Pragma {
+        pragma,
+        expected: expected.to_owned(),
+        found: found.to_owned(),
+    })
+}
+
+fn check_library() -> Result<(), SqliteOpenError> {
+    if rusqlite::version_number() >= SQLITE_FLOOR {
+        return Ok(());
+    }
+    Err(SqliteOpenError::OldLibrary {
+        found: rusqlite::version().to_owned(),
+    })
+}
+
+/// The file, created if that was asked for, and then readable by its owner only: histories hold whatever users put
+/// into them.
+fn ensure_file(path: &Path, create: bool) -> Result<(), SqliteOpenError> {
+    if path.exists() {
+        return Ok(());
+    }
+    if !create {
+        return Err(SqliteOpenError::Missing { path: path.to_owned() });
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop).map_err(|source| SqliteOpenError::File {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// `%3F` and the like, so that a path may hold a question mark.
+fn percent_decoded(path: &str) -> String {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let decoded = (first == b'%').then(|| tail.get(..2)).flatten().and_then(|digits| {
+            let digits = std::str::from_utf8(digits).ok()?;
+            u8::from_str_radix(digits, 16).ok()
+        });
+        match decoded {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &tail[2..];
+            }
+            None => {
+                bytes.push(first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| path.to_owned())
+}

@@ -1,0 +1,241 @@
+//! Which rows may be taken next: delayed, ready, held or parked, and whom to wake.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::row::{MessageRow, int, uint};
+use crate::clock;
+use crate::providers::signal::{WorkQueue, WorkSignal};
+
+/// How long a message waits for an instance that does not exist: long enough for a start that is on its way, and an
+/// end to what nobody will ever read.
+const PARKED_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// Whom to wake once the transaction is committed.
+#[derive(Debug, Default)]
+pub(super) struct Wakes {
+    messages: bool,
+    activities: bool,
+    due: Vec<(WorkQueue, u64)>,
+}
+
+impl Wakes {
+    /// Rows of this queue are visible.
+    pub(super) fn ready(&mut self, queue: WorkQueue) {
+        match queue {
+            WorkQueue::Orchestrator => self.messages = true,
+            WorkQueue::Worker => self.activities = true,
+        }
+    }
+
+    /// A row of this queue becomes visible then.
+    pub(super) fn ready_at(&mut self, queue: WorkQueue, at_ms: u64) {
+        self.due.push((queue, at_ms));
+    }
+
+    /// These, too.
+    pub(super) fn merge(&mut self, other: Wakes) {
+        self.messages |= other.messages;
+        self.activities |= other.activities;
+        self.due.extend(other.due);
+    }
+
+    /// Wakes them.
+    pub(super) fn ring(self, signal: &WorkSignal) {
+        for (queue, at_ms) in self.due {
+            signal.ready_at(queue, at_ms);
+        }
+        if self.messages {
+            signal.ready(WorkQueue::Orchestrator);
+        }
+        if self.activities {
+            signal.ready(WorkQueue::Worker);
+        }
+    }
+}
+
+/// When a lease or a delay that begins now ends, milliseconds since the Unix epoch.
+pub(super) fn deadline(now_ms: u64, duration: Duration) -> u64 {
+    now_ms.saturating_add(clock::as_ms(duration))
+}
+
+/// The next fence of this file: larger than any before, whatever was released or deleted since.
+pub(super) fn next_fence(conn: &Connection) -> rusqlite::Result<i64> {
+    conn.prepare_cached("UPDATE duroxide_store SET fence = fence + 1 RETURNING fence")?
+        .query_row([], |row| row.get(0))
+}
+
+/// Puts a message into the queue of its instance, visible from then on.
+pub(super) fn enqueue(
+    conn: &Connection,
+    message: &MessageRow,
+    visible_at: u64,
+    now_ms: u64,
+    wakes: &mut Wakes,
+) -> rusqlite::Result<()> {
+    let state: i64 = conn
+        .prepare_cached(
+            "INSERT INTO orchestrator_queue (instance_id, work_item, is_start, visible_at, enqueued_at, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, CASE
+                 WHEN ?4 > ?5 THEN 0
+                 WHEN EXISTS (SELECT 1 FROM instance_locks WHERE instance_id = ?1 AND lapsed = 0) THEN 2
+                 ELSE 1 END)
+             RETURNING state",
+        )?
+        .query_row(
+            params![
+                message.instance,
+                message.json,
+                message.is_start,
+                int(visible_at),
+                int(now_ms)
+            ],
+            |row| row.get(0),
+        )?;
+    match state {
+        0 => wakes.ready_at(WorkQueue::Orchestrator, visible_at),
+        1 => {
+            if message.is_start {
+                unpark(conn, &message.instance)?;
+            }
+            wakes.ready(WorkQueue::Orchestrator);
+        }
+        // Held: whoever holds the instance wakes them when it lets go.
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Messages that fell due, and messages of instances whose lease ran out, may be taken from now on.
+pub(super) fn promote_messages(conn: &Connection, now_ms: u64) -> rusqlite::Result<()> {
+    let due = "SELECT 1 FROM orchestrator_queue WHERE state = 0 AND visible_at <= ?1 LIMIT 1";
+    if exists(conn, due, now_ms)? {
+        conn.prepare_cached(
+            "UPDATE orchestrator_queue SET state = 1 WHERE state = 3 AND instance_id IN
+                 (SELECT instance_id FROM orchestrator_queue WHERE state = 0 AND visible_at <= ?1 AND is_start = 1)",
+        )?
+        .execute([int(now_ms)])?;
+        conn.prepare_cached(
+            "UPDATE orchestrator_queue SET state = CASE
+                 WHEN EXISTS (SELECT 1 FROM instance_locks l
+                              WHERE l.instance_id = orchestrator_queue.instance_id AND l.lapsed = 0) THEN 2
+                 ELSE 1 END
+             WHERE state = 0 AND visible_at <= ?1",
+        )?
+        .execute([int(now_ms)])?;
+    }
+    let lapsed = "SELECT 1 FROM instance_locks WHERE lapsed = 0 AND locked_until <= ?1 LIMIT 1";
+    if exists(conn, lapsed, now_ms)? {
+        conn.prepare_cached(
+            "UPDATE orchestrator_queue SET state = 1 WHERE state = 2 AND instance_id IN
+                 (SELECT instance_id FROM instance_locks WHERE lapsed = 0 AND locked_until <= ?1)",
+        )?
+        .execute([int(now_ms)])?;
+        conn.prepare_cached("UPDATE instance_locks SET lapsed = 1 WHERE lapsed = 0 AND locked_until <= ?1")?
+            .execute([int(now_ms)])?;
+    }
+    Ok(())
+}
+
+/// Activities that fell due, and activities whose lease ran out, may be taken from now on.
+pub(super) fn promote_activities(conn: &Connection, now_ms: u64) -> rusqlite::Result<()> {
+    conn.prepare_cached("UPDATE worker_queue SET state = 1 WHERE state = 0 AND visible_at <= ?1")?
+        .execute([int(now_ms)])?;
+    conn.prepare_cached("UPDATE worker_queue SET state = 1 WHERE state = 2 AND locked_until <= ?1")?
+        .execute([int(now_ms)])?;
+    Ok(())
+}
+
+/// The instance is leased: its messages wait until that ends.
+pub(super) fn hold(conn: &Connection, instance: &str) -> rusqlite::Result<()> {
+    conn.prepare_cached("UPDATE orchestrator_queue SET state = 2 WHERE instance_id = ?1 AND state = 1")?
+        .execute([instance])?;
+    Ok(())
+}
+
+/// Ends the lease of an instance; what arrived meanwhile, or waited for the instance to exist, may be taken.
+pub(super) fn release(conn: &Connection, instance: &str, wakes: &mut Wakes) -> rusqlite::Result<()> {
+    conn.prepare_cached("DELETE FROM instance_locks WHERE instance_id = ?1")?
+        .execute([instance])?;
+    let freed = conn
+        .prepare_cached("UPDATE orchestrator_queue SET state = 1 WHERE instance_id = ?1 AND state IN (2, 3)")?
+        .execute([instance])?;
+    if freed > 0 {
+        wakes.ready(WorkQueue::Orchestrator);
+    }
+    Ok(())
+}
+
+/// Puts messages aside until their instance exists: they must neither block the queue's head nor be lost at once.
+pub(super) fn park(conn: &Connection, instance: &str, now_ms: u64) -> rusqlite::Result<()> {
+    conn.prepare_cached("UPDATE orchestrator_queue SET state = 3 WHERE instance_id = ?1 AND state = 1")?
+        .execute([instance])?;
+    drop_stale(conn, now_ms)
+}
+
+fn unpark(conn: &Connection, instance: &str) -> rusqlite::Result<()> {
+    conn.prepare_cached("UPDATE orchestrator_queue SET state = 1 WHERE instance_id = ?1 AND state = 3")?
+        .execute([instance])?;
+    Ok(())
+}
+
+fn drop_stale(conn: &Connection, now_ms: u64) -> rusqlite::Result<()> {
+    conn.prepare_cached("DELETE FROM orchestrator_queue WHERE state = 3 AND enqueued_at < ?1")?
+        .execute([int(now_ms.saturating_sub(PARKED_MS))])?;
+    Ok(())
+}
+
+/// After other programs may have touched the tables: no row stays held by a lease that does not exist.
+pub(super) fn repair(conn: &Connection, now_ms: u64) -> rusqlite::Result<()> {
+    conn.execute(
+        "UPDATE orchestrator_queue SET state = 1 WHERE state = 2 AND NOT EXISTS
+             (SELECT 1 FROM instance_locks l WHERE l.instance_id = orchestrator_queue.instance_id AND l.lapsed = 0)",
+        [],
+    )?;
+    conn.execute(
+        "UPDATE worker_queue SET state = 1 WHERE state = 2 AND (lock_token IS NULL OR locked_until IS NULL)",
+        [],
+    )?;
+    drop_stale(conn, now_ms)
+}
+
+/// How many delayed rows a store just opened puts before the signal; the rest is found by polling.
+const SEEDED_ROWS: usize = 10_000;
+
+/// Tells the signal of a store just opened when the next delayed rows fall due and leases run out.
+pub(super) fn seed(conn: &Connection, signal: &WorkSignal) -> rusqlite::Result<()> {
+    const SOONEST: [(WorkQueue, &str); 4] = [
+        (
+            WorkQueue::Orchestrator,
+            "SELECT visible_at FROM orchestrator_queue WHERE state = 0 ORDER BY visible_at LIMIT ?1",
+        ),
+        (
+            WorkQueue::Orchestrator,
+            "SELECT locked_until FROM instance_locks WHERE lapsed = 0 ORDER BY locked_until LIMIT ?1",
+        ),
+        (
+            WorkQueue::Worker,
+            "SELECT visible_at FROM worker_queue WHERE state = 0 ORDER BY visible_at LIMIT ?1",
+        ),
+        (
+            WorkQueue::Worker,
+            "SELECT locked_until FROM worker_queue WHERE state = 2 ORDER BY locked_until LIMIT ?1",
+        ),
+    ];
+    for (queue, sql) in SOONEST {
+        let mut statement = conn.prepare(sql)?;
+        for at_ms in statement.query_map([SEEDED_ROWS as i64], |row| uint(row, 0))? {
+            signal.ready_at(queue, at_ms?);
+        }
+    }
+    Ok(())
+}
+
+fn exists(conn: &Connection, sql: &str, now_ms: u64) -> rusqlite::Result<bool> {
+    Ok(conn
+        .prepare_cached(sql)?
+        .query_row([int(now_ms)], |_| Ok(()))
+        .optional()?
+        .is_some())
+}

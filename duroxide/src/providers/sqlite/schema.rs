@@ -1,0 +1,179 @@
+//! Migrations, applied in order.
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+
+use super::open::SqliteOpenError;
+use crate::clock;
+
+/// Each entry brings the database from its index to the next version; entries are never changed once released.
+const MIGRATIONS: &[&str] = &[INITIAL];
+
+/// `state` of a queue row, written as a number because partial indexes want literals:
+/// 0 delayed (`visible_at` ahead), 1 ready (may be taken), 2 held (its instance or itself is leased),
+/// 3 parked (no such instance yet). The next row to take is then one step into an index, however many rows are
+/// delayed, held or parked.
+const INITIAL: &str = "
+CREATE TABLE duroxide_store (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    schema_version INTEGER NOT NULL,
+    -- Grows with every lease in this file; outlives release and deletion.
+    fence INTEGER NOT NULL
+);
+INSERT INTO duroxide_store VALUES (1, 0, 0);
+
+CREATE TABLE instances (
+    instance_id TEXT PRIMARY KEY NOT NULL,
+    orchestration_name TEXT NOT NULL,
+    orchestration_version TEXT,
+    current_execution_id INTEGER NOT NULL,
+    custom_status TEXT,
+    custom_status_version INTEGER NOT NULL DEFAULT 0,
+    -- No foreign key: a child outlives a parent that was deleted by force.
+    parent_instance_id TEXT,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+);
+CREATE INDEX instances_parent ON instances (parent_instance_id) WHERE parent_instance_id IS NOT NULL;
+
+CREATE TABLE executions (
+    instance_id TEXT NOT NULL,
+    execution_id INTEGER NOT NULL,
+    status TEXT NOT NULL DEFAULT 'Running',
+    output TEXT,
+    duroxide_version_major INTEGER,
+    duroxide_version_minor INTEGER,
+    duroxide_version_patch INTEGER,
+    started_at INTEGER NOT NULL,
+    completed_at INTEGER,
+    PRIMARY KEY (instance_id, execution_id)
+) WITHOUT ROWID;
+
+CREATE TABLE history (
+    instance_id TEXT NOT NULL,
+    execution_id INTEGER NOT NULL,
+    event_id INTEGER NOT NULL,
+    event_type TEXT NOT NULL,
+    event_data TEXT NOT NULL,
+    PRIMARY KEY (instance_id, execution_id, event_id)
+) WITHOUT ROWID;
+
+CREATE TABLE orchestrator_queue (
+    id INTEGER PRIMARY KEY,
+    instance_id TEXT NOT NULL,
+    work_item TEXT NOT NULL,
+    -- 1 for what brings an instance to life: StartOrchestration, ContinueAsNew.
+    is_start INTEGER NOT NULL DEFAULT 0,
+    state INTEGER NOT NULL,
+    visible_at INTEGER NOT NULL,
+    enqueued_at INTEGER NOT NULL,
+    lock_token TEXT,
+    attempt_count INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX orchestrator_queue_instance ON orchestrator_queue (instance_id);
+CREATE INDEX orchestrator_queue_ready ON orchestrator_queue (state) WHERE state = 1;
+CREATE INDEX orchestrator_queue_delayed ON orchestrator_queue (visible_at) WHERE state = 0;
+CREATE INDEX orchestrator_queue_parked ON orchestrator_queue (enqueued_at) WHERE state = 3;
+
+CREATE TABLE instance_locks (
+    instance_id TEXT PRIMARY KEY NOT NULL,
+    lock_token TEXT NOT NULL,
+    locked_until INTEGER NOT NULL,
+    locked_at INTEGER NOT NULL,
+    owner TEXT NOT NULL,
+    fence INTEGER NOT NULL,
+    -- 1 once the end of the lease was noticed and its rows made ready again.
+    lapsed INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX instance_locks_live ON instance_locks (locked_until) WHERE lapsed = 0;
+
+CREATE TABLE worker_queue (
+    id INTEGER PRIMARY KEY,
+    work_item TEXT NOT NULL,
+    instance_id TEXT,
+    execution_id INTEGER,
+    activity_id INTEGER,
+    session_id TEXT,
+    tag TEXT,
+    state INTEGER NOT NULL,
+    visible_at INTEGER NOT NULL,
+    lock_token TEXT,
+    locked_until INTEGER,
+    owner TEXT,
+    fence INTEGER,
+    attempt_count INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX worker_queue_ready ON worker_queue (tag) WHERE state = 1 AND session_id IS NULL;
+CREATE INDEX worker_queue_ready_session ON worker_queue (tag) WHERE state = 1 AND session_id IS NOT NULL;
+CREATE INDEX worker_queue_delayed ON worker_queue (visible_at) WHERE state = 0;
+CREATE INDEX worker_queue_held ON worker_queue (locked_until) WHERE state = 2;
+CREATE INDEX worker_queue_identity ON worker_queue (instance_id, execution_id, activity_id);
+CREATE INDEX worker_queue_session ON worker_queue (session_id) WHERE session_id IS NOT NULL;
+
+CREATE TABLE sessions (
+    session_id TEXT PRIMARY KEY NOT NULL,
+    worker_id TEXT NOT NULL,
+    locked_until INTEGER NOT NULL,
+    last_activity_at INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE kv_store (
+    instance_id TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    last_updated_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (instance_id, key)
+) WITHOUT ROWID;
+
+CREATE TABLE kv_delta (
+    instance_id TEXT NOT NULL,
+    key TEXT NOT NULL,
+    -- NULL: removed by the running execution.
+    value TEXT,
+    last_updated_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (instance_id, key)
+) WITHOUT ROWID;
+
+-- What could not be read, kept for people to look at.
+CREATE TABLE quarantine (
+    id INTEGER PRIMARY KEY,
+    queue TEXT NOT NULL,
+    instance_id TEXT,
+    body TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at_ms INTEGER NOT NULL
+);
+";
+
+/// Brings the database to the newest version, and its queue rows to the state that the leases in it call for.
+pub(super) fn migrate(conn: &mut Connection) -> Result<(), SqliteOpenError> {
+    let newest = MIGRATIONS.len();
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found = version(&tx)?;
+    if found > newest {
+        return Err(SqliteOpenError::NewerSchema {
+            found,
+            expected: newest,
+        });
+    }
+    for migration in &MIGRATIONS[found..] {
+        tx.execute_batch(migration)?;
+    }
+    tx.execute("UPDATE duroxide_store SET schema_version = ?1", [newest as i64])?;
+    super::ready::repair(&tx, clock::now_ms())?;
+    tx.commit()?;
+    Ok(())
+}
+
+/// The version of a database, 0 for an empty one.
+fn version(conn: &Connection) -> Result<usize, SqliteOpenError> {
+    let table = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+    let exists = |name: &str| conn.query_row(table, [name], |_| Ok(())).optional();
+    if exists("duroxide_store")?.is_some() {
+        let version: i64 = conn.query_row("SELECT schema_version FROM duroxide_store", [], |row| row.get(0))?;
+        return Ok(usize::try_from(version).unwrap_or(0));
+    }
+    match exists("orchestrator_queue")? {
+        Some(()) => Err(SqliteOpenError::ForeignSchema),
+        None => Ok(0),
+    }
+}

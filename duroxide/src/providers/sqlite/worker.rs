@@ -1,0 +1,286 @@
+//! Take, ack, abandon and renew an activity.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::error::StoreError;
+use super::fetch::row_of;
+use super::ready::{self, Wakes, deadline, next_fence};
+use super::row::{ActivityRow, MessageRow, int, opt_uint, quarantine, text, uint};
+use super::session;
+use crate::clock;
+use crate::model::filter::{SessionFetchConfig, TagFilter};
+use crate::model::work_item::WorkItem;
+use crate::providers::signal::WorkQueue;
+use crate::seams;
+
+const INVALID_TOKEN: StoreError = StoreError::Fenced("Invalid lock token or already acked");
+const EXPIRED_LEASE: StoreError = StoreError::Fenced("Activity lock expired");
+
+/// Which activity a worker asks for.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    pub(super) lock_timeout: Duration,
+    pub(super) session: Option<SessionFetchConfig>,
+    pub(super) tags: TagFilter,
+}
+
+/// A leased activity.
+#[derive(Debug)]
+pub(super) struct TakenActivity {
+    pub(super) item: WorkItem,
+    pub(super) token: String,
+    pub(super) attempts: u32,
+}
+
+/// Puts an activity into the queue, visible now.
+pub(super) fn enqueue(
+    conn: &Connection,
+    activity: &ActivityRow,
+    now_ms: u64,
+    wakes: &mut Wakes,
+) -> rusqlite::Result<()> {
+    let identity = activity.identity.as_ref();
+    conn.prepare_cached(
+        "INSERT INTO worker_queue (work_item, instance_id, execution_id, activity_id, session_id, tag, visible_at, state)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1)",
+    )?
+    .execute(params![
+        activity.json,
+        identity.map(|(instance, _, _)| instance),
+        identity.map(|(_, execution_id, _)| int(*execution_id)),
+        identity.map(|(_, _, activity_id)| int(*activity_id)),
+        activity.session_id,
+        activity.tag,
+        int(now_ms)
+    ])?;
+    wakes.ready(WorkQueue::Worker);
+    Ok(())
+}
+
+/// Leases the earliest activity that may be taken and passes the tag and session rules.
+pub(super) fn fetch(conn: &Connection, wanted: &Wanted, owner: &str) -> Result<Option<TakenActivity>, StoreError> {
+    let now_ms = clock::now_ms();
+    ready::promote_activities(conn, now_ms)?;
+    while let Some(id) = candidate(conn, wanted, now_ms)? {
+        let (json, session_id, attempts) = conn
+            .prepare_cached("SELECT work_item, session_id, attempt_count FROM worker_queue WHERE id = ?1")?
+            .query_row([id], |row| {
+                Ok((text(row, 0)?, row.get::<_, Option<String>>(1)?, uint(row, 2)?))
+            })?;
+        let item = match serde_json::from_str(&json) {
+            Ok(item) => item,
+            Err(error) => {
+                set_aside(conn, id, &json, &error.to_string(), now_ms)?;
+                continue;
+            }
+        };
+        if let (Some(session_id), Some(session)) = (&session_id, &wanted.session)
+            && !session::claim(conn, session_id, &session.owner_id, session.lock_timeout, now_ms)?
+        {
+            return Ok(None);
+        }
+        let token = lease(conn, id, wanted.lock_timeout, owner, now_ms)?;
+        let attempts = u32::try_from(attempts).unwrap_or(u32::MAX).saturating_add(1);
+        return Ok(Some(TakenActivity { item, token, attempts }));
+    }
+    Ok(None)
+}
+
+fn lease(
+    conn: &Connection,
+    id: i64,
+    lock_timeout: Duration,
+    owner: &str,
+    now_ms: u64,
+) -> rusqlite::Result<String> {
+    // The row's id in front finds the row without an index on tokens.
+    let token = format!("{id}:{}", seams::lock_token());
+    conn.prepare_cached(
+        "UPDATE worker_queue SET state = 2, lock_token = ?2, locked_until = ?3, owner = ?4, fence = ?5,
+             attempt_count = attempt_count + 1
+         WHERE id = ?1",
+    )?
+    .execute(params![
+        id,
+        token,
+        int(deadline(now_ms, lock_timeout)),
+        owner,
+        next_fence(conn)?
+    ])?;
+    Ok(token)
+}
+
+fn set_aside(conn: &Connection, id: i64, json: &str, reason: &str, now_ms: u64) -> rusqlite::Result<()> {
+    let instance: Option<String> =
+        conn.query_row("SELECT instance_id FROM worker_queue WHERE id = ?1", [id], |row| row.get(0))?;
+    quarantine(conn, "worker", instance.as_deref(), json, reason, now_ms)?;
+    conn.execute("DELETE FROM worker_queue WHERE id = ?1", [id])?;
+    Ok(())
+}
+
+/// One step into an index per tag and kind of row; the earliest of what they find.
+fn candidate(conn: &Connection, wanted: &Wanted, now_ms: u64) -> rusqlite::Result<Option<i64>> {
+    let mut earliest = first(conn, PLAIN, wanted, now_ms)?;
+    if wanted.session.is_some() {
+        let pinned = first(conn, PINNED, wanted, now_ms)?;
+        earliest = [earliest, pinned].into_iter().flatten().min();
+    }
+    Ok(earliest)
+}
+
+/// How to look among rows without, or with, a session.
+struct Lookup {
+    /// The earliest row with tag ?1 that is visible at ?2 and free for owner ?3.
+    first: &'static str,
+    /// The next tag after ?1.
+    next_tag: &'static str,
+}
+
+const PLAIN: &Lookup = &Lookup {
+    first: "SELECT id FROM worker_queue WHERE state = 1 AND session_id IS NULL AND tag IS ?1 AND visible_at <= ?2
+                AND ?3 IS ?3
+            ORDER BY id LIMIT 1",
+    next_tag: "SELECT tag FROM worker_queue WHERE state = 1 AND session_id IS NULL AND tag > ?1 ORDER BY tag LIMIT 1",
+};
+
+const PINNED: &Lookup = &Lookup {
+    first: "SELECT id FROM worker_queue w
+            WHERE state = 1 AND session_id IS NOT NULL AND tag IS ?1 AND visible_at <= ?2 AND NOT EXISTS
+                (SELECT 1 FROM sessions s
+                 WHERE s.session_id = w.session_id AND s.locked_until > ?2 AND s.worker_id <> ?3)
+            ORDER BY id LIMIT 1",
+    next_tag: "SELECT tag FROM worker_queue
+               WHERE state = 1 AND session_id IS NOT NULL AND tag > ?1 ORDER BY tag LIMIT 1",
+};
+
+fn first(conn: &Connection, lookup: &Lookup, wanted: &Wanted, now_ms: u64) -> rusqlite::Result<Option<i64>> {
+    let owner = wanted.session.as_ref().map(|session| session.owner_id.as_str());
+    let mut statement = conn.prepare_cached(lookup.first)?;
+    let mut earliest: Option<i64> = None;
+    for tag in tags(conn, lookup, &wanted.tags)? {
+        let id: Option<i64> = statement
+            .query_row(params![tag, int(now_ms), owner], |row| row.get(0))
+            .optional()?;
+        earliest = [earliest, id].into_iter().flatten().min();
+    }
+    Ok(earliest)
+}
+
+/// The tags to look for; `None` stands for rows without one.
+fn tags(conn: &Connection, lookup: &Lookup, filter: &TagFilter) -> rusqlite::Result<Vec<Option<String>>> {
+    Ok(match filter {
+        TagFilter::None => Vec::new(),
+        TagFilter::DefaultOnly => vec![None],
+        TagFilter::Tags(tags) => tags.iter().cloned().map(Some).collect(),
+        TagFilter::DefaultAnd(tags) => std::iter::once(None).chain(tags.iter().cloned().map(Some)).collect(),
+        TagFilter::Any => {
+            let mut all = vec![None, Some(String::new())];
+            let mut next = conn.prepare_cached(lookup.next_tag)?;
+            while let Some(tag) = next
+                .query_row([all.last().and_then(Option::as_deref)], |row| row.get(0))
+                .optional()?
+            {
+                all.push(Some(tag));
+            }
+            all
+        }
+    })
+}
+
+struct Lease {
+    id: i64,
+    locked_until: Option<u64>,
+    session_id: Option<String>,
+}
+
+fn find_lease(conn: &Connection, token: &str) -> Result<Lease, StoreError> {
+    let id = row_of(token).ok_or(INVALID_TOKEN)?;
+    conn.prepare_cached("SELECT locked_until, session_id FROM worker_queue WHERE id = ?1 AND lock_token = ?2")?
+        .query_row(params![id, token], |row| {
+            Ok(Lease {
+                id,
+                locked_until: opt_uint(row, 0)?,
+                session_id: row.get(1)?,
+            })
+        })
+        .optional()?
+        .ok_or(INVALID_TOKEN)
+}
+
+fn live_lease(conn: &Connection, token: &str, now_ms: u64) -> Result<Lease, StoreError> {
+    let lease = find_lease(conn, token)?;
+    match lease.locked_until {
+        Some(locked_until) if locked_until > now_ms => Ok(lease),
+        Some(_) | None => Err(EXPIRED_LEASE),
+    }
+}
+
+/// Removes a leased activity and delivers its completion.
+pub(super) fn ack(
+    conn: &Connection,
+    token: &str,
+    completion: Option<&MessageRow>,
+    wakes: &mut Wakes,
+) -> Result<(), StoreError> {
+    let now_ms = clock::now_ms();
+    let lease = live_lease(conn, token, now_ms)?;
+    conn.prepare_cached("DELETE FROM worker_queue WHERE id = ?1")?
+        .execute([lease.id])?;
+    if let Some(session_id) = &lease.session_id {
+        session::touch(conn, session_id, now_ms)?;
+    }
+    if let Some(completion) = completion {
+        ready::enqueue(conn, completion, now_ms, now_ms, wakes)?;
+    }
+    Ok(())
+}
+
+/// Extends a live lease.
+pub(super) fn renew(conn: &Connection, token: &str, extend_for: Duration) -> Result<(), StoreError> {
+    let now_ms = clock::now_ms();
+    let lease = live_lease(conn, token, now_ms)?;
+    conn.prepare_cached("UPDATE worker_queue SET locked_until = ?2 WHERE id = ?1")?
+        .execute(params![lease.id, int(deadline(now_ms, extend_for))])?;
+    if let Some(session_id) = &lease.session_id {
+        session::touch(conn, session_id, now_ms)?;
+    }
+    Ok(())
+}
+
+/// Gives an activity back. A lease that ended is accepted as long as nobody else took the activity.
+pub(super) fn abandon(
+    conn: &Connection,
+    token: &str,
+    delay: Option<Duration>,
+    ignore_attempt: bool,
+    wakes: &mut Wakes,
+) -> Result<(), StoreError> {
+    let lease = find_lease(conn, token)?;
+    let now_ms = clock::now_ms();
+    let visible_at = deadline(now_ms, delay.unwrap_or_default());
+    let delayed = visible_at > now_ms;
+    conn.prepare_cached(
+        "UPDATE worker_queue SET state = ?2, visible_at = ?3, attempt_count = MAX(0, attempt_count - ?4),
+             lock_token = NULL, locked_until = NULL, owner = NULL, fence = NULL
+         WHERE id = ?1",
+    )?
+    .execute(params![
+        lease.id,
+        if delayed { 0 } else { 1 },
+        int(visible_at),
+        i64::from(ignore_attempt)
+    ])?;
+    if delayed {
+        wakes.ready_at(WorkQueue::Worker, visible_at);
+    } else {
+        wakes.ready(WorkQueue::Worker);
+    }
+    Ok(())
+}
+
+/// The receiver is gone: as if the activity had not been fetched.
+pub(super) fn give_back(conn: &Connection, token: &str, wakes: &mut Wakes) -> Result<(), StoreError> {
+    abandon(conn, token, None, true, wakes)
+}

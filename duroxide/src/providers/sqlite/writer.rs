@@ -1,0 +1,341 @@
+//! The one thread that writes: many requests, one commit, one fsync, then the answers.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::error::{StoreError, may_pass};
+use super::ready::Wakes;
+use crate::providers::error::ProviderError;
+use crate::providers::signal::WorkSignal;
+
+/// Requests that wait for the thread; a flood beyond them waits with its callers.
+const INBOX: usize = 8_192;
+
+/// Requests in one transaction: bounds how long the first of them waits for the last.
+const BATCH: usize = 512;
+
+/// What a power cut may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Durability {
+    /// Nothing: the answer comes after the flush.
+    Flushed,
+    /// Leases and attempt counts: committed, so that other processes and a kill see them, but not flushed alone.
+    Lease,
+}
+
+/// Where requests go. The thread ends when the last handle is dropped; nobody waits for it.
+#[derive(Debug, Clone)]
+pub(super) struct Writer {
+    inbox: mpsc::Sender<Box<dyn Job>>,
+}
+
+/// A handle that does not keep the thread alive.
+#[derive(Debug, Clone)]
+pub(super) struct WeakWriter {
+    inbox: mpsc::WeakSender<Box<dyn Job>>,
+}
+
+impl Writer {
+    /// Starts the thread. It owns the connection, and `keep` until it ends.
+    pub(super) fn start<K: Send + 'static>(
+        conn: Connection,
+        sync: Sync,
+        signal: Arc<WorkSignal>,
+        keep: K,
+    ) -> std::io::Result<Self> {
+        let (inbox, requests) = mpsc::channel(INBOX);
+        let thread = WriterThread { conn, sync, signal };
+        std::thread::Builder::new()
+            .name("duroxide-sqlite".to_owned())
+            .spawn(move || {
+                thread.run(requests);
+                drop(keep);
+            })?;
+        Ok(Writer { inbox })
+    }
+
+    /// Runs `work` in a savepoint of the next transaction and returns its answer after the commit.
+    ///
+    /// Dropping the future before then undoes the work.
+    pub(super) async fn call<T, F>(
+        &self,
+        operation: &'static str,
+        durability: Durability,
+        work: F,
+    ) -> Result<T, ProviderError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let request = Request {
+            operation,
+            durability,
+            work: Some(work),
+            result: None,
+            answer,
+        };
+        let closed = || ProviderError::permanent(operation, "the store is closed");
+        self.inbox.send(Box::new(request)).await.map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+
+    /// A handle that does not keep the thread alive.
+    pub(super) fn downgrade(&self) -> WeakWriter {
+        WeakWriter {
+            inbox: self.inbox.downgrade(),
+        }
+    }
+}
+
+/// A lease on its way to whoever asked for it: unless it arrives, it is given back.
+pub(super) struct Delivery<T> {
+    leased: Option<T>,
+    token: String,
+    give_back: GiveBack,
+    writer: WeakWriter,
+}
+
+/// How a lease is given back, by its token.
+pub(super) type GiveBack = fn(&Connection, &str, &mut Wakes) -> Result<(), StoreError>;
+
+impl<T> Delivery<T> {
+    /// Carries what is leased under `token` to its receiver.
+    pub(super) fn new(leased: T, token: String, give_back: GiveBack, writer: WeakWriter) -> Self {
+        Delivery {
+            leased: Some(leased),
+            token,
+            give_back,
+            writer,
+        }
+    }
+
+    /// It arrived.
+    pub(super) fn take(mut self) -> T {
+        self.leased.take().expect("only `take` empties it, and consumes it")
+    }
+}
+
+impl<T> Drop for Delivery<T> {
+    fn drop(&mut self) {
+        if self.leased.is_none() {
+            return;
+        }
+        // A closed or full inbox leaves the lease to its timeout.
+        if let Some(inbox) = self.writer.inbox.upgrade() {
+            let token = std::mem::take(&mut self.token);
+            let give_back = self.give_back;
+            let _ = inbox.try_send(Box::new(Return { token, give_back }));
+        }
+    }
+}
+
+/// One thing to do in a transaction.
+trait Job: Send {
+    fn durability(&self) -> Durability;
+    /// Whether anybody waits for the answer.
+    fn is_wanted(&self) -> bool;
+    /// Does it; `false` when its changes must be undone.
+    fn run(&mut self, conn: &Connection, wakes: &mut Wakes) -> bool;
+    /// Answers, after the commit or its failure.
+    fn answer(self: Box<Self>, committed: &Result<(), BatchError>);
+}
+
+/// Why a whole transaction failed.
+#[derive(Debug)]
+struct BatchError {
+    message: String,
+    retryable: bool,
+}
+
+impl From<rusqlite::Error> for BatchError {
+    fn from(error: rusqlite::Error) -> Self {
+        BatchError {
+            retryable: may_pass(&error),
+            message: error.to_string(),
+        }
+    }
+}
+
+struct Request<T, F> {
+    operation: &'static str,
+    durability: Durability,
+    work: Option<F>,
+    result: Option<Result<T, ProviderError>>,
+    answer: oneshot::Sender<Result<T, ProviderError>>,
+}
+
+impl<T, F> Job for Request<T, F>
+where
+    T: Send,
+    F: FnOnce(&Connection, &mut Wakes) -> Result<T, StoreError> + Send,
+{
+    fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    fn is_wanted(&self) -> bool {
+        !self.answer.is_closed()
+    }
+
+    fn run(&mut self, conn: &Connection, wakes: &mut Wakes) -> bool {
+        let work = self.work.take().expect("a request runs once");
+        // Unwinding leaves nothing behind: the savepoint is rolled back.
+        let result = match catch_unwind(AssertUnwindSafe(|| work(conn, wakes))) {
+            Ok(result) => result.map_err(|error| error.during(self.operation)),
+            Err(_) => Err(ProviderError::permanent(self.operation, "the request panicked")),
+        };
+        let keep = result.is_ok() && self.is_wanted();
+        self.result = Some(result);
+        keep
+    }
+
+    fn answer(self: Box<Self>, committed: &Result<(), BatchError>) {
+        let answer = match (self.result, committed) {
+            (Some(Err(own)), _) => Err(own),
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (Some(Ok(_)) | None, Err(failed)) => Err(ProviderError {
+                operation: self.operation.to_owned(),
+                message: failed.message.clone(),
+                retryable: failed.retryable,
+            }),
+            (None, Ok(())) => Err(ProviderError::retryable(self.operation, "the request did not run")),
+        };
+        // Nobody there: what matters in the answer returns itself, see `Delivery`.
+        let _ = self.answer.send(answer);
+    }
+}
+
+/// A lease that did not arrive, on its way back.
+struct Return {
+    token: String,
+    give_back: GiveBack,
+}
+
+impl Job for Return {
+    fn durability(&self) -> Durability {
+        Durability::Lease
+    }
+
+    fn is_wanted(&self) -> bool {
+        true
+    }
+
+    fn run(&mut self, conn: &Connection, wakes: &mut Wakes) -> bool {
+        // Fenced when its transaction was undone, or the lease ended meanwhile: then there is nothing to give back.
+        (self.give_back)(conn, &self.token, wakes).is_ok()
+    }
+
+    fn answer(self: Box<Self>, _committed: &Result<(), BatchError>) {}
+}
+
+/// What the connection's `synchronous` is, and whether it matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sync {
+    /// Leases are not flushed alone; at present each commit is flushed (`true`) or not.
+    PerTransaction(bool),
+    /// The same for all: there is no file.
+    Fixed,
+}
+
+struct WriterThread {
+    conn: Connection,
+    sync: Sync,
+    signal: Arc<WorkSignal>,
+}
+
+impl WriterThread {
+    fn run(mut self, mut requests: mpsc::Receiver<Box<dyn Job>>) {
+        let mut batch = Vec::new();
+        while let Some(first) = requests.blocking_recv() {
+            batch.push(first);
+            while batch.len() < BATCH {
+                match requests.try_recv() {
+                    Ok(next) => batch.push(next),
+                    Err(_) => break,
+                }
+            }
+            self.commit(&mut batch);
+        }
+    }
+
+    /// One transaction for all, then the answers.
+    fn commit(&mut self, batch: &mut Vec<Box<dyn Job>>) {
+        batch.retain(|job| job.is_wanted());
+        if batch.is_empty() {
+            return;
+        }
+        let mut wakes = Wakes::default();
+        let committed = self.transaction(batch, &mut wakes);
+        if committed.is_err() && !self.conn.is_autocommit() {
+            // It cannot fail in a way that leaves the transaction open.
+            let _ = self.conn.execute_batch("ROLLBACK");
+        }
+        for job in batch.drain(..) {
+            job.answer(&committed);
+        }
+        if committed.is_ok() {
+            wakes.ring(&self.signal);
+        }
+    }
+
+    fn transaction(&mut self, batch: &mut [Box<dyn Job>], wakes: &mut Wakes) -> Result<(), BatchError> {
+        self.choose_sync(batch)?;
+        self.execute("BEGIN IMMEDIATE")?;
+        match batch {
+            [alone] => {
+                if !alone.run(&self.conn, wakes) {
+                    *wakes = Wakes::default();
+                    // SQLite may have rolled back already, for example on a full disk.
+                    return if self.conn.is_autocommit() { Ok(()) } else { Ok(self.execute("ROLLBACK")?) };
+                }
+            }
+            many => {
+                for job in many {
+                    self.step(job.as_mut(), wakes)?;
+                }
+            }
+        }
+        Ok(self.execute("COMMIT")?)
+    }
+
+    /// One request of several: when it fails, its neighbours go on.
+    fn step(&self, job: &mut dyn Job, wakes: &mut Wakes) -> Result<(), BatchError> {
+        let mut own = Wakes::default();
+        self.execute("SAVEPOINT request")?;
+        let keep = job.run(&self.conn, &mut own);
+        if self.conn.is_autocommit() {
+            return Err(BatchError {
+                message: "the transaction was rolled back for another request's error".to_owned(),
+                retryable: true,
+            });
+        }
+        if keep {
+            wakes.merge(own);
+        } else {
+            self.execute("ROLLBACK TO request")?;
+        }
+        Ok(self.execute("RELEASE request")?)
+    }
+
+    /// `synchronous` cannot change inside a transaction, so it is chosen before.
+    fn choose_sync(&mut self, batch: &[Box<dyn Job>]) -> rusqlite::Result<()> {
+        let Sync::PerTransaction(flushed) = self.sync else {
+            return Ok(());
+        };
+        let flush = batch.iter().any(|job| job.durability() == Durability::Flushed);
+        if flush != flushed {
+            let pragma = if flush { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" };
+            self.conn.execute_batch(pragma)?;
+            self.sync = Sync::PerTransaction(flush);
+        }
+        Ok(())
+    }
+
+    fn execute(&self, sql: &str) -> rusqlite::Result<()> {
+        self.conn.prepare_cached(sql)?.execute([]).map(|_| ())
+    }
+}
