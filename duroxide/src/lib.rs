@@ -13,6 +13,8 @@ mod activity;
 pub mod client;
 mod clock;
 mod codec;
+#[cfg(feature = "provider-test")]
+pub mod conformance;
 mod context;
 mod dispatch;
 mod lease;

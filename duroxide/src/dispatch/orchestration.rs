@@ -13,7 +13,6 @@ use super::verdict::{Closing, Head, Notice, Reluctance, Turn, Verdict};
 use super::{Env, Redelivery, builtin, closing, with_retries};
 use crate::clock;
 use crate::model::commit::Commit;
-use crate::model::event::EventKind;
 use crate::model::filter::DispatcherCapabilityFilter;
 use crate::model::ids::INITIAL_EXECUTION_ID;
 use crate::model::item::OrchestrationItem;
@@ -21,7 +20,7 @@ use crate::model::work_item::WorkItem;
 use crate::observe::target;
 use crate::providers::ProviderError;
 use crate::providers::signal::WorkQueue;
-use crate::replay::{Execution, Opening, Outcome, Parent, SystemCall, TurnInput};
+use crate::replay::{Execution, Opening, Parent, SystemCall, TurnInput};
 
 /// Wait before a turn is tried again that the store would not commit for a passing reason.
 const BUSY_DELAY: Duration = Duration::from_secs(1);

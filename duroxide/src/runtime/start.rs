@@ -17,7 +17,7 @@ use crate::dispatch::{Env, Slot, session};
 use crate::lease::renewal_interval;
 use crate::model::VERSION;
 use crate::model::filter::SemverRange;
-use crate::observe::{MetricsProvider, ObservabilityHandle, target};
+use crate::observe::{ObservabilityHandle, target};
 use crate::providers::Provider;
 use crate::providers::instrumented::InstrumentedProvider;
 use crate::registry::OrchestrationRegistry;
