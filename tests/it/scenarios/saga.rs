@@ -1,11 +1,13 @@
 //! Steps that are undone in reverse when a later one fails.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use duroxide::{OrchestrationContext, activity, durable, orchestration};
 
 use super::{PATIENCE, World, on_every_store};
 
+static TRIPS: AtomicUsize = AtomicUsize::new(0);
 /// What was done and undone, by trip: activities are the only place for side effects.
 static DIARY: Mutex<Vec<(String, String)>> = Mutex::new(Vec::new());
 
@@ -52,7 +54,7 @@ async fn trip(ctx: OrchestrationContext, name: String) -> Result<(), String> {
 on_every_store!(a_failed_step_undoes_the_earlier_ones_in_reverse);
 
 async fn a_failed_step_undoes_the_earlier_ones_in_reverse(world: &World) {
-    let name = format!("trip-{:p}", world);
+    let name = format!("trip-{}", TRIPS.fetch_add(1, Ordering::Relaxed));
     let handle = trip::start(&world.client, "t-1", name.clone()).await.unwrap();
     assert_eq!(handle.wait(PATIENCE).await.unwrap_err().app().as_deref(), Some("fully booked"));
     let diary = DIARY.lock().unwrap();
