@@ -7,7 +7,7 @@ use serde_json::Value;
 /// Why a value could not be written or read: the serde text, with the path inside the payload when reading.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub(crate) struct CodecError {
+pub struct CodecError {
     message: String,
 }
 
@@ -16,6 +16,14 @@ impl CodecError {
         CodecError {
             message: error.to_string(),
         }
+    }
+
+    pub(crate) fn at(path: &str, error: impl std::fmt::Display) -> Self {
+        CodecError::new(format!("{path}: {error}"))
+    }
+
+    pub(crate) fn missing(name: &str) -> Self {
+        CodecError::new(format!("argument `{name}` is missing"))
     }
 }
 

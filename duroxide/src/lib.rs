@@ -1,12 +1,77 @@
 //! Durable orchestrations that survive crashes.
+//!
+//! An orchestration is an async function that awaits activities, timers, events and other orchestrations. What it
+//! asked for and what it was given is kept in a store; after a crash the function is run again from its start and led
+//! through that history, so that it goes on where it was. See [`OrchestrationContext`] for what an orchestration may
+//! do, [`Client`] for what can be done with one from outside, and [`runtime::Runtime`] for what runs them.
 
+#[doc(hidden)]
+#[cfg(feature = "macros")]
+#[path = "private.rs"]
+pub mod __private;
+mod activity;
+pub mod client;
 mod clock;
 mod codec;
+#[cfg(feature = "provider-test")]
+pub mod conformance;
 mod context;
+mod dispatch;
 mod lease;
 mod ledger;
+#[cfg(feature = "macros")]
+mod macros;
 mod model;
+mod observe;
 pub mod providers;
 mod registry;
 mod replay;
+pub mod runtime;
 mod seams;
+#[cfg(feature = "macros")]
+pub mod typed;
+
+use std::sync::Arc;
+
+pub use activity::ActivityContext;
+pub use client::{Client, ClientError};
+pub use context::combinators::{Either2, Either3};
+pub use context::durable::{BoxDurable, Durable, assume_durable};
+pub use context::future::DurableFuture;
+pub use context::orchestration::OrchestrationContext;
+#[cfg(feature = "macros")]
+pub use duroxide_macros::{activity, durable, event, orchestration};
+pub use model::action::Action;
+pub use model::error::{AppErrorKind, ConfigErrorKind, ErrorDetails, PoisonMessageType};
+pub use model::event::{Event, EventKind};
+pub use model::ids::{
+    INITIAL_EVENT_ID, INITIAL_EXECUTION_ID, SUB_ORCH_AUTO_PREFIX, build_child_instance_id,
+    is_auto_generated_sub_orch_id,
+};
+pub use model::retry::{BackoffStrategy, RetryPolicy};
+pub use model::stats::SystemStats;
+pub use providers::{
+    DeleteInstanceResult, DispatcherCapabilityFilter, ExecutionInfo, InstanceFilter, InstanceInfo, InstanceTree,
+    ProviderAdmin, PruneOptions, PruneResult, QueueDepths, ScheduledActivityIdentifier, SemverRange,
+    SessionFetchConfig, SystemMetrics, TagFilter, current_build_version,
+};
+pub use runtime::{
+    OrchestrationDescriptor, OrchestrationHandler, OrchestrationRegistry, OrchestrationRegistryBuilder,
+    OrchestrationStatus, RuntimeOptions,
+};
+#[cfg(feature = "macros")]
+pub use typed::{CallError, Signal};
+
+/// A store, shared.
+pub type ProviderRef = Arc<dyn providers::Provider>;
+/// An orchestration handler, shared.
+pub type OrchestrationHandlerRef = Arc<dyn runtime::OrchestrationHandler>;
+
+/// The pages whose code the documentation tests compile.
+#[cfg(all(doctest, feature = "macros", feature = "sqlite"))]
+mod pages {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../docs/guide.md")]
+    struct Guide;
+}

@@ -91,10 +91,7 @@ impl OrchestrationContext {
 
     /// Waits for both.
     pub fn join2<T1, T2, F1: Future<Output = T1>, F2: Future<Output = T2>>(&self, f1: F1, f2: F2) -> Join2<F1, F2> {
-        Join2 {
-            first: Child::new(f1),
-            second: Child::new(f2),
-        }
+        Join2::new(f1, f2)
     }
 
     /// Waits for all three.
@@ -114,10 +111,7 @@ impl OrchestrationContext {
     /// Waits for whichever is ready first; at the same point of history the earlier argument wins. The losers are
     /// dropped, and so cancelled, at the end of the `.await`.
     pub fn select2<T1, T2, F1: Future<Output = T1>, F2: Future<Output = T2>>(&self, f1: F1, f2: F2) -> Select2<F1, F2> {
-        Select2 {
-            first: Box::pin(f1),
-            second: Box::pin(f2),
-        }
+        Select2::new(f1, f2)
     }
 
     /// Waits for whichever of three is ready first; see [`select2`](Self::select2).
@@ -198,6 +192,12 @@ pub struct Join2<F1: Future, F2: Future> {
     second: Child<F2>,
 }
 
+impl<F1: Future, F2: Future> Join2<F1, F2> {
+    pub(crate) fn new(f1: F1, f2: F2) -> Self {
+        Join2 { first: Child::new(f1), second: Child::new(f2) }
+    }
+}
+
 impl<F1: Future, F2: Future> Future for Join2<F1, F2> {
     type Output = (F1::Output, F2::Output);
 
@@ -237,6 +237,12 @@ impl<F1: Future, F2: Future, F3: Future> Future for Join3<F1, F2, F3> {
 pub struct Select2<F1, F2> {
     first: Pin<Box<F1>>,
     second: Pin<Box<F2>>,
+}
+
+impl<F1: Future, F2: Future> Select2<F1, F2> {
+    pub(crate) fn new(f1: F1, f2: F2) -> Self {
+        Select2 { first: Box::pin(f1), second: Box::pin(f2) }
+    }
 }
 
 impl<F1: Future, F2: Future> Future for Select2<F1, F2> {

@@ -87,37 +87,50 @@ impl<T: Send + 'static> DurableFuture<T> {
     /// When the future is not that of an activity.
     pub fn with_tag(self, new_tag: impl Into<String>) -> Self {
         let new_tag = new_tag.into();
-        let State::Asked { ledger, token, .. } = &self.state else {
-            panic!("with_tag() can only be called on activity futures, before they resolve");
-        };
+        assert!(
+            matches!(self.state, State::Asked { .. }),
+            "with_tag() can only be called on activity futures, before they resolve"
+        );
         let mut is_activity = true;
-        let in_time = ledger.with(|book| {
-            book.amend(*token, |action| match action {
-                Action::CallActivity { tag, .. } => *tag = Some(new_tag.clone()),
-                Action::CreateTimer { .. }
-                | Action::WaitExternal { .. }
-                | Action::StartOrchestrationDetached { .. }
-                | Action::StartSubOrchestration { .. }
-                | Action::ContinueAsNew { .. }
-                | Action::UpdateCustomStatus { .. }
-                | Action::DequeueEvent { .. }
-                | Action::SetKeyValue { .. }
-                | Action::ClearKeyValue { .. }
-                | Action::ClearKeyValues => is_activity = false,
-            })
+        self.amend(&format!("with_tag({new_tag:?})"), |action| match action {
+            Action::CallActivity { tag, .. } => *tag = Some(new_tag.clone()),
+            Action::CreateTimer { .. }
+            | Action::WaitExternal { .. }
+            | Action::StartOrchestrationDetached { .. }
+            | Action::StartSubOrchestration { .. }
+            | Action::ContinueAsNew { .. }
+            | Action::UpdateCustomStatus { .. }
+            | Action::DequeueEvent { .. }
+            | Action::SetKeyValue { .. }
+            | Action::ClearKeyValue { .. }
+            | Action::ClearKeyValues => is_activity = false,
         });
         assert!(is_activity, "with_tag() can only be called on activity futures");
-        if !in_time {
-            ledger.with(|book| {
+        self
+    }
+
+    /// Changes what was asked for, while the engine has not taken it. `option` names the call that came too late.
+    pub(crate) fn amend(&self, option: &str, change: impl FnOnce(&mut Action)) {
+        let State::Asked { ledger, token, .. } = &self.state else { return };
+        ledger.with(|book| {
+            if !book.amend(*token, change) {
                 book.misuse.get_or_insert_with(|| {
                     format!(
-                        "with_tag({new_tag:?}) came after an await: the activity was already scheduled without it; \
-                         call with_tag() directly on the future that schedule_activity() returns"
+                        "{option} came after an await: what it should change was already scheduled without it; \
+                         call it directly on what made the request"
                     )
                 });
-            });
+            }
+        });
+    }
+
+    /// Drops it; what the engine has not taken yet was never asked for.
+    pub(crate) fn retract(mut self) {
+        if let State::Asked { ledger, token, .. } = &self.state
+            && ledger.with(|book| book.retract(*token))
+        {
+            self.state = State::Spent;
         }
-        self
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub mod error;
+pub mod instrumented;
 pub mod management;
 pub mod memory;
 pub mod signal;

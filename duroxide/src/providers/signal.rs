@@ -1,8 +1,8 @@
 //! Tells waiting dispatchers of the same process that work may be ready.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -27,6 +27,8 @@ pub enum WorkQueue {
 pub struct WorkSignal {
     orchestrator: Bell,
     worker: Bell,
+    /// Who waits for which instance; an entry lives as long as somebody does.
+    watched: Mutex<HashMap<String, watch::Sender<u64>>>,
 }
 
 /// What a waiter had seen when it looked for work.
@@ -55,6 +57,7 @@ impl WorkSignal {
         WorkSignal {
             orchestrator: Bell::new(),
             worker: Bell::new(),
+            watched: Mutex::new(HashMap::new()),
         }
     }
 
@@ -91,10 +94,64 @@ impl WorkSignal {
         let _ = tokio::time::timeout(wait, rung.wait_for(|count| *count != ticket.rung)).await;
     }
 
+    /// A turn of `instance` was committed: whoever watches it looks again.
+    pub fn changed(&self, instance: &str) {
+        if let Some(commits) = self.watched().get(instance) {
+            commits.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// Watches one instance from now on; only commits of this process are seen.
+    pub fn watch(self: Arc<Self>, instance: &str) -> InstanceWatch {
+        let commits = self
+            .watched()
+            .entry(instance.to_owned())
+            .or_insert_with(|| watch::Sender::new(0))
+            .subscribe();
+        InstanceWatch {
+            instance: instance.to_owned(),
+            commits,
+            signal: self,
+        }
+    }
+
+    fn watched(&self) -> MutexGuard<'_, HashMap<String, watch::Sender<u64>>> {
+        // Entries are put in and taken out whole.
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn bell(&self, queue: WorkQueue) -> &Bell {
         match queue {
             WorkQueue::Orchestrator => &self.orchestrator,
             WorkQueue::Worker => &self.worker,
+        }
+    }
+}
+
+/// Sees the commits of one instance.
+#[derive(Debug)]
+pub struct InstanceWatch {
+    instance: String,
+    commits: watch::Receiver<u64>,
+    signal: Arc<WorkSignal>,
+}
+
+impl InstanceWatch {
+    /// Returns when the instance was committed since the last call, or since the watch began.
+    pub async fn changed(&mut self) {
+        if self.commits.changed().await.is_err() {
+            // The sender lives as long as its last watch, so this is not reached; waiting is the safe answer.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Drop for InstanceWatch {
+    fn drop(&mut self) {
+        let mut watched = self.signal.watched();
+        // This watch itself still counts.
+        if watched.get(&self.instance).is_some_and(|commits| commits.receiver_count() <= 1) {
+            watched.remove(&self.instance);
         }
     }
 }
@@ -107,7 +164,7 @@ impl Bell {
         }
     }
 
-    fn due(&self) -> std::sync::MutexGuard<'_, BinaryHeap<Reverse<u64>>> {
+    fn due(&self) -> MutexGuard<'_, BinaryHeap<Reverse<u64>>> {
         // A heap of numbers is never half-written.
         self.due.lock().unwrap_or_else(PoisonError::into_inner)
     }

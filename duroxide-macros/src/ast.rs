@@ -1,0 +1,87 @@
+//! Our item: what lint and expand see. No `syn` beyond types and blocks.
+
+use proc_macro2::Ident;
+use syn::{Attribute, Block, Signature, Type, Visibility};
+
+/// Which attribute stands above the function.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    Activity,
+    Orchestration,
+    Durable,
+}
+
+impl Kind {
+    /// How a message names it, with its article.
+    pub(crate) fn described(self) -> &'static str {
+        match self {
+            Kind::Activity => "an activity",
+            Kind::Orchestration => "an orchestration",
+            Kind::Durable => "a durable helper",
+        }
+    }
+}
+
+/// A function as written, with the marks we read (`#[state]`, `#[serde(default)]`) taken off its parameters.
+pub(crate) struct Function {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) sig: Signature,
+    /// Absent: declared here, run by another binary.
+    pub(crate) body: Option<Block>,
+    /// What stood on each parameter, in order.
+    pub(crate) marks: Vec<Marks>,
+}
+
+/// What the user put on one parameter.
+#[derive(Default)]
+pub(crate) struct Marks {
+    pub(crate) state: bool,
+    pub(crate) default: bool,
+}
+
+/// A function whose signature is fit to be registered.
+pub(crate) struct Handler {
+    pub(crate) params: Vec<Param>,
+    pub(crate) output: Type,
+}
+
+/// How each parameter gets its value.
+pub(crate) enum Param {
+    /// The context of the runtime.
+    Context,
+    /// A value given to `Runtime::builder(..).state(..)`.
+    State(Type),
+    /// A part of the input.
+    Argument(Argument),
+}
+
+/// A part of the input, by name.
+pub(crate) struct Argument {
+    pub(crate) name: Ident,
+    pub(crate) ty: Type,
+    /// May be absent in what is read.
+    pub(crate) default: bool,
+}
+
+impl Handler {
+    pub(crate) fn arguments(&self) -> Vec<&Argument> {
+        self.params
+            .iter()
+            .filter_map(|param| match param {
+                Param::Argument(argument) => Some(argument),
+                Param::Context | Param::State(_) => None,
+            })
+            .collect()
+    }
+
+    pub(crate) fn states(&self) -> Vec<&Type> {
+        self.params
+            .iter()
+            .filter_map(|param| match param {
+                Param::State(ty) => Some(ty),
+                Param::Context | Param::Argument(_) => None,
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,107 @@
+//! An activity becomes a type that can be called, and a runner of it.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote;
+use syn::ext::IdentExt;
+
+use super::common::{Parts, input_ident};
+use super::register;
+use crate::args::Args;
+use crate::ast::{Function, Handler, Param};
+
+/// Input:
+/// ```ignore
+/// #[activity] async fn charge(order: Order, cents: u64) -> Result<Receipt> { .. }
+/// ```
+/// Output: the function as it was, and
+/// ```ignore
+/// enum charge {}
+/// impl charge { fn call(ctx: &OrchestrationContext, order: Order, cents: u64) -> Call<Self> { .. } }
+/// impl Activity for charge { const NAME: &str = "charge"; type In = (Order, u64); .. }
+/// impl RunActivity for charge { fn run(.., input: Self::In) -> .. { charge(input.0, input.1) } .. }
+/// inventory::submit! { .. }
+/// ```
+/// Without a body only the first three are written: another binary runs it.
+pub(crate) fn expand(function: &Function, handler: &Handler, args: &Args) -> TokenStream {
+    let parts = Parts::new("activity", function, handler, args);
+    let item = parts.item(function);
+    let calls = calls(function, &parts);
+    let described = described(&parts, args);
+    let Some(body) = &function.body else {
+        return quote!(#item #calls #described);
+    };
+    let Function { attrs, vis, sig, .. } = function;
+    let runs = runs(handler, &parts);
+    let registered = register::expand(&parts);
+    quote! {
+        #(#attrs)* #vis #sig #body
+        #item #calls #described #runs #registered
+    }
+}
+
+fn calls(function: &Function, parts: &Parts<'_>) -> TokenStream {
+    let Parts { name, private, .. } = parts;
+    let (vis, declared, value) = (&function.vis, parts.declared(), parts.input_value());
+    let ctx = Ident::new("ctx", Span::mixed_site());
+    quote! {
+        #[allow(dead_code, clippy::too_many_arguments)]
+        impl #name {
+            /// Asks for the activity at this place of the orchestration; await it, options first.
+            #vis fn call(#ctx: &#private::OrchestrationContext, #declared) -> #private::Call<Self> {
+                #private::Call::new(#ctx, &#value)
+            }
+        }
+    }
+}
+
+fn described(parts: &Parts<'_>, args: &Args) -> TokenStream {
+    let Parts { name, private, .. } = parts;
+    let registered = args.name.as_ref().map_or_else(|| name.unraw().to_string(), syn::LitStr::value);
+    let signature = parts.signature();
+    let tag = args.tag.as_ref().map(|tag| {
+        quote!(const TAG: #private::Option<&'static str> = #private::Option::Some(#tag);)
+    });
+    quote! {
+        impl #private::Activity for #name {
+            const NAME: &'static str = #registered;
+            #tag
+            #signature
+        }
+    }
+}
+
+fn runs(handler: &Handler, parts: &Parts<'_>) -> TokenStream {
+    let Parts { name, private, .. } = parts;
+    let (defined_at, decode, running) = (parts.defined_at(), parts.decode(), parts.running());
+    let [ctx, states] = ["ctx", "states"].map(|name| Ident::new(name, Span::mixed_site()));
+    let input = input_ident();
+    let mut arguments = parts.argument_values().into_iter();
+    let values: Vec<TokenStream> = handler
+        .params
+        .iter()
+        .map(|param| match param {
+            Param::Context => quote!(#ctx),
+            Param::State(_) => quote!(#states.get()),
+            Param::Argument(_) => arguments.next().expect("there is one value for each argument"),
+        })
+        .collect();
+    let needed = handler.states();
+    let needs = (!needed.is_empty()).then(|| {
+        quote! {
+            fn needs() -> #private::Vec<#private::Need> {
+                #private::Vec::from([#(#private::Need::of::<#needed>()),*])
+            }
+        }
+    });
+    quote! {
+        impl #private::RunActivity for #name {
+            #defined_at
+            #decode
+            #needs
+            #[allow(unused_variables)]
+            fn run(#ctx: #private::ActivityContext, #states: &#private::States, #input: Self::In) -> #running {
+                #name(#(#values),*)
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! A durable helper becomes a function whose future is durable.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{FnArg, Pat, ReturnType, Signature};
+
+use super::awaits;
+use crate::args::Args;
+use crate::ast::Function;
+
+/// Input:
+/// ```ignore
+/// #[durable] async fn settle(ctx: &OrchestrationContext, mut ids: Vec<Id>) -> Total { .. x.await .. }
+/// ```
+/// Output:
+/// ```ignore
+/// fn settle(ctx: &OrchestrationContext, ids: Vec<Id>) -> impl Durable<Output = Total> {
+///     durable_block(async move { let ctx = ctx; let mut ids = ids; .. durable(x).await .. })
+/// }
+/// ```
+/// This crate is of edition 2024, and so is the `impl` it writes: it captures every lifetime, in any user's edition.
+pub(crate) fn expand(function: &Function, args: &Args) -> TokenStream {
+    let Function { attrs, vis, sig, body, .. } = function;
+    let Some(body) = body else { return TokenStream::new() };
+    let body = awaits::rewrite_block(body, &args.paths);
+    if sig.asyncness.is_none() {
+        return quote!(#(#attrs)* #vis #sig #body);
+    }
+    let private = args.paths.private(Span::call_site());
+    let (outer, moved) = outer(sig);
+    let output = match &sig.output {
+        ReturnType::Default => quote!(()),
+        ReturnType::Type(_, ty) => quote!(#ty),
+    };
+    let Signature { constness, safety, abi, ident, generics, .. } = sig;
+    let (parameters, bounds) = (&generics, &generics.where_clause);
+    let at = Span::call_site().located_at(output.span());
+    let returned = quote_spanned!(at=> impl #private::Durable<Output = #output>);
+    // The unreachable `return` tells inference the type of `?` and of literals, as the signature did.
+    quote! {
+        #(#attrs)*
+        #vis #constness #safety #abi fn #ident #parameters (#(#outer),*) -> #returned #bounds {
+            #private::durable_block(async move {
+                if let #private::Option::Some(__returned) = #private::Option::None::<#output> {
+                    #[allow(unreachable_code)]
+                    return __returned;
+                }
+                #(#moved)*
+                #[allow(unreachable_code, clippy::let_unit_value)]
+                let __returned: #output = #body;
+                #[allow(unreachable_code)]
+                __returned
+            })
+        }
+    }
+}
+
+/// The parameters under plain names, and the statements that bind the user's patterns inside the future.
+fn outer(sig: &Signature) -> (Vec<TokenStream>, Vec<TokenStream>) {
+    let mut moved = Vec::new();
+    let outer = sig.inputs.iter().enumerate().map(|(at, parameter)| match parameter {
+        FnArg::Receiver(receiver) => quote!(#receiver),
+        FnArg::Typed(parameter) => {
+            let (attrs, pattern, ty) = (&parameter.attrs, &parameter.pat, &parameter.ty);
+            let name = match &**pattern {
+                Pat::Ident(pattern) if pattern.subpat.is_none() => pattern.ident.clone(),
+                _ => format_ident!("__argument{at}", span = Span::mixed_site()),
+            };
+            moved.push(quote!(let #pattern = #name;));
+            quote!(#(#attrs)* #name: #ty)
+        }
+    });
+    (outer.collect(), moved)
+}

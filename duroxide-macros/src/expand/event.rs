@@ -1,0 +1,41 @@
+//! A type becomes the payload of an external event.
+
+use proc_macro2::{Span, TokenStream};
+use quote::quote;
+use syn::{Item, LitStr};
+
+use crate::args;
+use crate::diagnostics::Diagnostics;
+
+/// Input: `#[event(name = "approved")] struct Approved { .. }`
+/// Output: the type, and `impl Signal for Approved { const NAME: &str = "approved"; }`
+pub(crate) fn expand(brackets: TokenStream, item: TokenStream) -> TokenStream {
+    let diagnostics = Diagnostics::new();
+    let args = args::parse(brackets, args::keys(None), &diagnostics);
+    let private = args.paths.private(Span::call_site());
+    let (ident, generics) = match syn::parse2(item.clone()) {
+        Ok(Item::Struct(item)) => (Some(item.ident), item.generics),
+        Ok(Item::Enum(item)) => (Some(item.ident), item.generics),
+        Ok(other) => {
+            diagnostics.report(other, "DX1000", "`#[event]` stands on a struct or an enum", "it names the payload of an event");
+            (None, syn::Generics::default())
+        }
+        Err(error) => {
+            diagnostics.error(error);
+            (None, syn::Generics::default())
+        }
+    };
+    if !generics.params.is_empty() {
+        diagnostics.report(&generics, "DX1003", "an event cannot be generic: it has one name", "write one type for each event");
+    }
+    let signal = ident.filter(|_| generics.params.is_empty()).map(|ident| {
+        let name = args.name.as_ref().map_or_else(|| ident.to_string(), LitStr::value);
+        quote! {
+            impl #private::Signal for #ident {
+                const NAME: &'static str = #name;
+            }
+        }
+    });
+    let errors = diagnostics.finish();
+    quote!(#item #signal #errors)
+}

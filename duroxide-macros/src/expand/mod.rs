@@ -1,0 +1,53 @@
+//! Our item becomes Rust.
+
+mod activity;
+pub(crate) mod awaits;
+mod common;
+mod durable;
+pub(crate) mod event;
+mod orchestration;
+mod register;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::args;
+use crate::ast::{Function, Kind};
+use crate::diagnostics::Diagnostics;
+use crate::lint;
+
+/// Parse, lint, expand: the whole way of one attribute on a function.
+pub(crate) fn handler(kind: Kind, brackets: TokenStream, item: TokenStream) -> TokenStream {
+    let diagnostics = Diagnostics::new();
+    let args = args::parse(brackets, args::keys(Some(kind)), &diagnostics);
+    let function: Function = match syn::parse2(item.clone()) {
+        Ok(function) => function,
+        Err(error) => {
+            // The item stays, so that the editor still knows the half-typed function.
+            diagnostics.error(match syn::parse2::<syn::Item>(item.clone()) {
+                Ok(syn::Item::Fn(_)) | Err(_) => error,
+                Ok(other) => syn::Error::new_spanned(other, format!("DX1000: {} is an `async fn`", kind.described())),
+            });
+            let errors = diagnostics.finish();
+            return quote!(#item #errors);
+        }
+    };
+    let sound = lint::check(kind, &function, &args, &diagnostics);
+    let expanded = match (kind, &sound) {
+        (Kind::Activity, Some(handler)) => activity::expand(&function, handler, &args),
+        (Kind::Orchestration, Some(handler)) => orchestration::expand(&function, handler, &args),
+        (Kind::Durable, _) => durable::expand(&function, &args),
+        (Kind::Activity | Kind::Orchestration, None) => unsound(&function),
+    };
+    let errors = diagnostics.finish();
+    quote!(#expanded #errors)
+}
+
+/// The function alone: with a signature that cannot be registered there is nothing to generate.
+fn unsound(function: &Function) -> TokenStream {
+    let Function { attrs, vis, sig, body, .. } = function;
+    match body {
+        Some(body) => quote!(#(#attrs)* #vis #sig #body),
+        None => TokenStream::new(),
+    }
+}

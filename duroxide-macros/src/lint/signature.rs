@@ -1,0 +1,242 @@
+//! async, context first, owned arguments, Result out.
+
+use quote::ToTokens;
+use syn::{FnArg, Pat, PatType, ReturnType, Safety, Signature, Type};
+
+use crate::ast::{Argument, Function, Handler, Kind, Marks, Param};
+use crate::diagnostics::Diagnostics;
+
+/// Reports what is wrong with the signature; a handler comes back only when nothing is.
+pub(crate) fn check(kind: Kind, function: &Function, diagnostics: &Diagnostics) -> Option<Handler> {
+    let mut checked = Checked { kind, function, diagnostics, sound: true };
+    checked.asynchronous();
+    checked.body();
+    if kind == Kind::Durable {
+        return None;
+    }
+    checked.qualifiers();
+    checked.generics();
+    let params = checked.params();
+    let output = checked.output();
+    checked.sound.then_some(Handler { params, output: output? })
+}
+
+struct Checked<'a> {
+    kind: Kind,
+    function: &'a Function,
+    diagnostics: &'a Diagnostics,
+    sound: bool,
+}
+
+impl Checked<'_> {
+    fn report(&mut self, at: impl ToTokens, code: &str, message: &str, help: &str) {
+        self.sound = false;
+        self.diagnostics.report(at, code, message, help);
+    }
+
+    fn sig(&self) -> &Signature {
+        &self.function.sig
+    }
+
+    fn asynchronous(&mut self) {
+        if self.sig().asyncness.is_none() {
+            let (what, name, at) = (self.kind.described(), self.sig().ident.to_string(), self.sig().fn_token);
+            self.report(at, "DX1001", &format!("{what} must be `async`"), &format!("write `async fn {name}`"));
+        }
+    }
+
+    fn body(&mut self) {
+        match (self.kind, &self.function.body) {
+            (Kind::Activity, _) | (_, Some(_)) => {}
+            (Kind::Orchestration | Kind::Durable, None) => {
+                let (what, at) = (self.kind.described(), self.sig().ident.clone());
+                self.report(
+                    at,
+                    "DX1010",
+                    &format!("{what} needs a body"),
+                    "only an activity may be declared without one, to be run by another binary",
+                );
+            }
+        }
+    }
+
+    fn qualifiers(&mut self) {
+        let sig = &self.function.sig;
+        let help = "write a plain `async fn`";
+        let what = self.kind.described();
+        if let Some(token) = &sig.constness {
+            self.report(token, "DX1007", &format!("{what} cannot be `const`"), help);
+        }
+        if let Safety::Unsafe(token) = &sig.safety {
+            self.report(token, "DX1007", &format!("{what} cannot be `unsafe`"), help);
+        }
+        if let Some(abi) = &sig.abi {
+            self.report(abi, "DX1007", &format!("{what} cannot be `extern`"), help);
+        }
+    }
+
+    fn generics(&mut self) {
+        let sig = &self.function.sig;
+        if !sig.generics.params.is_empty() {
+            let what = self.kind.described();
+            self.report(
+                &sig.generics,
+                "DX1003",
+                &format!("{what} cannot be generic: it is registered once, by its name"),
+                "write one for each type, and let them share a generic function",
+            );
+        }
+    }
+
+    fn params(&mut self) -> Vec<Param> {
+        let function = self.function;
+        let mut params = Vec::new();
+        let named = function.sig.inputs.iter().any(
+            |parameter| matches!(parameter, FnArg::Typed(parameter) if is_context(self.kind, parameter)),
+        );
+        for (place, (parameter, marks)) in function.sig.inputs.iter().zip(&function.marks).enumerate() {
+            match parameter {
+                FnArg::Receiver(receiver) => self.report(
+                    receiver,
+                    "DX1007",
+                    &format!("{} cannot take `self`: nothing of this process is there when it runs again", self.kind.described()),
+                    "write a free function; an activity gets what it needs as `#[state]`",
+                ),
+                FnArg::Typed(parameter) => params.extend(self.param(place, parameter, marks)),
+            }
+        }
+        if self.kind == Kind::Orchestration && !named {
+            let at = self.sig().ident.clone();
+            self.report(
+                at,
+                "DX1002",
+                "the first parameter of an orchestration is its context",
+                "write `ctx: OrchestrationContext` as the first parameter",
+            );
+        }
+        params
+    }
+
+    fn param(&mut self, place: usize, parameter: &PatType, marks: &Marks) -> Option<Param> {
+        if is_context(self.kind, parameter) {
+            return self.context(place, parameter);
+        }
+        if marks.state {
+            return self.state(parameter);
+        }
+        let Pat::Ident(pattern) = &*parameter.pat else {
+            self.report(
+                &parameter.pat,
+                "DX1004",
+                "an argument needs a plain name: it is the key under which history keeps the value",
+                "name it, and take it apart in the body",
+            );
+            return None;
+        };
+        if let Type::Reference(reference) = &*parameter.ty {
+            self.report(
+                &parameter.ty,
+                "DX1005",
+                "an argument must be owned: it is read back from history, where nobody can lend it",
+                &format!("write `{}`", owned(&reference.elem)),
+            );
+            return None;
+        }
+        if let Type::ImplTrait(bounds) = &*parameter.ty {
+            self.report(bounds, "DX1003", "an argument needs a concrete type: history must know how to read it back", "");
+            return None;
+        }
+        Some(Param::Argument(Argument { name: pattern.ident.clone(), ty: (*parameter.ty).clone(), default: marks.default }))
+    }
+
+    fn context(&mut self, place: usize, parameter: &PatType) -> Option<Param> {
+        if place != 0 {
+            self.report(parameter, "DX1002", "the context comes first", "make it the first parameter");
+            return None;
+        }
+        if let Type::Reference(_) = &*parameter.ty {
+            let help = match self.kind {
+                Kind::Orchestration => "write `ctx: OrchestrationContext`; a `#[durable]` helper takes `&OrchestrationContext`",
+                Kind::Activity | Kind::Durable => "write `ctx: ActivityContext`",
+            };
+            self.report(&parameter.ty, "DX1002", &format!("{} owns its context", self.kind.described()), help);
+            return None;
+        }
+        Some(Param::Context)
+    }
+
+    fn state(&mut self, parameter: &PatType) -> Option<Param> {
+        match self.kind {
+            Kind::Activity => Some(Param::State((*parameter.ty).clone())),
+            Kind::Orchestration | Kind::Durable => {
+                self.report(
+                    parameter,
+                    "DX1011",
+                    "an orchestration has no state of the process: a replay may run in another",
+                    "use the state in an activity",
+                );
+                None
+            }
+        }
+    }
+
+    fn output(&mut self) -> Option<Type> {
+        match &self.function.sig.output {
+            ReturnType::Type(_, ty) if is_surely_no_result(ty) => {
+                let (what, text) = (self.kind.described(), ty.to_token_stream().to_string().replace(' ', ""));
+                self.report(
+                    ty,
+                    "DX1006",
+                    &format!("{what} returns a `Result`, not `{text}`"),
+                    &format!("write `Result<{text}, String>`, or an error type of your own"),
+                );
+                None
+            }
+            ReturnType::Type(_, ty) => Some((**ty).clone()),
+            ReturnType::Default => {
+                let (what, at) = (self.kind.described(), self.sig().ident.clone());
+                self.report(at, "DX1006", &format!("{what} returns a `Result`"), "write `-> Result<(), String>`, or an error type of your own");
+                None
+            }
+        }
+    }
+}
+
+/// A context is known by its type, or by its name: then rustc says what is wrong with its type.
+fn is_context(kind: Kind, parameter: &PatType) -> bool {
+    let expected = match kind {
+        Kind::Activity => "ActivityContext",
+        Kind::Orchestration | Kind::Durable => "OrchestrationContext",
+    };
+    let ty = match &*parameter.ty {
+        Type::Reference(reference) => &*reference.elem,
+        other => other,
+    };
+    let typed = matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == expected));
+    let named = matches!(&*parameter.pat, Pat::Ident(pattern) if pattern.ident == "ctx" || pattern.ident == "_ctx");
+    typed || named
+}
+
+/// What to write for a borrowed type.
+fn owned(ty: &Type) -> String {
+    let text = ty.to_token_stream().to_string();
+    match ty {
+        Type::Slice(slice) => format!("Vec<{}>", slice.elem.to_token_stream()),
+        _ if text == "str" => "String".to_owned(),
+        _ => text,
+    }
+}
+
+/// Whether it cannot be an alias of `Result`; those that can are left to the type checker.
+fn is_surely_no_result(ty: &Type) -> bool {
+    const PLAIN: &[&str] = &[
+        "Option", "Vec", "String", "bool", "char", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32",
+        "i64", "i128", "isize", "f32", "f64",
+    ];
+    match ty {
+        Type::Path(path) => path.path.segments.last().is_some_and(|last| PLAIN.iter().any(|plain| last.ident == plain)),
+        Type::Tuple(_) | Type::Reference(_) | Type::Array(_) | Type::Slice(_) | Type::ImplTrait(_) | Type::Never(_) => true,
+        // Macros and what later kinds of `syn` may be.
+        _ => false,
+    }
+}

@@ -1,0 +1,348 @@
+//! Activities: run, cancel, complete.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::keeper::{Kept, Lease};
+use super::processor::Processor;
+use super::{Env, Redelivery, builtin, with_retries};
+use crate::activity::ActivityHandler;
+use crate::activity::context::{ActivityContext, Identity};
+use crate::clock;
+use crate::lease::is_poisoned;
+use crate::model::error::{AppErrorKind, ErrorDetails, PoisonMessageType};
+use crate::model::ids::SYSCALL_PREFIX;
+use crate::model::work_item::{WorkItem, kind_of};
+use crate::observe::target;
+use crate::providers::ProviderError;
+use crate::providers::signal::WorkQueue;
+
+/// Wait before an activity is run again whose result could not be stored, or that found no room for its session.
+const AGAIN_DELAY: Duration = Duration::from_millis(100);
+
+/// Wait before somebody looks again at a row that is no activity.
+const FOREIGN_DELAY: Duration = Duration::from_secs(60);
+
+/// Does the work of the worker queue.
+pub(crate) struct Activities {
+    env: Arc<Env>,
+}
+
+/// One row of the worker queue under its lease.
+pub(crate) struct Fetched {
+    item: WorkItem,
+    token: Arc<str>,
+    attempt: u32,
+}
+
+/// One activity to be run.
+struct Job {
+    instance: String,
+    execution_id: u64,
+    id: u64,
+    name: String,
+    input: String,
+    session_id: Option<String>,
+    tag: Option<String>,
+}
+
+/// How an activity ended.
+enum Ended {
+    Returned(Result<String, String>),
+    /// Nobody waits for it any more, or its lease was lost.
+    Cancelled,
+}
+
+/// The message that tells an orchestration how its activity ended.
+pub(super) fn completion(instance: &str, execution_id: u64, id: u64, result: Result<String, String>) -> WorkItem {
+    match result {
+        Ok(result) => WorkItem::ActivityCompleted {
+            instance: instance.to_owned(),
+            execution_id,
+            id,
+            result,
+        },
+        Err(message) => WorkItem::ActivityFailed {
+            instance: instance.to_owned(),
+            execution_id,
+            id,
+            details: ErrorDetails::application(AppErrorKind::ActivityFailed, message),
+        },
+    }
+}
+
+impl Processor for Activities {
+    type Work = Fetched;
+    const QUEUE: WorkQueue = WorkQueue::Worker;
+
+    async fn fetch(&self, worker_id: &Arc<str>) -> Result<Option<Fetched>, ProviderError> {
+        let settings = &self.env.settings;
+        let owner = settings.node_id.as_deref().unwrap_or(worker_id);
+        let session = self.env.sessions.fetch_config(owner, settings.session_lease.timeout);
+        let fetched = self
+            .env
+            .store
+            .fetch_work_item(
+                settings.activity_lease.timeout,
+                settings.long_poll,
+                session.as_ref(),
+                &settings.tags,
+            )
+            .await?;
+        Ok(fetched.map(|(item, token, attempt)| Fetched {
+            item,
+            token: token.into(),
+            attempt,
+        }))
+    }
+
+    async fn process(&self, worker_id: &Arc<str>, work: Fetched) {
+        let metrics = &self.env.metrics;
+        metrics.record_worker_dispatcher_items_fetched(1);
+        let began = Instant::now();
+        let kept = self.env.keeper.hold(Lease {
+            queue: WorkQueue::Worker,
+            token: Arc::clone(&work.token),
+            terms: self.env.settings.activity_lease,
+        });
+        self.take(worker_id, work, kept).await;
+        metrics.record_worker_dispatcher_execution_duration(clock::as_ms(began.elapsed()));
+    }
+}
+
+impl Activities {
+    pub(crate) fn new(env: Arc<Env>) -> Self {
+        Activities { env }
+    }
+
+    /// One delivery; the lease is kept until it returns.
+    async fn take(&self, worker_id: &Arc<str>, work: Fetched, kept: Kept) {
+        let Fetched { item, token, attempt } = work;
+        if is_poisoned(attempt, self.env.settings.max_attempts) {
+            return self.poison(&token, item, attempt).await;
+        }
+        let job = match Job::of(item) {
+            Ok(job) => job,
+            Err(foreign) => return self.leave(&token, &foreign).await,
+        };
+        let _session = match &job.session_id {
+            None => None,
+            Some(session_id) => match self.env.sessions.enter(session_id) {
+                Some(entered) => Some(entered),
+                None => return self.abandon(&token, AGAIN_DELAY, Redelivery::Free).await,
+            },
+        };
+        let handler = self.env.activities.resolve_handler(&job.name);
+        if let Some((_, handler)) = handler {
+            self.run(worker_id, &token, &kept, attempt, job, handler).await;
+        } else if job.name.starts_with(SYSCALL_PREFIX)
+            && let Some(answer) =
+                builtin::answer(&*self.env.store, &builtin::call_named(&job.name, &job.input)).await
+        {
+            self.complete(&token, &job, answer, Instant::now()).await;
+        } else {
+            self.unregistered(&token, &job, attempt).await;
+        }
+    }
+
+    async fn run(
+        &self,
+        worker_id: &Arc<str>,
+        token: &Arc<str>,
+        kept: &Kept,
+        attempt: u32,
+        mut job: Job,
+        handler: Arc<dyn ActivityHandler>,
+    ) {
+        let began = Instant::now();
+        let input = std::mem::take(&mut job.input);
+        let context = self.context(worker_id, kept, attempt, &job).await;
+        let key = (job.instance.clone(), job.execution_id, job.id);
+        let running = self.env.running.enter(key, kept.lost().clone());
+        let task = self
+            .env
+            .tasks
+            .spawn(async move { handler.invoke(context, input).await });
+        let ended = self.ended(AbortOnDropHandle::new(task), kept).await;
+        drop(running);
+        match ended {
+            Ended::Returned(result) => self.complete(token, &job, result, began).await,
+            Ended::Cancelled => {
+                self.record(&job, "cancelled", began);
+                // The row is gone when it was cancelled. When it is not, the lease was lost for another reason, and
+                // the activity must run again.
+                let _ = self.env.store.abandon_work_item(token, None, false).await;
+            }
+        }
+    }
+
+    /// Waits for the activity. One that is cancelled gets some time to stop by itself.
+    async fn ended(&self, mut task: AbortOnDropHandle<Result<String, String>>, kept: &Kept) -> Ended {
+        tokio::select! {
+            biased;
+            () = kept.lost().cancelled() => {
+                let grace = self.env.settings.cancellation_grace;
+                // Its result counts for nothing; when the time is over, dropping the handle aborts it.
+                let _ = tokio::time::timeout(grace, task).await;
+                Ended::Cancelled
+            }
+            joined = &mut task => Ended::Returned(joined.unwrap_or_else(|error| Err(error.to_string()))),
+        }
+    }
+
+    async fn context(&self, worker_id: &Arc<str>, kept: &Kept, attempt: u32, job: &Job) -> ActivityContext {
+        let store = &self.env.store;
+        let named = self.env.names.of(&**store, &job.instance, job.execution_id).await;
+        let identity = Identity {
+            instance_id: job.instance.clone(),
+            execution_id: job.execution_id,
+            orchestration_name: named.name,
+            orchestration_version: named.version,
+            activity_name: job.name.clone(),
+            activity_id: job.id,
+            worker_id: Arc::clone(worker_id),
+            session_id: job.session_id.clone(),
+            tag: job.tag.clone(),
+            attempt,
+        };
+        // A child token: user code that cancels its own does not end the lease.
+        ActivityContext::new(identity, kept.lost().child_token(), Arc::clone(store))
+    }
+
+    async fn complete(&self, token: &Arc<str>, job: &Job, result: Result<String, String>, began: Instant) {
+        let outcome = if result.is_ok() { "success" } else { "app_error" };
+        let completion = completion(&job.instance, job.execution_id, job.id, result);
+        match self.ack(token, completion).await {
+            Ok(()) => self.record(job, outcome, began),
+            Err(error) => {
+                tracing::warn!(
+                    target: target::WORKER,
+                    instance = %job.instance,
+                    execution_id = job.execution_id,
+                    activity_id = job.id,
+                    activity_name = %job.name,
+                    "the result of an activity could not be stored; it runs again if it is still wanted: {error}"
+                );
+                self.record(job, "infra_error", began);
+                // Refused when the row is gone, which is as good.
+                let _ = self.env.store.abandon_work_item(token, Some(AGAIN_DELAY), false).await;
+            }
+        }
+    }
+
+    async fn ack(&self, token: &Arc<str>, completion: WorkItem) -> Result<(), ProviderError> {
+        with_retries(|| self.env.store.ack_work_item(token, Some(completion.clone()))).await
+    }
+
+    async fn poison(&self, token: &Arc<str>, item: WorkItem, attempt: u32) {
+        let text = serde_json::to_string(&item).unwrap_or_default();
+        let job = match Job::of(item) {
+            Ok(job) => job,
+            Err(foreign) => return self.leave(token, &foreign).await,
+        };
+        tracing::error!(
+            target: target::WORKER,
+            instance = %job.instance,
+            activity_id = job.id,
+            activity_name = %job.name,
+            attempt,
+            "poison: the activity was tried too often and fails"
+        );
+        let failed = WorkItem::ActivityFailed {
+            instance: job.instance.clone(),
+            execution_id: job.execution_id,
+            id: job.id,
+            details: ErrorDetails::Poison {
+                attempt_count: attempt,
+                max_attempts: self.env.settings.max_attempts,
+                message_type: PoisonMessageType::Activity {
+                    instance: job.instance,
+                    execution_id: job.execution_id,
+                    activity_name: job.name,
+                    activity_id: job.id,
+                },
+                message: text,
+            },
+        };
+        match self.ack(token, failed).await {
+            Ok(()) => self.env.metrics.record_activity_poison(),
+            Err(error) => {
+                tracing::warn!(target: target::WORKER, "a poisoned activity could not be failed: {error}");
+                self.abandon(token, AGAIN_DELAY, Redelivery::Counts).await;
+            }
+        }
+    }
+
+    async fn unregistered(&self, token: &Arc<str>, job: &Job, attempt: u32) {
+        let delay = self.env.settings.unregistered.delay(attempt);
+        tracing::warn!(
+            target: target::WORKER,
+            instance = %job.instance,
+            activity_name = %job.name,
+            attempt_count = attempt,
+            "Activity not registered, abandoning with {delay:?} delay"
+        );
+        self.env.metrics.record_activity_config_error();
+        self.abandon(token, delay, Redelivery::Counts).await;
+    }
+
+    /// A row that is no activity stays where somebody can look at it.
+    async fn leave(&self, token: &Arc<str>, foreign: &WorkItem) {
+        tracing::error!(
+            target: target::WORKER,
+            instance = foreign.target_instance(),
+            kind = kind_of(foreign),
+            "the worker queue holds something that is no activity; it is left there"
+        );
+        self.abandon(token, FOREIGN_DELAY, Redelivery::Counts).await;
+    }
+
+    async fn abandon(&self, token: &str, delay: Duration, redelivery: Redelivery) {
+        let ignore_attempt = redelivery == Redelivery::Free;
+        let abandoned = self
+            .env
+            .store
+            .abandon_work_item(token, Some(delay), ignore_attempt)
+            .await;
+        if let Err(error) = abandoned {
+            // The lease ends by itself.
+            tracing::warn!(target: target::WORKER, "an activity could not be given back before its lease ends: {error}");
+        }
+    }
+
+    fn record(&self, job: &Job, outcome: &str, began: Instant) {
+        let seconds = began.elapsed().as_secs_f64();
+        let tag = job.tag.as_deref();
+        self.env
+            .metrics
+            .record_activity_execution(&job.name, outcome, seconds, 0, tag);
+    }
+}
+
+impl Job {
+    fn of(item: WorkItem) -> Result<Self, WorkItem> {
+        match item {
+            WorkItem::ActivityExecute {
+                instance,
+                execution_id,
+                id,
+                name,
+                input,
+                session_id,
+                tag,
+            } => Ok(Job {
+                instance,
+                execution_id,
+                id,
+                name,
+                input,
+                session_id,
+                tag,
+            }),
+            foreign => Err(foreign),
+        }
+    }
+}

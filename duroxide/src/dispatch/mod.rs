@@ -1,0 +1,246 @@
+//! Fetch, lease, process, commit or abandon: one loop for both kinds of work.
+
+pub(crate) mod activity;
+mod builtin;
+mod closing;
+mod contain;
+pub(crate) mod keeper;
+mod names;
+pub(crate) mod orchestration;
+mod processor;
+mod report;
+mod running;
+pub(crate) mod session;
+pub(crate) mod settings;
+#[cfg(feature = "test-hooks")]
+pub mod test_hooks;
+mod triage;
+mod verdict;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+use crate::activity::ActivityRegistry;
+use crate::observe::{MetricsProvider, target};
+use crate::providers::signal::{Ticket, WorkQueue, WorkSignal};
+use crate::providers::{Provider, ProviderError};
+use crate::registry::OrchestrationRegistry;
+
+use keeper::Keeper;
+use names::Names;
+use processor::Processor;
+use running::Running;
+use session::Sessions;
+use settings::Settings;
+
+/// Wait after a fetch that failed and will again, and after a panic.
+const PERMANENT_ERROR_PAUSE: Duration = Duration::from_millis(100);
+
+/// First and longest wait after fetches that failed for a passing reason.
+const RETRYABLE_ERROR_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3));
+
+/// Retries of a commit that failed for a passing reason, with 10, 20, 40, 80 and 160 ms before them: together they
+/// stay well below any lease.
+const ACK_RETRIES: u32 = 5;
+const ACK_RETRY_PAUSE: Duration = Duration::from_millis(10);
+
+/// What all slots of a runtime share. When the last slot drops it, nothing of the runtime uses the store any more.
+pub(crate) struct Env {
+    pub(crate) store: Arc<dyn Provider>,
+    pub(crate) metrics: Arc<MetricsProvider>,
+    pub(crate) settings: Settings,
+    pub(crate) orchestrations: OrchestrationRegistry,
+    pub(crate) activities: ActivityRegistry,
+    pub(crate) tasks: TaskTracker,
+    keeper: Keeper,
+    signal: Option<Arc<WorkSignal>>,
+    names: Names,
+    running: Running,
+    sessions: Sessions,
+    /// Fires when the last slot is gone.
+    drained: CancellationToken,
+    _drained: DropGuard,
+}
+
+impl Env {
+    /// Starts the lease keeper; slots are started one by one.
+    pub(crate) fn new(
+        store: Arc<dyn Provider>,
+        metrics: Arc<MetricsProvider>,
+        settings: Settings,
+        orchestrations: OrchestrationRegistry,
+        activities: ActivityRegistry,
+        tasks: TaskTracker,
+    ) -> Self {
+        let drained = CancellationToken::new();
+        Env {
+            keeper: Keeper::start(Arc::clone(&store), &tasks),
+            signal: store.work_signal(),
+            names: Names::default(),
+            running: Running::default(),
+            sessions: Sessions::new(settings.sessions_max),
+            _drained: drained.clone().drop_guard(),
+            drained,
+            store,
+            metrics,
+            settings,
+            orchestrations,
+            activities,
+            tasks,
+        }
+    }
+
+    /// Fires when the last slot is gone.
+    pub(crate) fn drained(&self) -> CancellationToken {
+        self.drained.clone()
+    }
+}
+
+/// Whether giving work back counts as an attempt.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Redelivery {
+    Counts,
+    Free,
+}
+
+/// One of the tasks that do one kind of work, one item at a time.
+pub(crate) struct Slot<P> {
+    processor: P,
+    worker_id: Arc<str>,
+    signal: Option<Arc<WorkSignal>>,
+    poll_min: Duration,
+    stop: CancellationToken,
+}
+
+impl<P: Processor> Slot<P> {
+    pub(crate) fn new(processor: P, worker_id: String, env: &Env, stop: CancellationToken) -> Self {
+        Slot {
+            processor,
+            worker_id: worker_id.into(),
+            signal: env.signal.clone(),
+            poll_min: env.settings.poll_min,
+            stop,
+        }
+    }
+
+    /// Takes and does work until stopped. What was taken is finished first.
+    pub(crate) async fn run(self) {
+        let mut failures = 0;
+        while !self.stop.is_cancelled() {
+            // Taken before looking, so that what arrives in between ends the wait.
+            let ticket = self.signal.as_ref().map(|signal| signal.ticket(P::QUEUE));
+            let began = Instant::now();
+            let fetched = tokio::select! {
+                biased;
+                // A fetch that has ended is seen first: it may have brought work.
+                fetched = contain::contain(self.processor.fetch(&self.worker_id)) => fetched,
+                () = self.stop.cancelled() => return,
+            };
+            match fetched {
+                Ok(Ok(Some(work))) => {
+                    failures = 0;
+                    self.process(work).await;
+                    // A store that answers at once would otherwise never let go of the thread.
+                    tokio::task::coop::consume_budget().await;
+                }
+                Ok(Ok(None)) => {
+                    failures = 0;
+                    self.idle(ticket, self.poll_min.saturating_sub(began.elapsed())).await;
+                }
+                Ok(Err(error)) => {
+                    failures += 1;
+                    self.pause_after(&error, failures).await;
+                }
+                Err(panic) => self.recover(&panic).await,
+            }
+        }
+    }
+
+    async fn process(&self, work: P::Work) {
+        if let Err(panic) = contain::contain(self.processor.process(&self.worker_id, work)).await {
+            self.recover(&panic).await;
+        }
+    }
+
+    /// The work comes back when its lease ends; the slot goes on.
+    async fn recover(&self, panic: &str) {
+        tracing::error!(
+            target: target::RUNTIME,
+            worker_id = %self.worker_id,
+            "a dispatcher slot panicked and goes on: {panic}"
+        );
+        self.sleep(PERMANENT_ERROR_PAUSE).await;
+    }
+
+    /// Waits for the rest of the poll interval, or until work is signalled.
+    async fn idle(&self, ticket: Option<Ticket>, rest: Duration) {
+        if rest.is_zero() {
+            return tokio::task::yield_now().await;
+        }
+        match (&self.signal, ticket) {
+            (Some(signal), Some(ticket)) => {
+                tokio::select! {
+                    biased;
+                    () = self.stop.cancelled() => {}
+                    () = signal.wait(P::QUEUE, ticket, rest) => {}
+                }
+            }
+            _ => self.sleep(rest).await,
+        }
+    }
+
+    async fn pause_after(&self, error: &ProviderError, failures: u32) {
+        let worker_id = &self.worker_id;
+        match P::QUEUE {
+            WorkQueue::Orchestrator => {
+                tracing::warn!(target: target::ORCHESTRATION_DISPATCHER, %worker_id, "fetch failed: {error}");
+            }
+            WorkQueue::Worker => tracing::warn!(target: target::WORKER, %worker_id, "fetch failed: {error}"),
+        }
+        self.sleep(fetch_pause(error, failures)).await;
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => {}
+            () = tokio::time::sleep(duration) => {}
+        }
+    }
+}
+
+/// `failures` counts the failed fetches in a row, this one included.
+fn fetch_pause(error: &ProviderError, failures: u32) -> Duration {
+    let (first, longest) = RETRYABLE_ERROR_PAUSE;
+    if error.is_retryable() {
+        first.saturating_mul(1 << failures.min(16)).min(longest)
+    } else {
+        PERMANENT_ERROR_PAUSE
+    }
+}
+
+/// Repeats a commit while it fails for a passing reason.
+///
+/// It may have happened all the same; then the repetition is refused as not ours, which is as good.
+async fn with_retries<F>(mut attempt: impl FnMut() -> F) -> Result<(), ProviderError>
+where
+    F: Future<Output = Result<(), ProviderError>> + Send,
+{
+    let mut retries = 0;
+    loop {
+        match attempt().await {
+            Err(error) if error.is_retryable() && retries < ACK_RETRIES => {
+                tokio::time::sleep(ACK_RETRY_PAUSE * (1 << retries)).await;
+                retries += 1;
+            }
+            ended => return ended,
+        }
+    }
+}

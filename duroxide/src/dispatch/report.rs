@@ -1,0 +1,157 @@
+//! What a committed turn tells: to the metrics, and to clients that wait.
+
+use super::verdict::Turn;
+use crate::model::commit::Commit;
+use crate::model::error::ErrorDetails;
+use crate::model::event::{Event, EventKind};
+use crate::observe::MetricsProvider;
+use crate::replay::Outcome;
+
+/// Collected while the turn runs, recorded when it is committed.
+pub(super) struct Report {
+    name: String,
+    version: String,
+    execution_id: u64,
+    is_first_turn: bool,
+    is_continue_as_new: bool,
+    /// When the execution began, milliseconds since the Unix epoch.
+    started_ms: Option<u64>,
+    /// How many turns there were, at most: each arrival may have had its own.
+    turns: u64,
+    end: Option<End>,
+}
+
+struct End {
+    outcome: Outcome,
+    events: u64,
+    seconds: f64,
+}
+
+impl Report {
+    /// What is known before the turn.
+    pub(super) fn of_turn(turn: &Turn) -> Self {
+        let arrivals = turn.history.iter().filter(|event| is_arrival(&event.kind)).count();
+        Report {
+            name: turn.head.name.clone(),
+            version: turn.head.version.clone(),
+            execution_id: turn.head.execution_id,
+            is_first_turn: turn.head.start.is_some(),
+            is_continue_as_new: turn.is_continue_as_new,
+            started_ms: turn.history.first().map(|event| event.timestamp_ms),
+            turns: arrivals as u64 + 1,
+            end: None,
+        }
+    }
+
+    /// What is known after it.
+    pub(super) fn concluded(mut self, commit: &Commit, outcome: &Outcome) -> Self {
+        if let Some(end) = commit.delta.iter().rev().find(|event| event.is_terminal()) {
+            let began_ms = self.started_ms.unwrap_or_else(|| first_ms(&commit.delta));
+            self.end = Some(End {
+                outcome: outcome.clone(),
+                events: commit.delta.last().map_or(0, Event::event_id),
+                seconds: end.timestamp_ms.saturating_sub(began_ms) as f64 / 1_000.0,
+            });
+        }
+        self
+    }
+
+    pub(super) fn record(self, metrics: &MetricsProvider) {
+        if self.is_first_turn {
+            let by = if self.is_continue_as_new { "continueAsNew" } else { "client" };
+            metrics.record_orchestration_start(&self.name, &self.version, by);
+            if !self.is_continue_as_new {
+                metrics.increment_active_orchestrations();
+            }
+        }
+        let Some(End {
+            outcome,
+            events,
+            seconds,
+        }) = self.end
+        else {
+            return;
+        };
+        let (status, details) = match outcome {
+            Outcome::Completed(_) => ("success", None),
+            Outcome::ContinueAsNew { .. } => ("continuedAsNew", None),
+            Outcome::Failed(details) => ("failed", Some(details)),
+            Outcome::Cancelled(reason) => ("failed", Some(ErrorDetails::cancelled(reason))),
+            Outcome::Continue => unreachable!("a turn that goes on has no terminal event"),
+        };
+        metrics.record_orchestration_completion(&self.name, &self.version, status, seconds, self.turns, events);
+        if status == "continuedAsNew" {
+            metrics.record_continue_as_new(&self.name, self.execution_id);
+        } else {
+            metrics.decrement_active_orchestrations();
+        }
+        if let Some(details) = details {
+            metrics.record_orchestration_failure(&self.name, &self.version, error_type(&details), details.category());
+            if matches!(details, ErrorDetails::Poison { .. }) {
+                metrics.record_orchestration_poison();
+            }
+        }
+    }
+}
+
+/// Whether a waiting client sees a difference. Most turns make none, and looking costs a read of history.
+pub(super) fn is_news(commit: &Commit) -> bool {
+    commit.delta.iter().any(|event| {
+        event.is_terminal()
+            || matches!(
+                event.kind,
+                EventKind::CustomStatusUpdated { .. } | EventKind::KeyValueSet { .. }
+            )
+    })
+}
+
+/// Whether a commit that needed no code ends an instance that was counted as active.
+pub(super) fn ends_active(commit: &Commit) -> bool {
+    let begins = |event: &Event| matches!(event.kind, EventKind::OrchestrationStarted { .. });
+    commit.metadata.status.is_some() && !commit.delta.iter().any(begins)
+}
+
+fn first_ms(delta: &[Event]) -> u64 {
+    delta.first().map_or(0, |event| event.timestamp_ms)
+}
+
+fn error_type(details: &ErrorDetails) -> &'static str {
+    match details {
+        ErrorDetails::Application { .. } => "app_error",
+        ErrorDetails::Infrastructure { .. } => "infrastructure_error",
+        ErrorDetails::Configuration { .. } => "config_error",
+        ErrorDetails::Poison { .. } => "unknown",
+    }
+}
+
+/// Whether an event came from outside the turn that recorded it.
+fn is_arrival(kind: &EventKind) -> bool {
+    match kind {
+        EventKind::ActivityCompleted { .. }
+        | EventKind::ActivityFailed { .. }
+        | EventKind::TimerFired { .. }
+        | EventKind::ExternalEvent { .. }
+        | EventKind::QueueEventDelivered { .. }
+        | EventKind::SubOrchestrationCompleted { .. }
+        | EventKind::SubOrchestrationFailed { .. }
+        | EventKind::OrchestrationCancelRequested { .. } => true,
+        EventKind::OrchestrationStarted { .. }
+        | EventKind::OrchestrationCompleted { .. }
+        | EventKind::OrchestrationFailed { .. }
+        | EventKind::OrchestrationContinuedAsNew { .. }
+        | EventKind::OrchestrationChained { .. }
+        | EventKind::ActivityScheduled { .. }
+        | EventKind::ActivityCancelRequested { .. }
+        | EventKind::TimerCreated { .. }
+        | EventKind::ExternalSubscribed { .. }
+        | EventKind::ExternalSubscribedCancelled { .. }
+        | EventKind::QueueSubscribed { .. }
+        | EventKind::QueueSubscriptionCancelled { .. }
+        | EventKind::SubOrchestrationScheduled { .. }
+        | EventKind::SubOrchestrationCancelRequested { .. }
+        | EventKind::CustomStatusUpdated { .. }
+        | EventKind::KeyValueSet { .. }
+        | EventKind::KeyValueCleared { .. }
+        | EventKind::KeyValuesCleared => false,
+    }
+}

@@ -1,0 +1,42 @@
+//! Faults a test may switch on, for the whole process.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+struct Delay {
+    millis: u64,
+    /// Only instances with one of these prefixes, if there are any.
+    prefixes: Vec<String>,
+}
+
+static DELAY: Mutex<Delay> = Mutex::new(Delay {
+    millis: 0,
+    prefixes: Vec::new(),
+});
+
+fn state() -> MutexGuard<'static, Delay> {
+    DELAY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Delays every turn after its lease is taken, whole milliseconds; zero switches the delay off. With a prefix only
+/// instances whose id begins with it, or with an earlier prefix, are delayed.
+pub fn set_orch_processing_delay(delay: Duration, instance_prefix: Option<&str>) {
+    let mut state = state();
+    state.millis = crate::clock::as_ms(delay);
+    state.prefixes.extend(instance_prefix.map(str::to_owned));
+}
+
+/// The delay of turns of this instance.
+pub fn get_orch_processing_delay(instance: &str) -> Option<Duration> {
+    let state = state();
+    let is_meant = state.prefixes.is_empty() || state.prefixes.iter().any(|prefix| instance.starts_with(prefix));
+    (state.millis > 0 && is_meant).then(|| Duration::from_millis(state.millis))
+}
+
+/// Switches the delay off and forgets the prefixes.
+pub fn clear_orch_processing_delay() {
+    *state() = Delay {
+        millis: 0,
+        prefixes: Vec::new(),
+    };
+}

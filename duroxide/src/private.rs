@@ -1,0 +1,64 @@
+//! What generated code names: not for users, and without promises.
+
+pub use std::future::Future;
+pub use std::marker::Send;
+pub use std::option::Option;
+pub use std::result::Result;
+pub use std::string::String;
+pub use std::vec::Vec;
+pub use std::convert::Into;
+
+pub use duroxide_macros::{join_impl, select_impl};
+pub use inventory;
+
+pub use crate::activity::ActivityContext;
+pub use crate::client::Client;
+pub use crate::codec::CodecError;
+pub use crate::context::combinators::{Either2, Join2, Select2};
+pub use crate::context::durable::{Durable, DurableBlock};
+pub use crate::context::orchestration::OrchestrationContext;
+pub use crate::typed::{
+    Activity, Again, Call, Child, Entry, Expectation, Fields, Handle, Handler, Need, Object, Orchestration, Outcome,
+    RunActivity, RunOrchestration, Signal, Start, States, start_detached,
+};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// What stands before every `.await` of an orchestration.
+#[inline]
+pub fn durable<F: Durable>(future: F) -> F {
+    future
+}
+
+/// What stands around every `async` block of an orchestration, its awaits having been checked.
+#[inline]
+pub fn durable_block<F: Future>(block: F) -> DurableBlock<F> {
+    DurableBlock::new(block)
+}
+
+/// Two arms of `select!`.
+pub fn race<A: Durable, B: Durable>(first: A, second: B) -> Select2<A, B> {
+    Select2::new(first, second)
+}
+
+/// Two futures of `join!`.
+pub fn both<A: Durable, B: Durable>(first: A, second: B) -> Join2<A, B> {
+    Join2::new(first, second)
+}
+
+/// One argument, or none, on its way out.
+///
+/// # Errors
+/// When the value has no JSON form.
+pub fn encode<T: Serialize>(input: &T) -> Result<String, CodecError> {
+    crate::codec::to_json(input)
+}
+
+/// One argument on its way in.
+///
+/// # Errors
+/// When the text does not fit the type.
+pub fn decode<T: DeserializeOwned>(text: &str) -> Result<T, CodecError> {
+    crate::codec::from_json_or_text(text)
+}

@@ -1,0 +1,227 @@
+//! Any provider, measured.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use super::{
+    DispatcherCapabilityFilter, Event, ExecutionMetadata, OrchestrationItem, Provider, ProviderAdmin, ProviderError,
+    ScheduledActivityIdentifier, SessionFetchConfig, SystemStats, TagFilter, WorkItem, WorkSignal,
+};
+use crate::observe::MetricsProvider;
+
+/// A provider that delegates to another one and measures the operations a runtime spends its time in.
+pub struct InstrumentedProvider {
+    inner: Arc<dyn Provider>,
+    metrics: Option<Arc<MetricsProvider>>,
+}
+
+/// Kinds of store errors, by the first of these words that the text contains. Only a label hangs on it, no decision.
+const ERROR_TYPES: [&str; 3] = ["deadlock", "timeout", "connection"];
+
+impl InstrumentedProvider {
+    /// Measures `inner`; without `metrics` it only delegates.
+    pub fn new(inner: Arc<dyn Provider>, metrics: Option<Arc<MetricsProvider>>) -> Self {
+        InstrumentedProvider { inner, metrics }
+    }
+
+    async fn timed<T>(
+        &self,
+        operation: &str,
+        call: impl Future<Output = Result<T, ProviderError>> + Send,
+    ) -> Result<T, ProviderError> {
+        let Some(metrics) = &self.metrics else {
+            return call.await;
+        };
+        let began = Instant::now();
+        let result = call.await;
+        let status = if result.is_ok() { "success" } else { "error" };
+        metrics.record_provider_operation(operation, began.elapsed().as_secs_f64(), status);
+        if let Err(error) = &result {
+            metrics.record_provider_error(operation, error_type(&error.message));
+        }
+        result
+    }
+}
+
+fn error_type(message: &str) -> &'static str {
+    ERROR_TYPES
+        .into_iter()
+        .find(|word| message.contains(word))
+        .unwrap_or("other")
+}
+
+#[async_trait]
+impl Provider for InstrumentedProvider {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn version(&self) -> &str {
+        self.inner.version()
+    }
+
+    async fn fetch_orchestration_item(
+        &self,
+        lock_timeout: Duration,
+        poll_timeout: Duration,
+        filter: Option<&DispatcherCapabilityFilter>,
+    ) -> Result<Option<(OrchestrationItem, String, u32)>, ProviderError> {
+        let call = self.inner.fetch_orchestration_item(lock_timeout, poll_timeout, filter);
+        self.timed("fetch_orchestration_item", call).await
+    }
+
+    async fn ack_orchestration_item(
+        &self,
+        lock_token: &str,
+        execution_id: u64,
+        history_delta: Vec<Event>,
+        worker_items: Vec<WorkItem>,
+        orchestrator_items: Vec<WorkItem>,
+        metadata: ExecutionMetadata,
+        cancelled_activities: Vec<ScheduledActivityIdentifier>,
+    ) -> Result<(), ProviderError> {
+        let call = self.inner.ack_orchestration_item(
+            lock_token,
+            execution_id,
+            history_delta,
+            worker_items,
+            orchestrator_items,
+            metadata,
+            cancelled_activities,
+        );
+        self.timed("ack_orchestration_item", call).await
+    }
+
+    async fn abandon_orchestration_item(
+        &self,
+        lock_token: &str,
+        delay: Option<Duration>,
+        ignore_attempt: bool,
+    ) -> Result<(), ProviderError> {
+        self.inner
+            .abandon_orchestration_item(lock_token, delay, ignore_attempt)
+            .await
+    }
+
+    async fn read(&self, instance: &str) -> Result<Vec<Event>, ProviderError> {
+        self.timed("read", self.inner.read(instance)).await
+    }
+
+    async fn read_with_execution(&self, instance: &str, execution_id: u64) -> Result<Vec<Event>, ProviderError> {
+        self.inner.read_with_execution(instance, execution_id).await
+    }
+
+    async fn append_with_execution(
+        &self,
+        instance: &str,
+        execution_id: u64,
+        new_events: Vec<Event>,
+    ) -> Result<(), ProviderError> {
+        self.inner
+            .append_with_execution(instance, execution_id, new_events)
+            .await
+    }
+
+    async fn enqueue_for_worker(&self, item: WorkItem) -> Result<(), ProviderError> {
+        self.inner.enqueue_for_worker(item).await
+    }
+
+    async fn fetch_work_item(
+        &self,
+        lock_timeout: Duration,
+        poll_timeout: Duration,
+        session: Option<&SessionFetchConfig>,
+        tag_filter: &TagFilter,
+    ) -> Result<Option<(WorkItem, String, u32)>, ProviderError> {
+        let call = self
+            .inner
+            .fetch_work_item(lock_timeout, poll_timeout, session, tag_filter);
+        self.timed("fetch_work_item", call).await
+    }
+
+    async fn ack_work_item(&self, token: &str, completion: Option<WorkItem>) -> Result<(), ProviderError> {
+        self.timed("ack_work_item", self.inner.ack_work_item(token, completion))
+            .await
+    }
+
+    async fn renew_work_item_lock(&self, token: &str, extend_for: Duration) -> Result<(), ProviderError> {
+        self.inner.renew_work_item_lock(token, extend_for).await
+    }
+
+    async fn renew_session_lock(
+        &self,
+        owner_ids: &[&str],
+        extend_for: Duration,
+        idle_timeout: Duration,
+    ) -> Result<usize, ProviderError> {
+        let call = self.inner.renew_session_lock(owner_ids, extend_for, idle_timeout);
+        self.timed("renew_session_lock", call).await
+    }
+
+    async fn cleanup_orphaned_sessions(&self, idle_timeout: Duration) -> Result<usize, ProviderError> {
+        let call = self.inner.cleanup_orphaned_sessions(idle_timeout);
+        self.timed("cleanup_orphaned_sessions", call).await
+    }
+
+    async fn abandon_work_item(
+        &self,
+        token: &str,
+        delay: Option<Duration>,
+        ignore_attempt: bool,
+    ) -> Result<(), ProviderError> {
+        self.inner.abandon_work_item(token, delay, ignore_attempt).await
+    }
+
+    async fn renew_orchestration_item_lock(&self, token: &str, extend_for: Duration) -> Result<(), ProviderError> {
+        self.inner.renew_orchestration_item_lock(token, extend_for).await
+    }
+
+    async fn enqueue_for_orchestrator(&self, item: WorkItem, delay: Option<Duration>) -> Result<(), ProviderError> {
+        let call = self.inner.enqueue_for_orchestrator(item, delay);
+        self.timed("enqueue_orchestrator", call).await
+    }
+
+    fn as_management_capability(&self) -> Option<&dyn ProviderAdmin> {
+        self.inner.as_management_capability()
+    }
+
+    fn work_signal(&self) -> Option<Arc<WorkSignal>> {
+        self.inner.work_signal()
+    }
+
+    async fn get_custom_status(
+        &self,
+        instance: &str,
+        last_seen_version: u64,
+    ) -> Result<Option<(Option<String>, u64)>, ProviderError> {
+        self.inner.get_custom_status(instance, last_seen_version).await
+    }
+
+    async fn get_kv_value(&self, instance: &str, key: &str) -> Result<Option<String>, ProviderError> {
+        self.inner.get_kv_value(instance, key).await
+    }
+
+    async fn get_kv_all_values(&self, instance: &str) -> Result<HashMap<String, String>, ProviderError> {
+        self.inner.get_kv_all_values(instance).await
+    }
+
+    async fn get_instance_stats(&self, instance: &str) -> Result<Option<SystemStats>, ProviderError> {
+        self.inner.get_instance_stats(instance).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::error_type;
+
+    #[test]
+    fn a_known_word_names_the_error() {
+        assert_eq!(error_type("connection timeout"), "timeout");
+        assert_eq!(error_type("connection refused"), "connection");
+        assert_eq!(error_type("Deadlock"), "other");
+    }
+}

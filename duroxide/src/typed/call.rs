@@ -1,0 +1,233 @@
+//! Typed calls from an orchestration: placed where they are written, changed by options, awaited.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::{Activity, CallError, Orchestration};
+use crate::codec::{self, CodecError};
+use crate::context::durable::{Durable, Sealed};
+use crate::context::future::DurableFuture;
+use crate::context::orchestration::OrchestrationContext;
+use crate::context::schedule::ContinueAsNew;
+use crate::model::action::Action;
+use crate::model::error::ErrorDetails;
+use crate::model::ids;
+
+/// A request that can still be changed, or the reason why there is none.
+///
+/// It takes its place in the order of requests when it is made. Dropped before its first poll and in the same poll of
+/// the orchestration, it was never asked for; dropped later it is cancelled.
+struct Asked {
+    request: Option<Result<DurableFuture<Result<String, ErrorDetails>>, CodecError>>,
+    polled: bool,
+}
+
+impl Asked {
+    fn new(
+        input: Result<String, CodecError>,
+        ask: impl FnOnce(String) -> DurableFuture<Result<String, ErrorDetails>>,
+    ) -> Self {
+        Asked { request: Some(input.map(ask)), polled: false }
+    }
+
+    fn amend(&self, option: &str, change: impl FnOnce(&mut Action)) {
+        if let Some(Ok(request)) = &self.request {
+            request.amend(option, change);
+        }
+    }
+
+    /// Takes it back, and resolves to `error` instead.
+    fn refuse(&mut self, error: CodecError) {
+        if let Some(Ok(request)) = self.request.replace(Err(error)) {
+            request.retract();
+        }
+    }
+
+    fn poll<E: serde::de::DeserializeOwned>(&mut self, cx: &mut Context<'_>) -> Poll<Result<String, CallError<E>>> {
+        self.polled = true;
+        match self.request.as_mut().expect("a call is not polled after it has resolved") {
+            Ok(request) => {
+                let Poll::Ready(result) = Pin::new(request).poll(cx) else { return Poll::Pending };
+                self.request = None;
+                Poll::Ready(result.map_err(CallError::of))
+            }
+            Err(error) => Poll::Ready(Err(CallError::codec(error))),
+        }
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if let Some(Ok(request)) = self.request.take()
+            && !self.polled
+        {
+            request.retract();
+        }
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned, E>(text: Result<String, CallError<E>>) -> Result<T, CallError<E>> {
+    codec::from_json_or_text(&text?).map_err(|error| CallError::codec(&error))
+}
+
+/// A call of an activity: await it for the activity's own result.
+#[must_use = "an activity whose call is dropped does not run; await it"]
+pub struct Call<A: Activity> {
+    asked: Asked,
+    of: PhantomData<fn() -> A>,
+}
+
+impl<A: Activity> Call<A> {
+    #[doc(hidden)]
+    pub fn new(ctx: &OrchestrationContext, input: &A::In) -> Self {
+        let tag = A::TAG.map(str::to_owned);
+        let asked =
+            Asked::new(A::encode(input), |input| ctx.schedule_activity_raw(A::NAME.to_owned(), input, None, tag));
+        Call { asked, of: PhantomData }
+    }
+
+    /// Routes the call to the workers that serve `tag`.
+    pub fn tag(self, tag: impl Into<String>) -> Self {
+        let new = Some(tag.into());
+        self.amend("tag", |_, tag| *tag = new)
+    }
+
+    /// Runs it in the process that owns `session`.
+    pub fn session(self, session: impl Into<String>) -> Self {
+        let new = Some(session.into());
+        self.amend("session", |session, _| *session = new)
+    }
+
+    fn amend(self, option: &str, change: impl FnOnce(&mut Option<String>, &mut Option<String>)) -> Self {
+        self.asked.amend(&format!("{}::call(..).{option}(..)", A::NAME), |action| match action {
+            Action::CallActivity { session_id, tag, .. } => change(session_id, tag),
+            Action::CreateTimer { .. }
+            | Action::WaitExternal { .. }
+            | Action::StartOrchestrationDetached { .. }
+            | Action::StartSubOrchestration { .. }
+            | Action::ContinueAsNew { .. }
+            | Action::UpdateCustomStatus { .. }
+            | Action::DequeueEvent { .. }
+            | Action::SetKeyValue { .. }
+            | Action::ClearKeyValue { .. }
+            | Action::ClearKeyValues => unreachable!("the call of an activity asks for an activity"),
+        });
+        self
+    }
+}
+
+impl<A: Activity> Future for Call<A> {
+    type Output = Result<A::Ok, CallError<A::Err>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.asked.poll(cx).map(read)
+    }
+}
+
+impl<A: Activity> Sealed for Call<A> {}
+impl<A: Activity> Durable for Call<A> {}
+
+/// A call of an orchestration by another: await it for the child's own result.
+#[must_use = "a child whose call is dropped does not run; await it"]
+pub struct Child<O: Orchestration> {
+    asked: Asked,
+    of: PhantomData<fn() -> O>,
+}
+
+impl<O: Orchestration> Child<O> {
+    #[doc(hidden)]
+    pub fn new(ctx: &OrchestrationContext, input: &O::In) -> Self {
+        let asked = Asked::new(O::encode(input), |input| {
+            ctx.schedule_child_raw(O::NAME.to_owned(), Some(O::VERSION.to_owned()), None, input)
+        });
+        Child { asked, of: PhantomData }
+    }
+
+    /// Runs it under an instance id of your own, which must not begin with `sub::`.
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        let id = id.into();
+        if ids::is_auto_generated_sub_orch_id(&id) {
+            let reason = "begins with `sub::`, which marks the ids that the runtime makes";
+            self.asked.refuse(CodecError::at(&format!("child id `{id}`"), reason));
+            return self;
+        }
+        self.amend("id", |instance, _| *instance = id)
+    }
+
+    /// Runs it in another version than that of the type.
+    pub fn version(self, version: impl Into<String>) -> Self {
+        let new = Some(version.into());
+        self.amend("version", |_, version| *version = new)
+    }
+
+    fn amend(self, option: &str, change: impl FnOnce(&mut String, &mut Option<String>)) -> Self {
+        self.asked.amend(&format!("{}::call(..).{option}(..)", O::NAME), |action| match action {
+            Action::StartSubOrchestration { instance, version, .. } => change(instance, version),
+            Action::CallActivity { .. }
+            | Action::CreateTimer { .. }
+            | Action::WaitExternal { .. }
+            | Action::StartOrchestrationDetached { .. }
+            | Action::ContinueAsNew { .. }
+            | Action::UpdateCustomStatus { .. }
+            | Action::DequeueEvent { .. }
+            | Action::SetKeyValue { .. }
+            | Action::ClearKeyValue { .. }
+            | Action::ClearKeyValues => unreachable!("the call of a child asks for a child"),
+        });
+        self
+    }
+}
+
+impl<O: Orchestration> Future for Child<O> {
+    type Output = Result<O::Ok, CallError<O::Err>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.asked.poll(cx).map(read)
+    }
+}
+
+impl<O: Orchestration> Sealed for Child<O> {}
+impl<O: Orchestration> Durable for Child<O> {}
+
+/// The next execution of an orchestration: it never resolves, and has the type that the orchestration returns.
+#[must_use = "await and return it: what follows would run in an execution that has ended"]
+pub struct Again<O: Orchestration> {
+    inner: ContinueAsNew,
+    of: PhantomData<fn() -> O>,
+}
+
+impl<O: Orchestration> Again<O> {
+    #[doc(hidden)]
+    pub fn new(ctx: &OrchestrationContext, input: &O::In) -> Self {
+        Again { inner: ctx.continue_as_new(written::<O>(input)), of: PhantomData }
+    }
+}
+
+impl<O: Orchestration> Future for Again<O> {
+    type Output = Result<O::Ok, O::Err>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match Pin::new(&mut self.inner).poll(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(_) => unreachable!("continue_as_new never resolves"),
+        }
+    }
+}
+
+impl<O: Orchestration> Sealed for Again<O> {}
+impl<O: Orchestration> Durable for Again<O> {}
+
+/// Starts an independent instance.
+///
+/// # Panics
+/// When the input has no JSON form, or the id is one of those that the runtime makes.
+pub fn start_detached<O: Orchestration>(ctx: &OrchestrationContext, id: impl Into<String>, input: &O::In) {
+    ctx.schedule_orchestration_versioned(O::NAME, Some(O::VERSION.to_owned()), id, written::<O>(input));
+}
+
+/// There is no result through which a failure could be told; the panic fails the orchestration with this text.
+fn written<O: Orchestration>(input: &O::In) -> String {
+    O::encode(input).unwrap_or_else(|error| panic!("the input of `{}` has no JSON form: {error}", O::NAME))
+}

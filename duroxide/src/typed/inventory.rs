@@ -1,0 +1,271 @@
+//! Handlers that the macros collected at link time, and what is wrong with them.
+
+use std::any::type_name;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use semver::Version;
+
+use super::glue::{ActivityGlue, OrchestrationGlue};
+use super::{Need, RunActivity, RunOrchestration, States};
+use crate::activity::ActivityHandler;
+use crate::context::handler::OrchestrationHandler;
+use crate::registry::RegistryBuilder;
+
+/// What a handler is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HandlerKind {
+    /// Runs on a worker, with side effects.
+    Activity,
+    /// Replays.
+    Orchestration,
+}
+
+impl fmt::Display for HandlerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            HandlerKind::Activity => "activity",
+            HandlerKind::Orchestration => "orchestration",
+        })
+    }
+}
+
+/// One handler, as a macro wrote it down.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// What it is.
+    pub kind: HandlerKind,
+    /// The name under which it is registered.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// Where in the program it is.
+    pub module: &'static str,
+    /// Where it is defined, as `file:line`.
+    pub defined_at: &'static str,
+    /// The Rust type of its input.
+    pub input: fn() -> &'static str,
+    needs: fn() -> Vec<Need>,
+    add: fn(Handlers, &States) -> Handlers,
+}
+
+/// Activities have one version.
+const ACTIVITY_VERSION: &str = "1.0.0";
+
+impl Entry {
+    /// The entry of an activity.
+    #[doc(hidden)]
+    pub const fn activity<A: RunActivity>(module: &'static str) -> Self {
+        Entry {
+            kind: HandlerKind::Activity,
+            name: A::NAME,
+            version: ACTIVITY_VERSION,
+            module,
+            defined_at: A::DEFINED_AT,
+            input: type_name::<A::In>,
+            needs: A::needs,
+            add: |handlers, states| Handlers {
+                activities: handlers.activities.register_handler(
+                    A::NAME,
+                    parsed(ACTIVITY_VERSION),
+                    Arc::new(ActivityGlue::<A>::new(states.clone())),
+                ),
+                orchestrations: handlers.orchestrations,
+            },
+        }
+    }
+
+    /// The entry of an orchestration.
+    #[doc(hidden)]
+    pub const fn orchestration<O: RunOrchestration>(module: &'static str) -> Self {
+        Entry {
+            kind: HandlerKind::Orchestration,
+            name: O::NAME,
+            version: O::VERSION,
+            module,
+            defined_at: O::DEFINED_AT,
+            input: type_name::<O::In>,
+            needs: Vec::new,
+            add: |handlers, _| Handlers {
+                activities: handlers.activities,
+                orchestrations: handlers.orchestrations.register_handler(
+                    O::NAME,
+                    parsed(O::VERSION),
+                    Arc::new(OrchestrationGlue::<O>::new()),
+                ),
+            },
+        }
+    }
+
+    pub(crate) fn add_to(&self, handlers: Handlers, states: &States) -> Handlers {
+        (self.add)(handlers, states)
+    }
+
+    /// The crate it was written in.
+    fn package(&self) -> &'static str {
+        self.module.split("::").next().unwrap_or(self.module)
+    }
+
+    /// Registered by hand and found by `discover` is the same thing twice, not two things.
+    fn is_same_as(&self, other: &Entry) -> bool {
+        self.defined_at == other.defined_at && self.module == other.module
+    }
+}
+
+fn parsed(version: &str) -> Version {
+    Version::parse(version).expect("the macro checks the version")
+}
+
+/// What `duroxide::link!` wrote down: this crate should have registered something.
+#[derive(Debug, Clone, Copy)]
+pub struct Expectation {
+    /// The crate.
+    pub package: &'static str,
+    /// Where it was said, as `file:line`.
+    pub linked_at: &'static str,
+}
+
+inventory::collect!(Entry);
+inventory::collect!(Expectation);
+
+/// Registries under construction.
+pub(crate) struct Handlers {
+    pub activities: RegistryBuilder<dyn ActivityHandler>,
+    pub orchestrations: RegistryBuilder<dyn OrchestrationHandler>,
+}
+
+/// All handlers of the program, in an order that does not depend on the linker.
+pub(crate) fn collected() -> Vec<Entry> {
+    sorted(inventory::iter::<Entry>.into_iter().copied().collect())
+}
+
+/// All crates that should have registered something.
+pub(crate) fn expected() -> Vec<Expectation> {
+    let mut all: Vec<Expectation> = inventory::iter::<Expectation>.into_iter().copied().collect();
+    all.sort_by_key(|expectation| (expectation.package, expectation.linked_at));
+    all
+}
+
+fn sorted(mut entries: Vec<Entry>) -> Vec<Entry> {
+    entries.sort_by_key(|entry| (entry.kind, entry.name, entry.version, entry.defined_at));
+    entries
+}
+
+/// Something that keeps a runtime from starting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Problem {
+    /// DX3001: two handlers have the same name and version.
+    Duplicate {
+        /// What they are.
+        kind: HandlerKind,
+        /// Their name.
+        name: &'static str,
+        /// Their version.
+        version: &'static str,
+        /// Where they are defined, each as `file:line`.
+        defined_at: [&'static str; 2],
+    },
+    /// DX3002: a crate named in `link!` registered nothing.
+    NothingRegistered {
+        /// The crate.
+        package: &'static str,
+        /// Where `link!` names it, as `file:line`.
+        linked_at: &'static str,
+    },
+    /// DX3003: an activity takes a `#[state]` that was not given.
+    StateMissing {
+        /// The type of the state.
+        state: &'static str,
+        /// The activity.
+        activity: &'static str,
+        /// Where it is defined, as `file:line`.
+        defined_at: &'static str,
+    },
+    /// DX3004: there is nothing to run.
+    Empty,
+    /// A mistake in registries that were built by hand.
+    Registry(String),
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Problem::Duplicate { kind, name, version, defined_at: [first, second] } => write!(
+                f,
+                "DX3001: {kind} `{name}` {version} is defined twice: at {first} and at {second}; \
+                 give one of them another name or version"
+            ),
+            Problem::NothingRegistered { package, linked_at } => write!(
+                f,
+                "DX3002: crate `{package}`, linked at {linked_at}, registers no activity and no orchestration; \
+                 remove it from `link!`, or look whether its handlers are behind a feature"
+            ),
+            Problem::StateMissing { state, activity, defined_at } => write!(
+                f,
+                "DX3003: activity `{activity}`, defined at {defined_at}, needs a `{state}`; \
+                 give it with `Runtime::builder(store).state(..)`"
+            ),
+            Problem::Empty => f.write_str(
+                "DX3004: no activity and no orchestration is registered; name the crates that have them in \
+                 `duroxide::link!(..)` and call `discover()`, or register them by hand",
+            ),
+            Problem::Registry(text) => f.write_str(text),
+        }
+    }
+}
+
+/// All that keeps a runtime from starting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problems(pub Vec<Problem>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_slice() {
+            [one] => one.fmt(f),
+            many => {
+                write!(f, "{} problems keep the runtime from starting:", many.len())?;
+                many.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+            }
+        }
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// Puts registrations into order and finds what is wrong with them. Registered twice, the same handler counts once.
+pub(crate) fn check(entries: Vec<Entry>, expected: &[Expectation], states: &States) -> (Vec<Entry>, Vec<Problem>) {
+    let mut problems = Vec::new();
+    let mut kept: BTreeMap<(HandlerKind, &str, &str), Entry> = BTreeMap::new();
+    for entry in sorted(entries) {
+        match kept.get(&(entry.kind, entry.name, entry.version)) {
+            None => {
+                kept.insert((entry.kind, entry.name, entry.version), entry);
+            }
+            Some(first) if first.is_same_as(&entry) => {}
+            Some(first) => problems.push(Problem::Duplicate {
+                kind: entry.kind,
+                name: entry.name,
+                version: entry.version,
+                defined_at: [first.defined_at, entry.defined_at],
+            }),
+        }
+    }
+    let entries: Vec<Entry> = kept.into_values().collect();
+    for &Expectation { package, linked_at } in expected {
+        if !entries.iter().any(|entry| entry.package() == package) {
+            problems.push(Problem::NothingRegistered { package, linked_at });
+        }
+    }
+    for entry in &entries {
+        for need in (entry.needs)().iter().filter(|need| !states.has(need)) {
+            problems.push(Problem::StateMissing {
+                state: need.name,
+                activity: entry.name,
+                defined_at: entry.defined_at,
+            });
+        }
+    }
+    (entries, problems)
+}

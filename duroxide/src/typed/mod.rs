@@ -1,0 +1,133 @@
+//! The typed layer: a handler is its input, its output and its name.
+
+mod call;
+mod error;
+mod glue;
+mod handle;
+mod inventory;
+mod signal;
+mod states;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::future::Future;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::activity::ActivityContext;
+use crate::codec::CodecError;
+use crate::context::orchestration::OrchestrationContext;
+
+pub use call::{Again, Call, Child};
+pub use error::CallError;
+pub use handle::{Handle, Start};
+pub use inventory::{Entry, Expectation, HandlerKind, Problem, Problems};
+pub use signal::{Delay, Signal};
+pub use states::{Need, States};
+
+#[doc(hidden)]
+pub use call::start_detached;
+pub(crate) use inventory::{Handlers, check, collected, expected};
+#[doc(hidden)]
+pub use wire::{Fields, Object};
+
+/// An activity as its callers see it; `#[activity]` implements it for the type that bears the function's name.
+pub trait Activity: Sized + 'static {
+    /// The name under which history records it.
+    const NAME: &'static str;
+    /// The tag of the workers that run it, unless a call sets another.
+    const TAG: Option<&'static str> = None;
+    /// `()` without arguments, the argument if there is one, a tuple of several.
+    type In: Send + 'static;
+    /// What it returns when all is well.
+    type Ok: Serialize + DeserializeOwned + Send + 'static;
+    /// What it returns otherwise.
+    type Err: Serialize + DeserializeOwned + Send + 'static;
+    /// The input as history keeps it: `null`, the value, or an object keyed by parameter name.
+    #[doc(hidden)]
+    fn encode(input: &Self::In) -> Result<String, CodecError>;
+}
+
+/// An activity that this binary can run.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an activity that this binary can run",
+    note = "an activity declared without a body is run by another binary"
+)]
+pub trait RunActivity: Activity {
+    /// `file:line`.
+    const DEFINED_AT: &'static str;
+    #[doc(hidden)]
+    fn decode(text: &str) -> Result<Self::In, CodecError>;
+    /// The states that must be given to the runtime.
+    #[doc(hidden)]
+    fn needs() -> Vec<Need> {
+        Vec::new()
+    }
+    /// Calls the function.
+    #[doc(hidden)]
+    fn run(
+        ctx: ActivityContext,
+        states: &States,
+        input: Self::In,
+    ) -> impl Future<Output = Result<Self::Ok, Self::Err>> + Send;
+}
+
+/// An orchestration as its callers see it; `#[orchestration]` implements it for the type that bears the function's
+/// name.
+pub trait Orchestration: Sized + 'static {
+    /// The name under which it is registered.
+    const NAME: &'static str;
+    /// Its version; what is started or called through this type runs in it, unless another is asked for.
+    const VERSION: &'static str;
+    /// `()` without arguments, the argument if there is one, a tuple of several.
+    type In: Send + 'static;
+    /// What it returns when all is well.
+    type Ok: Serialize + DeserializeOwned + Send + 'static;
+    /// What it returns otherwise.
+    type Err: Serialize + DeserializeOwned + Send + 'static;
+    /// The input as history keeps it: `null`, the value, or an object keyed by parameter name.
+    #[doc(hidden)]
+    fn encode(input: &Self::In) -> Result<String, CodecError>;
+}
+
+/// An orchestration that this binary can run.
+pub trait RunOrchestration: Orchestration {
+    /// `file:line`.
+    const DEFINED_AT: &'static str;
+    #[doc(hidden)]
+    fn decode(text: &str) -> Result<Self::In, CodecError>;
+    /// Calls the function.
+    #[doc(hidden)]
+    fn run(ctx: OrchestrationContext, input: Self::In) -> impl Future<Output = Result<Self::Ok, Self::Err>> + Send;
+}
+
+/// What `Runtime::builder(..).register::<charge>()` takes: an activity or an orchestration with a body.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a handler",
+    note = "`#[activity]` and `#[orchestration]` make one of a function that has a body"
+)]
+pub trait Handler: 'static {
+    /// How it is registered.
+    #[doc(hidden)]
+    const ENTRY: Entry;
+}
+
+/// Takes `Ok` and `Err` out of a return type, by whatever alias it is written.
+#[diagnostic::on_unimplemented(
+    message = "DX1006: a handler returns a `Result`, not `{Self}`",
+    label = "not a `Result`",
+    note = "write `Result<{Self}, String>`, or an error type of your own"
+)]
+pub trait Outcome {
+    /// The value.
+    type Ok;
+    /// The error.
+    type Err;
+}
+
+impl<T, E> Outcome for Result<T, E> {
+    type Ok = T;
+    type Err = E;
+}

@@ -1,0 +1,1 @@
+//! The typed layer without a runtime.

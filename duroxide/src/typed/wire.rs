@@ -1,0 +1,98 @@
+//! Arguments by name, and errors, as history keeps them.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::codec::{self, CodecError};
+
+/// Several arguments on their way out: an object keyed by parameter name.
+#[derive(Default)]
+pub struct Object {
+    fields: BTreeMap<&'static str, Value>,
+}
+
+impl Object {
+    /// An object without fields.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an argument.
+    ///
+    /// # Errors
+    /// When the value has no JSON form.
+    pub fn with<T: Serialize>(mut self, name: &'static str, value: &T) -> Result<Self, CodecError> {
+        let value = serde_json::to_value(value).map_err(|error| CodecError::at(name, error))?;
+        self.fields.insert(name, value);
+        Ok(self)
+    }
+
+    /// The object as canonical JSON.
+    ///
+    /// # Errors
+    /// Never, as the fields are JSON already; the signature is that of the other encoders.
+    pub fn finish(self) -> Result<String, CodecError> {
+        codec::to_json(&self.fields)
+    }
+}
+
+/// Several arguments on their way in.
+pub struct Fields {
+    fields: BTreeMap<String, Value>,
+}
+
+impl Fields {
+    /// Reads an object. Fields that no argument asks for are left alone, so that an argument can be removed.
+    ///
+    /// # Errors
+    /// When the text is not a JSON object.
+    pub fn read(text: &str) -> Result<Self, CodecError> {
+        Ok(Fields { fields: codec::from_json(text)? })
+    }
+
+    /// The argument `name`. One that may be absent by its type (`Option`) may be absent.
+    ///
+    /// # Errors
+    /// When it is missing or does not decode; the text has the path inside the payload.
+    pub fn take<T: DeserializeOwned>(&mut self, name: &'static str) -> Result<T, CodecError> {
+        match self.fields.remove(name) {
+            Some(value) => read(name, value),
+            None => serde_json::from_value(Value::Null).map_err(|_| CodecError::missing(name)),
+        }
+    }
+
+    /// The same, or the default of the type when it is missing.
+    ///
+    /// # Errors
+    /// When it is there and does not decode.
+    pub fn take_or_default<T: DeserializeOwned + Default>(&mut self, name: &'static str) -> Result<T, CodecError> {
+        self.fields.remove(name).map_or_else(|| Ok(T::default()), |value| read(name, value))
+    }
+}
+
+fn read<T: DeserializeOwned>(name: &str, value: Value) -> Result<T, CodecError> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().to_string();
+        let path = if path == "." { name.to_owned() } else { format!("{name}.{path}") };
+        CodecError::at(&path, error.into_inner())
+    })
+}
+
+/// An error as the text that history keeps: strict JSON, except that a string is written raw, so that programs which
+/// handle strings see the message itself. A string that begins with a quote stays JSON, or reading would take the
+/// quotes for JSON's.
+pub(crate) fn write_error<E: Serialize>(error: &E) -> String {
+    let raw = match codec::encode(error) {
+        Ok(raw) => raw,
+        Err(unwritable) => return format!("the error has no JSON form: {unwritable}"),
+    };
+    if raw.starts_with('"') { Value::String(raw).to_string() } else { raw }
+}
+
+/// The reverse of [`write_error`].
+pub(crate) fn read_error<E: DeserializeOwned>(text: &str) -> Result<E, CodecError> {
+    codec::from_json_or_text(text)
+}

@@ -1,0 +1,278 @@
+//! A memory store that breaks one rule of the contract, to see that a law goes red.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use duroxide::providers::memory::MemoryProvider;
+use duroxide::providers::{
+    DispatcherCapabilityFilter, Event, ExecutionMetadata, KvEntry, OrchestrationItem, Provider, ProviderAdmin,
+    ProviderError, ScheduledActivityIdentifier, SessionFetchConfig, SystemStats, TagFilter, WorkItem,
+};
+
+/// The rule it breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    RenewsAnything,
+    AcksExpired,
+    CountsNoAttempts,
+    CountsIgnoredAttempts,
+    IgnoresTags,
+    IgnoresCancellations,
+    CancelsNeighbours,
+    LosesCompletions,
+    CommitsHalfATurn,
+    IgnoresFilter,
+    RestampsEvents,
+    ForgetsDelays,
+    SnapshotsRunningValues,
+    SharesSessions,
+    HandsOutTwice,
+    NeverAnswers,
+}
+
+pub(crate) struct FlawedStore {
+    sound: MemoryProvider,
+    flaw: Flaw,
+}
+
+impl FlawedStore {
+    pub(crate) fn new(sound: MemoryProvider, flaw: Flaw) -> Self {
+        FlawedStore { sound, flaw }
+    }
+
+    fn has(&self, flaw: Flaw) -> bool {
+        self.flaw == flaw
+    }
+
+    async fn snapshot(&self, instance: &str) -> Result<HashMap<String, KvEntry>, ProviderError> {
+        let values = self.sound.get_kv_all_values(instance).await?;
+        let entry = |value| KvEntry {
+            value,
+            last_updated_at_ms: 0,
+        };
+        Ok(values.into_iter().map(|(key, value)| (key, entry(value))).collect())
+    }
+}
+
+#[async_trait]
+impl Provider for FlawedStore {
+    async fn fetch_orchestration_item(
+        &self,
+        lock_timeout: Duration,
+        poll_timeout: Duration,
+        filter: Option<&DispatcherCapabilityFilter>,
+    ) -> Result<Option<(OrchestrationItem, String, u32)>, ProviderError> {
+        if self.has(Flaw::NeverAnswers) {
+            std::future::pending::<()>().await;
+        }
+        let filter = filter.filter(|_| !self.has(Flaw::IgnoresFilter));
+        // A lease that is over at once is none.
+        let lock_timeout = if self.has(Flaw::HandsOutTwice) {
+            Duration::ZERO
+        } else {
+            lock_timeout
+        };
+        let fetched = self
+            .sound
+            .fetch_orchestration_item(lock_timeout, poll_timeout, filter)
+            .await?;
+        let Some((mut item, token, mut attempts)) = fetched else {
+            return Ok(None);
+        };
+        if self.has(Flaw::CountsNoAttempts) {
+            attempts = 1;
+        }
+        if self.has(Flaw::SnapshotsRunningValues) {
+            item.kv_snapshot = self.snapshot(&item.instance).await?;
+        }
+        Ok(Some((item, token, attempts)))
+    }
+
+    async fn ack_orchestration_item(
+        &self,
+        lock_token: &str,
+        execution_id: u64,
+        mut history_delta: Vec<Event>,
+        worker_items: Vec<WorkItem>,
+        orchestrator_items: Vec<WorkItem>,
+        metadata: ExecutionMetadata,
+        mut cancelled_activities: Vec<ScheduledActivityIdentifier>,
+    ) -> Result<(), ProviderError> {
+        if self.has(Flaw::RestampsEvents) {
+            for event in &mut history_delta {
+                event.timestamp_ms = 1_700_000_000_000;
+            }
+        }
+        if self.has(Flaw::IgnoresCancellations) {
+            cancelled_activities.clear();
+        }
+        if self.has(Flaw::CancelsNeighbours) {
+            let neighbours: Vec<_> = cancelled_activities
+                .iter()
+                .map(|identity| ScheduledActivityIdentifier {
+                    execution_id: identity.execution_id + 1,
+                    ..identity.clone()
+                })
+                .collect();
+            cancelled_activities.extend(neighbours);
+        }
+        let activities = worker_items.clone();
+        let acked = self
+            .sound
+            .ack_orchestration_item(
+                lock_token,
+                execution_id,
+                history_delta,
+                worker_items,
+                orchestrator_items,
+                metadata,
+                cancelled_activities,
+            )
+            .await;
+        if acked.is_err() && self.has(Flaw::CommitsHalfATurn) {
+            for activity in activities {
+                self.sound.enqueue_for_worker(activity).await?;
+            }
+        }
+        if self.has(Flaw::AcksExpired) { Ok(()) } else { acked }
+    }
+
+    async fn abandon_orchestration_item(
+        &self,
+        lock_token: &str,
+        delay: Option<Duration>,
+        ignore_attempt: bool,
+    ) -> Result<(), ProviderError> {
+        let ignore_attempt = ignore_attempt && !self.has(Flaw::CountsIgnoredAttempts);
+        self.sound
+            .abandon_orchestration_item(lock_token, delay, ignore_attempt)
+            .await
+    }
+
+    async fn read(&self, instance: &str) -> Result<Vec<Event>, ProviderError> {
+        self.sound.read(instance).await
+    }
+
+    async fn read_with_execution(&self, instance: &str, execution_id: u64) -> Result<Vec<Event>, ProviderError> {
+        self.sound.read_with_execution(instance, execution_id).await
+    }
+
+    async fn append_with_execution(
+        &self,
+        instance: &str,
+        execution_id: u64,
+        new_events: Vec<Event>,
+    ) -> Result<(), ProviderError> {
+        self.sound
+            .append_with_execution(instance, execution_id, new_events)
+            .await
+    }
+
+    async fn enqueue_for_worker(&self, item: WorkItem) -> Result<(), ProviderError> {
+        self.sound.enqueue_for_worker(item).await
+    }
+
+    async fn fetch_work_item(
+        &self,
+        lock_timeout: Duration,
+        poll_timeout: Duration,
+        session: Option<&SessionFetchConfig>,
+        tag_filter: &TagFilter,
+    ) -> Result<Option<(WorkItem, String, u32)>, ProviderError> {
+        let everything = TagFilter::Any;
+        let tag_filter = if self.has(Flaw::IgnoresTags) {
+            &everything
+        } else {
+            tag_filter
+        };
+        let everybody = SessionFetchConfig {
+            owner_id: "everybody".into(),
+            lock_timeout,
+        };
+        let session = session.map(|session| {
+            if self.has(Flaw::SharesSessions) {
+                &everybody
+            } else {
+                session
+            }
+        });
+        self.sound
+            .fetch_work_item(lock_timeout, poll_timeout, session, tag_filter)
+            .await
+    }
+
+    async fn ack_work_item(&self, token: &str, completion: Option<WorkItem>) -> Result<(), ProviderError> {
+        let completion = completion.filter(|_| !self.has(Flaw::LosesCompletions));
+        self.sound.ack_work_item(token, completion).await
+    }
+
+    async fn renew_work_item_lock(&self, token: &str, extend_for: Duration) -> Result<(), ProviderError> {
+        let renewed = self.sound.renew_work_item_lock(token, extend_for).await;
+        if self.has(Flaw::RenewsAnything) {
+            Ok(())
+        } else {
+            renewed
+        }
+    }
+
+    async fn renew_session_lock(
+        &self,
+        owner_ids: &[&str],
+        extend_for: Duration,
+        idle_timeout: Duration,
+    ) -> Result<usize, ProviderError> {
+        self.sound.renew_session_lock(owner_ids, extend_for, idle_timeout).await
+    }
+
+    async fn cleanup_orphaned_sessions(&self, idle_timeout: Duration) -> Result<usize, ProviderError> {
+        self.sound.cleanup_orphaned_sessions(idle_timeout).await
+    }
+
+    async fn abandon_work_item(
+        &self,
+        token: &str,
+        delay: Option<Duration>,
+        ignore_attempt: bool,
+    ) -> Result<(), ProviderError> {
+        self.sound.abandon_work_item(token, delay, ignore_attempt).await
+    }
+
+    async fn renew_orchestration_item_lock(&self, token: &str, extend_for: Duration) -> Result<(), ProviderError> {
+        let renewed = self.sound.renew_orchestration_item_lock(token, extend_for).await;
+        if self.has(Flaw::RenewsAnything) {
+            Ok(())
+        } else {
+            renewed
+        }
+    }
+
+    async fn enqueue_for_orchestrator(&self, item: WorkItem, delay: Option<Duration>) -> Result<(), ProviderError> {
+        let delay = delay.filter(|_| !self.has(Flaw::ForgetsDelays));
+        self.sound.enqueue_for_orchestrator(item, delay).await
+    }
+
+    fn as_management_capability(&self) -> Option<&dyn ProviderAdmin> {
+        self.sound.as_management_capability()
+    }
+
+    async fn get_custom_status(
+        &self,
+        instance: &str,
+        last_seen_version: u64,
+    ) -> Result<Option<(Option<String>, u64)>, ProviderError> {
+        self.sound.get_custom_status(instance, last_seen_version).await
+    }
+
+    async fn get_kv_value(&self, instance: &str, key: &str) -> Result<Option<String>, ProviderError> {
+        self.sound.get_kv_value(instance, key).await
+    }
+
+    async fn get_kv_all_values(&self, instance: &str) -> Result<HashMap<String, String>, ProviderError> {
+        self.sound.get_kv_all_values(instance).await
+    }
+
+    async fn get_instance_stats(&self, instance: &str) -> Result<Option<SystemStats>, ProviderError> {
+        self.sound.get_instance_stats(instance).await
+    }
+}

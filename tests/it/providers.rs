@@ -1,0 +1,251 @@
+//! Every store keeps every law, and a store that breaks one is caught.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use duroxide::conformance::{self, Law, StoreFactory};
+use duroxide::providers::Provider;
+use duroxide::providers::memory::MemoryProvider;
+use duroxide::providers::sqlite::SqliteProvider;
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+use crate::flawed_store::{Flaw, FlawedStore};
+
+/// Memory stores on the wall clock.
+struct Memory;
+
+#[async_trait]
+impl StoreFactory for Memory {
+    async fn create(&self) -> Arc<dyn Provider> {
+        Arc::new(MemoryProvider::new())
+    }
+
+    fn has_hooks(&self) -> bool {
+        true
+    }
+
+    async fn corrupt_history(&self, store: &dyn Provider, instance: &str) {
+        memory_in(store).corrupt_history(instance);
+    }
+
+    async fn max_attempt_count(&self, store: &dyn Provider, instance: &str) -> u32 {
+        memory_in(store).max_attempt_count(instance)
+    }
+}
+
+fn memory_in(store: &dyn Provider) -> &MemoryProvider {
+    let store: &dyn Any = store;
+    store.downcast_ref().expect("this factory makes memory stores")
+}
+
+/// SQLite stores, each in a file of its own, or in memory.
+struct Sqlite {
+    directory: Option<TempDir>,
+    created: AtomicU32,
+}
+
+impl Sqlite {
+    fn in_files() -> Self {
+        Sqlite {
+            directory: Some(TempDir::new().expect("a place for files")),
+            created: AtomicU32::new(0),
+        }
+    }
+
+    fn in_memory() -> Self {
+        Sqlite {
+            directory: None,
+            created: AtomicU32::new(0),
+        }
+    }
+}
+
+fn sqlite_in(store: &dyn Provider) -> &SqliteProvider {
+    let store: &dyn Any = store;
+    store.downcast_ref().expect("this factory makes SQLite stores")
+}
+
+#[async_trait]
+impl StoreFactory for Sqlite {
+    async fn create(&self) -> Arc<dyn Provider> {
+        let opened = match &self.directory {
+            Some(directory) => {
+                let number = self.created.fetch_add(1, Ordering::Relaxed);
+                SqliteProvider::open(directory.path().join(format!("{number}.db"))).await
+            }
+            None => SqliteProvider::new_in_memory().await,
+        };
+        Arc::new(opened.expect("a fresh database opens"))
+    }
+
+    fn has_hooks(&self) -> bool {
+        true
+    }
+
+    async fn corrupt_history(&self, store: &dyn Provider, instance: &str) {
+        sqlx::query("UPDATE history SET event_data = '{not json' WHERE instance_id = ?")
+            .bind(instance)
+            .execute(sqlite_in(store).get_pool())
+            .await
+            .expect("rows can be edited");
+    }
+
+    async fn max_attempt_count(&self, store: &dyn Provider, instance: &str) -> u32 {
+        sqlx::query_scalar("SELECT COALESCE(MAX(attempt_count), 0) FROM orchestrator_queue WHERE instance_id = ?")
+            .bind(instance)
+            .fetch_one(sqlite_in(store).get_pool())
+            .await
+            .expect("rows can be read")
+    }
+}
+
+/// Memory stores in virtual time, with or without a flaw.
+struct Virtual {
+    began: Instant,
+    flaw: Option<Flaw>,
+}
+
+/// Any time will do, if it is not near zero.
+const EPOCH_MS: u64 = 1_700_000_000_000;
+
+impl Virtual {
+    fn new(flaw: Option<Flaw>) -> Self {
+        Virtual {
+            began: Instant::now(),
+            flaw,
+        }
+    }
+}
+
+fn virtual_ms(since: Instant) -> u64 {
+    EPOCH_MS + u64::try_from(since.elapsed().as_millis()).expect("tests are short")
+}
+
+#[async_trait]
+impl StoreFactory for Virtual {
+    async fn create(&self) -> Arc<dyn Provider> {
+        let began = self.began;
+        let sound = MemoryProvider::with_clock(Arc::new(move || virtual_ms(began)));
+        match self.flaw {
+            Some(flaw) => Arc::new(FlawedStore::new(sound, flaw)),
+            None => Arc::new(sound),
+        }
+    }
+
+    fn now_ms(&self) -> u64 {
+        virtual_ms(self.began)
+    }
+}
+
+/// The law of this name.
+fn law(capability: &str, name: &str) -> Law {
+    let mut laws = conformance::laws().into_iter();
+    laws.find(|law| law.capability == capability && law.name == name)
+        .unwrap_or_else(|| panic!("there is a law {capability}::{name}"))
+}
+
+#[tokio::test]
+async fn the_memory_store_keeps_every_law() {
+    let report = conformance::exercise(&Memory).await;
+    report.assert_kept();
+    assert!(report.passed_over.is_empty());
+    assert_eq!(report.kept.len(), conformance::laws().len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_sqlite_store_in_a_file_keeps_every_law() {
+    conformance::exercise(&Sqlite::in_files()).await.assert_kept();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_sqlite_store_in_memory_keeps_every_law() {
+    conformance::exercise(&Sqlite::in_memory()).await.assert_kept();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_memory_store_keeps_every_law_in_virtual_time() {
+    let report = conformance::exercise(&Virtual::new(None)).await;
+    report.assert_kept();
+    assert!(report.passed_over.iter().all(|law| law.needs_hooks));
+}
+
+#[test]
+fn every_law_has_its_own_name() {
+    let mut names: Vec<&str> = conformance::laws().iter().map(|law| law.name).collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_law_that_never_ends_is_a_breach() {
+    let found = law("fetch", "an_empty_queue_gives_nothing")
+        .hold(&Virtual::new(Some(Flaw::NeverAnswers)))
+        .await
+        .expect_err("the store never answers");
+    assert!(found.found.contains("found none"), "{found:?}");
+}
+
+/// One test for each planted bug: the law that must go red.
+macro_rules! caught {
+    ($($name:ident: $flaw:ident by $capability:ident::$law:ident;)+) => {$(
+        #[tokio::test(start_paused = true)]
+        async fn $name() {
+            let law = law(stringify!($capability), stringify!($law));
+            law.hold(&Virtual::new(None)).await.expect("a sound store keeps it");
+            let breach = law.hold(&Virtual::new(Some(Flaw::$flaw))).await;
+            let breach = breach.expect_err("a store with this flaw breaks it");
+            assert!(!breach.found.is_empty());
+        }
+    )+};
+}
+
+caught! {
+    a_store_that_renews_any_lock_is_caught:
+        RenewsAnything by locking::an_expired_lock_cannot_be_renewed;
+    a_store_that_renews_any_lease_is_caught:
+        RenewsAnything by worker::an_unknown_token_of_an_activity_can_do_nothing;
+    a_store_that_accepts_an_expired_ack_is_caught:
+        AcksExpired by locking::an_expired_lock_cannot_ack_even_if_nobody_took_it;
+    a_store_that_accepts_a_superseded_ack_is_caught:
+        AcksExpired by locking::a_superseded_token_cannot_ack;
+    a_store_that_counts_no_attempts_is_caught:
+        CountsNoAttempts by attempts::every_fetch_counts;
+    a_store_that_counts_ignored_attempts_is_caught:
+        CountsIgnoredAttempts by attempts::an_ignored_attempt_does_not_count;
+    a_store_that_ignores_tags_is_caught:
+        IgnoresTags by tags::default_only_takes_untagged_activities;
+    a_store_that_ignores_cancellations_is_caught:
+        IgnoresCancellations by atomicity::a_cancelled_activity_is_taken_from_its_worker;
+    a_store_that_cancels_too_much_is_caught:
+        CancelsNeighbours by atomicity::cancelling_matches_the_whole_identity;
+    a_store_that_loses_completions_is_caught:
+        LosesCompletions by worker::acking_delivers_the_completion;
+    a_store_that_commits_half_a_turn_is_caught:
+        CommitsHalfATurn by atomicity::a_duplicate_event_refuses_the_whole_turn;
+    a_store_that_ignores_the_version_filter_is_caught:
+        IgnoresFilter by capability::an_execution_outside_the_range_is_not;
+    a_store_that_stamps_events_again_is_caught:
+        RestampsEvents by history::nothing_in_an_event_is_rewritten;
+    a_store_that_forgets_delays_is_caught:
+        ForgetsDelays by fetch::a_delayed_message_is_invisible_until_due;
+    a_store_that_shows_running_values_is_caught:
+        SnapshotsRunningValues by kv::the_snapshot_leaves_out_the_running_execution;
+    a_store_that_shares_sessions_is_caught:
+        SharesSessions by sessions::the_first_to_fetch_owns_the_session;
+    a_store_that_hands_out_twice_is_caught:
+        HandsOutTwice by locking::a_locked_instance_is_not_fetched_again;
+}
+
+/// Memory needs no time of its own: laws only wait for leases to expire.
+#[tokio::test(start_paused = true)]
+async fn laws_wait_for_conditions_and_not_for_long() {
+    let factory = Virtual::new(None);
+    conformance::exercise(&factory).await.assert_kept();
+    assert!(factory.began.elapsed() < Duration::from_secs(10));
+}
