@@ -41,7 +41,7 @@ impl<'a> Parts<'a> {
     pub(crate) fn item(&self, function: &Function) -> TokenStream {
         let Function { attrs, vis, .. } = function;
         let (name, docs) = (self.name, attrs.iter().filter(|attribute| is_carried(attribute)));
-        let note = format!("The {} `{}` as a type: what can be done with it.", self.kind, name.unraw());
+        let note = format!(" The {} `{}` as a type: what can be done with it.", self.kind, name.unraw());
         quote! {
             #(#docs)*
             #[doc = ""]

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinError;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -184,13 +183,13 @@ impl Activities {
     async fn ended(&self, mut task: AbortOnDropHandle<Result<String, String>>, kept: &Kept) -> Ended {
         tokio::select! {
             biased;
-            joined = &mut task => Ended::Returned(joined.unwrap_or_else(|error| Err(panic_text(&error)))),
             () = kept.lost().cancelled() => {
                 let grace = self.env.settings.cancellation_grace;
                 // Its result counts for nothing; when the time is over, dropping the handle aborts it.
                 let _ = tokio::time::timeout(grace, task).await;
                 Ended::Cancelled
             }
+            joined = &mut task => Ended::Returned(joined.unwrap_or_else(|error| Err(error.to_string()))),
         }
     }
 
@@ -346,8 +345,4 @@ impl Job {
             foreign => Err(foreign),
         }
     }
-}
-
-fn panic_text(error: &JoinError) -> String {
-    error.to_string()
 }

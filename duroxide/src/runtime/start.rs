@@ -57,6 +57,7 @@ impl Runtime {
             Arc::clone(&store),
             Some(Arc::clone(&metrics)),
         ));
+        gauges::refresh(&*store, &metrics).await;
         let tasks = TaskTracker::new();
         let stop = CancellationToken::new();
         tasks.spawn(gauges::poll(

@@ -30,19 +30,18 @@ mod tests;
 
 pub use open::SqliteOpenError;
 
-use crate::clock;
+use crate::model::VERSION;
 use crate::model::commit::{Commit, ExecutionMetadata};
 use crate::model::event::Event;
 use crate::model::filter::{DispatcherCapabilityFilter, SessionFetchConfig, TagFilter};
 use crate::model::item::{OrchestrationItem, ScheduledActivityIdentifier};
 use crate::model::stats::SystemStats;
 use crate::model::work_item::{WorkItem, kind_of};
-use crate::model::VERSION;
+use crate::providers::Provider;
 use crate::providers::error::ProviderError;
 use crate::providers::management::ProviderAdmin;
 use crate::providers::signal::WorkSignal;
-use crate::providers::Provider;
-use crate::seams;
+use crate::{clock, lease, seams};
 use error::StoreError;
 use fetch::Capability;
 use open::Location;
@@ -406,7 +405,7 @@ impl Provider for SqliteProvider {
         let message = MessageRow::new(&item).map_err(|error| error.during(OPERATION))?;
         self.write(OPERATION, move |conn, wakes| {
             let now_ms = clock::now_ms();
-            let visible_at = ready::deadline(now_ms, delay.unwrap_or_default());
+            let visible_at = lease::until(now_ms, delay.unwrap_or_default());
             Ok(ready::enqueue(conn, &message, visible_at, now_ms, wakes)?)
         })
         .await

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
-use super::ready::deadline;
 use super::row::int;
-use crate::clock;
+use crate::{clock, lease};
 
 /// Takes or refreshes a session; `false` when somebody else holds it.
 pub(super) fn claim(
@@ -26,7 +25,7 @@ pub(super) fn claim(
         .execute(params![
             session_id,
             owner_id,
-            int(deadline(now_ms, lock_timeout)),
+            int(lease::until(now_ms, lock_timeout)),
             int(now_ms)
         ])?;
     Ok(claimed > 0)
@@ -56,7 +55,7 @@ pub(super) fn renew(
     for owner_id in owner_ids {
         renewed += statement.execute(params![
             owner_id,
-            int(deadline(now_ms, extend_for)),
+            int(lease::until(now_ms, extend_for)),
             int(now_ms),
             idle_since
         ])?;

@@ -290,7 +290,11 @@ impl WriterThread {
                 if !alone.run(&self.conn, wakes) {
                     *wakes = Wakes::default();
                     // SQLite may have rolled back already, for example on a full disk.
-                    return if self.conn.is_autocommit() { Ok(()) } else { Ok(self.execute("ROLLBACK")?) };
+                    return if self.conn.is_autocommit() {
+                        Ok(())
+                    } else {
+                        Ok(self.execute("ROLLBACK")?)
+                    };
                 }
             }
             many => {
@@ -328,7 +332,11 @@ impl WriterThread {
         };
         let flush = batch.iter().any(|job| job.durability() == Durability::Flushed);
         if flush != flushed {
-            let pragma = if flush { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" };
+            let pragma = if flush {
+                "PRAGMA synchronous = FULL"
+            } else {
+                "PRAGMA synchronous = NORMAL"
+            };
             self.conn.execute_batch(pragma)?;
             self.sync = Sync::PerTransaction(flush);
         }
