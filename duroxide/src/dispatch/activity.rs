@@ -139,8 +139,7 @@ impl Activities {
         if let Some((_, handler)) = handler {
             self.run(worker_id, &token, &kept, attempt, job, handler).await;
         } else if job.name.starts_with(SYSCALL_PREFIX)
-            && let Some(answer) =
-                builtin::answer(&*self.env.store, &builtin::call_named(&job.name, &job.input)).await
+            && let Some(answer) = builtin::answer(&*self.env.store, &builtin::call_named(&job.name, &job.input)).await
         {
             self.complete(&token, &job, answer, Instant::now()).await;
         } else {
@@ -323,7 +322,8 @@ impl Activities {
 }
 
 impl Job {
-    fn of(item: WorkItem) -> Result<Self, WorkItem> {
+    /// The item itself when it is no activity.
+    fn of(item: WorkItem) -> Result<Self, Box<WorkItem>> {
         match item {
             WorkItem::ActivityExecute {
                 instance,
@@ -342,7 +342,7 @@ impl Job {
                 session_id,
                 tag,
             }),
-            foreign => Err(foreign),
+            foreign => Err(Box::new(foreign)),
         }
     }
 }
