@@ -132,7 +132,7 @@ impl Execution {
                     .in_flight(Class::Child)
                     .filter(|(id, _)| self.history.is_persisted(*id));
                 cancels(
-                    started.filter_map(|(_, schedule)| schedule.child.as_deref()),
+                    started.filter_map(|(_, schedule)| schedule.target.as_deref()),
                     "parent canceled",
                 )
             }
@@ -293,7 +293,7 @@ impl Execution {
         let is_started = |id: &u64| self.outcome == Outcome::Continue || self.history.is_persisted(*id);
         let children = of_class(cancelled, Class::Child)
             .filter(is_started)
-            .filter_map(|id| self.history.schedule(id).and_then(|schedule| schedule.child.as_deref()));
+            .filter_map(|id| self.history.schedule(id).and_then(|schedule| schedule.target.as_deref()));
         cancels(children, "parent dropped sub-orchestration future")
     }
 }
