@@ -1,3 +1,5 @@
+//! What is particular to this store: the writer, the files, the indexes, other programs.
+
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::Duration;
