@@ -5,6 +5,10 @@
 //! through that history, so that it goes on where it was. See [`OrchestrationContext`] for what an orchestration may
 //! do, [`Client`] for what can be done with one from outside, and [`runtime::Runtime`] for what runs them.
 
+#[doc(hidden)]
+#[cfg(feature = "macros")]
+#[path = "private.rs"]
+pub mod __private;
 mod activity;
 pub mod client;
 mod clock;
@@ -15,6 +19,8 @@ mod context;
 mod dispatch;
 mod lease;
 mod ledger;
+#[cfg(feature = "macros")]
+mod macros;
 mod model;
 mod observe;
 pub mod providers;
@@ -22,6 +28,8 @@ mod registry;
 mod replay;
 pub mod runtime;
 mod seams;
+#[cfg(feature = "macros")]
+pub mod typed;
 
 use std::sync::Arc;
 
@@ -31,6 +39,8 @@ pub use context::combinators::{Either2, Either3};
 pub use context::durable::{BoxDurable, Durable, assume_durable};
 pub use context::future::DurableFuture;
 pub use context::orchestration::OrchestrationContext;
+#[cfg(feature = "macros")]
+pub use duroxide_macros::{activity, durable, event, orchestration};
 pub use model::action::Action;
 pub use model::error::{AppErrorKind, ConfigErrorKind, ErrorDetails, PoisonMessageType};
 pub use model::event::{Event, EventKind};
@@ -49,8 +59,19 @@ pub use runtime::{
     OrchestrationDescriptor, OrchestrationHandler, OrchestrationRegistry, OrchestrationRegistryBuilder,
     OrchestrationStatus, RuntimeOptions,
 };
+#[cfg(feature = "macros")]
+pub use typed::{CallError, Signal};
 
 /// A store, shared.
 pub type ProviderRef = Arc<dyn providers::Provider>;
 /// An orchestration handler, shared.
 pub type OrchestrationHandlerRef = Arc<dyn runtime::OrchestrationHandler>;
+
+/// The pages whose code the documentation tests compile.
+#[cfg(all(doctest, feature = "macros", feature = "sqlite"))]
+mod pages {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../docs/guide.md")]
+    struct Guide;
+}

@@ -8,12 +8,14 @@ use syn::{Attribute, Type};
 
 use crate::args::Args;
 use crate::ast::{Argument, Function, Handler};
+use crate::paths::Paths;
 
 /// The pieces from which an expansion is put together.
 pub(crate) struct Parts<'a> {
     pub(crate) name: &'a Ident,
     /// `::duroxide::__private`.
     pub(crate) private: TokenStream,
+    paths: &'a Paths,
     arguments: Vec<&'a Argument>,
     output: &'a Type,
     /// `activity` or `orchestration`.
@@ -21,10 +23,11 @@ pub(crate) struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    pub(crate) fn new(kind: &str, function: &'a Function, handler: &'a Handler, args: &Args) -> Self {
+    pub(crate) fn new(kind: &str, function: &'a Function, handler: &'a Handler, args: &'a Args) -> Self {
         Parts {
             name: &function.sig.ident,
             private: args.paths.private(Span::call_site()),
+            paths: &args.paths,
             arguments: handler.arguments(),
             output: &handler.output,
             kind: format_ident!("{kind}"),
@@ -38,7 +41,7 @@ impl<'a> Parts<'a> {
     pub(crate) fn item(&self, function: &Function) -> TokenStream {
         let Function { attrs, vis, .. } = function;
         let (name, docs) = (self.name, attrs.iter().filter(|attribute| is_carried(attribute)));
-        let note = format!("The {} `{}` as a type: what can be done with it.", self.kind, name.unraw());
+        let note = format!(" The {} `{}` as a type: what can be done with it.", self.kind, name.unraw());
         quote! {
             #(#docs)*
             #[doc = ""]
@@ -87,12 +90,16 @@ impl<'a> Parts<'a> {
     pub(crate) fn signature(&self) -> TokenStream {
         let (private, output, input_type) = (&self.private, self.output, self.input_type());
         let at = Span::call_site().located_at(output.span());
-        let outcome = quote_spanned!(at=> <#output as #private::Outcome>);
+        let there = self.paths.private(at);
+        let [ok, err] = ["Ok", "Err"].map(|name| {
+            let name = Ident::new(name, at);
+            quote_spanned!(at=> <#output as #there::Outcome>::#name)
+        });
         let (encode, input) = (self.encode(), input_ident());
         quote! {
             type In = #input_type;
-            type Ok = #outcome::Ok;
-            type Err = #outcome::Err;
+            type Ok = #ok;
+            type Err = #err;
             fn encode(#input: &Self::In) -> #private::Result<#private::String, #private::CodecError> {
                 #encode
             }
@@ -103,11 +110,17 @@ impl<'a> Parts<'a> {
     fn encode(&self) -> TokenStream {
         let (private, input) = (&self.private, input_ident());
         match self.arguments.len() {
-            0 | 1 => quote!(#private::encode(#input)),
+            0 => quote!(#private::encode(#input)),
+            1 => {
+                let at = Span::call_site().located_at(self.arguments[0].ty.span());
+                let there = self.paths.private(at);
+                quote_spanned!(at=> #there::encode(#input))
+            }
             _ => {
                 let fields = self.arguments.iter().enumerate().map(|(at, argument)| {
                     let (key, value) = (argument.name.unraw().to_string(), place(&input, at));
-                    quote!(.with(#key, &#value)?)
+                    let at = Span::call_site().located_at(argument.ty.span());
+                    quote_spanned!(at=> .with(#key, &#value)?)
                 });
                 quote!(#private::Object::new() #(#fields)* .finish())
             }
@@ -123,12 +136,17 @@ impl<'a> Parts<'a> {
                 // Nothing is read, so nothing can be wrong with it.
                 quote!(let _ = #text; #private::Result::Ok(()))
             }
-            [_] => quote!(#private::decode(#text)),
+            [one] => {
+                let at = Span::call_site().located_at(one.ty.span());
+                let there = self.paths.private(at);
+                quote_spanned!(at=> #there::decode(#text))
+            }
             many => {
                 let fields = many.iter().map(|argument| {
                     let key = argument.name.unraw().to_string();
                     let take = if argument.default { format_ident!("take_or_default") } else { format_ident!("take") };
-                    quote!(fields.#take(#key)?)
+                    let at = Span::call_site().located_at(argument.ty.span());
+                    quote_spanned!(at=> fields.#take(#key)?)
                 });
                 quote! {
                     let mut fields = #private::Fields::read(#text)?;

@@ -24,7 +24,10 @@ pub(crate) fn handler(kind: Kind, brackets: TokenStream, item: TokenStream) -> T
         Ok(function) => function,
         Err(error) => {
             // The item stays, so that the editor still knows the half-typed function.
-            diagnostics.error(error);
+            diagnostics.error(match syn::parse2::<syn::Item>(item.clone()) {
+                Ok(syn::Item::Fn(_)) | Err(_) => error,
+                Ok(other) => syn::Error::new_spanned(other, format!("DX1000: {} is an `async fn`", kind.described())),
+            });
             let errors = diagnostics.finish();
             return quote!(#item #errors);
         }

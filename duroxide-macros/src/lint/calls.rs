@@ -32,7 +32,7 @@ impl Calls<'_> {
             rule.code,
             &format!("{what} {}", rule.why),
             &format!(
-                "write {}\n= help: if it cannot differ: `#[duroxide::allow({}, reason = \"why\")]`",
+                "{}\n= help: if it cannot differ: `#[duroxide::allow({}, reason = \"why\")]`",
                 rule.instead, rule.code
             ),
         );
@@ -88,10 +88,8 @@ impl<'ast> Visit<'ast> for Calls<'_> {
             return;
         }
         match reading::read(mac, &self.args.paths) {
-            Reading::Select(arms) => arms.iter().for_each(|arm| {
-                Calls { args: self.args, diagnostics: self.diagnostics, allowed: self.allowed.clone() }.both(&arm.future, &arm.body);
-            }),
-            Reading::Join(list) => self.each(list.iter().collect()),
+            Reading::Select(arms) => self.each(arms.iter().flat_map(|arm| [&arm.future, &arm.body])),
+            Reading::Join(list) => self.each(&list),
             Reading::Expressions(list) => self.each(list.expressions()),
             Reading::Opaque => self.opaque(mac),
         }
@@ -99,15 +97,10 @@ impl<'ast> Visit<'ast> for Calls<'_> {
 }
 
 impl Calls<'_> {
-    // What was parsed here lives shorter than the body, so it is visited by a visitor of its own.
-    fn each(&self, list: Vec<&Expr>) {
-        for expression in list {
-            Calls { args: self.args, diagnostics: self.diagnostics, allowed: self.allowed.clone() }.visit_expr(expression);
-        }
-    }
-
-    fn both(&mut self, future: &Expr, body: &Expr) {
-        self.each(vec![future, body]);
+    /// What was parsed here lives shorter than the body, so it is visited by a visitor of its own.
+    fn each<'e>(&self, expressions: impl IntoIterator<Item = &'e Expr>) {
+        let mut inner = Calls { args: self.args, diagnostics: self.diagnostics, allowed: self.allowed.clone() };
+        expressions.into_iter().for_each(|expression| inner.visit_expr(expression));
     }
 
     /// An await that nobody can check is an error; `select!` and `join!` of ours report their own syntax.

@@ -31,7 +31,7 @@ pub(crate) const RULES: &[Rule] = &[
         ],
         methods: &[],
         why: "reads the clock, and a replay reads another time",
-        instead: "`ctx.utc_now().await?`, whose answer is recorded",
+        instead: "write `ctx.utc_now().await?`, whose answer is recorded",
     },
     Rule {
         code: "DX0002",
@@ -51,7 +51,7 @@ pub(crate) const RULES: &[Rule] = &[
         ],
         methods: &[],
         why: "draws randomness, and a replay draws something else",
-        instead: "`ctx.new_guid().await?`, whose answer is recorded, or draw it in an activity",
+        instead: "write `ctx.new_guid().await?`, whose answer is recorded, or draw it in an activity",
     },
     Rule {
         code: "DX0003",
@@ -70,7 +70,7 @@ pub(crate) const RULES: &[Rule] = &[
         ],
         methods: &["block_on"],
         why: "waits in this process, and that wait is lost when the process ends",
-        instead: "`ctx.schedule_timer(duration).await`, and for a timeout `duroxide::select!` with it",
+        instead: "write `ctx.schedule_timer(duration).await`, and for a timeout `duroxide::select!` with it",
     },
     Rule {
         code: "DX0004",
@@ -91,7 +91,7 @@ pub(crate) const RULES: &[Rule] = &[
         ],
         methods: &[],
         why: "starts work that history does not know, and a replay starts it again",
-        instead: "an activity for the work; `ctx.join(..)` or `duroxide::join!` to have several at once",
+        instead: "write an activity for the work, and `ctx.join(..)` or `duroxide::join!` to have several at once",
     },
     Rule {
         code: "DX0005",
@@ -148,7 +148,7 @@ pub(crate) const RULES: &[Rule] = &[
         ],
         methods: &[],
         why: "may poll in an order that changes from run to run",
-        instead: "`duroxide::select!` or `duroxide::join!`, written with that path, or `ctx.join(..)`",
+        instead: "write `duroxide::select!` or `duroxide::join!` with that path, or `ctx.join(..)`",
     },
 ];
 

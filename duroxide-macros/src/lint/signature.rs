@@ -91,6 +91,9 @@ impl Checked<'_> {
     fn params(&mut self) -> Vec<Param> {
         let function = self.function;
         let mut params = Vec::new();
+        let named = function.sig.inputs.iter().any(
+            |parameter| matches!(parameter, FnArg::Typed(parameter) if is_context(self.kind, parameter)),
+        );
         for (place, (parameter, marks)) in function.sig.inputs.iter().zip(&function.marks).enumerate() {
             match parameter {
                 FnArg::Receiver(receiver) => self.report(
@@ -102,7 +105,7 @@ impl Checked<'_> {
                 FnArg::Typed(parameter) => params.extend(self.param(place, parameter, marks)),
             }
         }
-        if self.kind == Kind::Orchestration && !matches!(params.first(), Some(Param::Context)) {
+        if self.kind == Kind::Orchestration && !named {
             let at = self.sig().ident.clone();
             self.report(
                 at,
@@ -179,6 +182,16 @@ impl Checked<'_> {
 
     fn output(&mut self) -> Option<Type> {
         match &self.function.sig.output {
+            ReturnType::Type(_, ty) if is_surely_no_result(ty) => {
+                let (what, text) = (self.kind.described(), ty.to_token_stream().to_string().replace(' ', ""));
+                self.report(
+                    ty,
+                    "DX1006",
+                    &format!("{what} returns a `Result`, not `{text}`"),
+                    &format!("write `Result<{text}, String>`, or an error type of your own"),
+                );
+                None
+            }
             ReturnType::Type(_, ty) => Some((**ty).clone()),
             ReturnType::Default => {
                 let (what, at) = (self.kind.described(), self.sig().ident.clone());
@@ -211,5 +224,19 @@ fn owned(ty: &Type) -> String {
         Type::Slice(slice) => format!("Vec<{}>", slice.elem.to_token_stream()),
         _ if text == "str" => "String".to_owned(),
         _ => text,
+    }
+}
+
+/// Whether it cannot be an alias of `Result`; those that can are left to the type checker.
+fn is_surely_no_result(ty: &Type) -> bool {
+    const PLAIN: &[&str] = &[
+        "Option", "Vec", "String", "bool", "char", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32",
+        "i64", "i128", "isize", "f32", "f64",
+    ];
+    match ty {
+        Type::Path(path) => path.path.segments.last().is_some_and(|last| PLAIN.iter().any(|plain| last.ident == plain)),
+        Type::Tuple(_) | Type::Reference(_) | Type::Array(_) | Type::Slice(_) | Type::ImplTrait(_) | Type::Never(_) => true,
+        // Macros and what later kinds of `syn` may be.
+        _ => false,
     }
 }

@@ -1,5 +1,7 @@
 //! Start, run, stop; and the public paths of everything that belongs to running.
 
+#[cfg(feature = "macros")]
+mod builder;
 mod gauges;
 mod options;
 mod start;
@@ -24,6 +26,8 @@ pub use crate::context::handler::{FnOrchestration, OrchestrationHandler};
 pub use crate::dispatch::test_hooks;
 pub use crate::model::status::OrchestrationStatus;
 pub use crate::model::work_item::kind_of;
+#[cfg(feature = "macros")]
+pub use builder::RuntimeBuilder;
 pub use observability::{LogFormat, ObservabilityConfig};
 pub use options::{RuntimeOptions, UnregisteredBackoffConfig};
 pub use registry::{OrchestrationRegistry, OrchestrationRegistryBuilder, VersionPolicy};

@@ -27,9 +27,11 @@ pub use inventory::{Entry, Expectation, HandlerKind, Problem, Problems};
 pub use signal::{Delay, Signal};
 pub use states::{Need, States};
 
-pub(crate) use call::start_detached;
+#[doc(hidden)]
+pub use call::start_detached;
 pub(crate) use inventory::{Handlers, check, collected, expected};
-pub(crate) use wire::{Fields, Object};
+#[doc(hidden)]
+pub use wire::{Fields, Object};
 
 /// An activity as its callers see it; `#[activity]` implements it for the type that bears the function's name.
 pub trait Activity: Sized + 'static {

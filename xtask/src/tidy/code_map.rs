@@ -82,11 +82,11 @@ pub(super) fn render(sources: &[Source]) -> String {
     map
 }
 
-/// A file without a purpose is either exempt or already a finding; `tests.rs` is known to be beside its module.
+/// A file without a purpose is either exempt or already a finding; unit tests are known to be beside their module.
 fn is_on_the_map(source: &Source) -> bool {
     let belongs = match source.role {
         Role::Product | Role::Example => true,
-        Role::Test => !source.path.ends_with("tests.rs"),
+        Role::Test => !source.path.contains("/src/"),
         Role::Fixture => false,
     };
     belongs && source.first_line().starts_with("//!")

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::finding::{Finding, Weight};
 use super::source::{Role, Source};
 use mentions::Mention;
-use table::{BANS, CORE, FLOORS, FOR_OTHERS, Whom};
+use table::{BANS, CORE, FLOORS, FOR_OTHERS, OUTSIDE, Whom};
 
 const LIBRARY: &str = "duroxide/src/";
 const TABLE: &str = "xtask/src/tidy/floors/table.rs";
@@ -18,7 +18,7 @@ const TABLE: &str = "xtask/src/tidy/floors/table.rs";
 /// What is wrong with a path, and what to do instead.
 type Problem = (String, String);
 
-/// Findings for a file of the library. `lib.rs` stands outside: it only re-exports.
+/// Findings for a file of the library that stands on a floor.
 pub(super) fn check(source: &Source) -> Vec<Finding> {
     let Some(module) = module_of(&source.path).filter(|_| source.role == Role::Product) else {
         return Vec::new();
@@ -47,14 +47,14 @@ pub(super) fn check(source: &Source) -> Vec<Finding> {
         .collect()
 }
 
-/// Input: `duroxide/src/replay/turn.rs`. Output: `["replay", "turn"]`; nothing for `lib.rs` and other packages.
+/// Input: `duroxide/src/replay/turn.rs`. Output: `["replay", "turn"]`; nothing for what stands outside.
 fn module_of(path: &str) -> Option<Vec<String>> {
     let inside = path.strip_prefix(LIBRARY)?.strip_suffix(".rs")?;
     let mut module: Vec<String> = inside.split('/').map(str::to_owned).collect();
     if module.last().is_some_and(|name| name == "mod") {
         module.pop();
     }
-    (module != ["lib"]).then_some(module)
+    (!OUTSIDE.contains(&module[0].as_str())).then_some(module)
 }
 
 /// Names that the file's `use` items bind, with the whole path behind each.

@@ -37,7 +37,12 @@ fn a_module_uses_lower_floors_only() {
 }
 
 #[test]
-fn lib_stands_outside() {
+fn what_only_hands_things_out_stands_outside() {
+    allowed(
+        "private.rs",
+        "pub use crate::typed::Call; pub use crate::context::Join2;",
+    );
+    forbidden("typed/call.rs", "use crate::private::encode;", "goes through the root");
     allowed("lib.rs", "pub use crate::runtime::Runtime; mod model;");
 }
 

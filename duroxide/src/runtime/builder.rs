@@ -1,0 +1,142 @@
+//! `Runtime::builder`: handlers found at link time or named by hand, checked before anything runs.
+
+use std::sync::Arc;
+
+use super::registry::{ActivityRegistry, OrchestrationRegistry};
+use super::{Runtime, RuntimeOptions};
+use crate::providers::Provider;
+use crate::typed::{self, Entry, Expectation, Handler, Handlers, Problem, Problems, States};
+
+/// A runtime under construction; made by [`Runtime::builder`].
+///
+/// ```ignore
+/// let runtime = Runtime::builder(store).state(gateway).discover()?.start().await?;
+/// ```
+#[must_use = "nothing runs before `start`"]
+pub struct RuntimeBuilder {
+    store: Arc<dyn Provider>,
+    options: RuntimeOptions,
+    states: States,
+    entries: Vec<Entry>,
+    expected: Vec<Expectation>,
+    activities: ActivityRegistry,
+    orchestrations: OrchestrationRegistry,
+    /// What was wrong with registries that were merged.
+    mistakes: Vec<String>,
+}
+
+impl Runtime {
+    /// Begins a runtime on `store`.
+    pub fn builder(store: Arc<dyn Provider>) -> RuntimeBuilder {
+        RuntimeBuilder {
+            store,
+            options: RuntimeOptions::default(),
+            states: States::default(),
+            entries: Vec::new(),
+            expected: Vec::new(),
+            activities: ActivityRegistry::default(),
+            orchestrations: OrchestrationRegistry::default(),
+            mistakes: Vec::new(),
+        }
+    }
+}
+
+impl RuntimeBuilder {
+    /// Gives activities the value for their `#[state]` parameters of this type. Each call gets a clone; a second
+    /// value of the same type takes the place of the first.
+    pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.states.insert(value);
+        self
+    }
+
+    /// Sets the options.
+    pub fn options(mut self, options: RuntimeOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Registers one handler by hand: `.register::<charge>()`.
+    pub fn register<H: Handler>(mut self) -> Self {
+        self.entries.push(H::ENTRY);
+        self
+    }
+
+    /// Adds activities that were registered by strings.
+    pub fn activities(mut self, registry: ActivityRegistry) -> Self {
+        let merged = ActivityRegistry::builder_from(&self.activities).merge(registry);
+        match merged.build_result() {
+            Ok(activities) => self.activities = activities,
+            Err(mistake) => self.mistakes.push(mistake),
+        }
+        self
+    }
+
+    /// Adds orchestrations that were registered by strings, and their version policies if they are the first.
+    pub fn orchestrations(mut self, registry: OrchestrationRegistry) -> Self {
+        if self.orchestrations.count() == 0 {
+            self.orchestrations = registry;
+            return self;
+        }
+        let merged = OrchestrationRegistry::builder_from(&self.orchestrations).merge(registry);
+        match merged.build_result() {
+            Ok(orchestrations) => self.orchestrations = orchestrations,
+            Err(mistake) => self.mistakes.push(mistake),
+        }
+        self
+    }
+
+    /// Registers every handler of the program. Crates that are linked only for their handlers must be named in
+    /// [`link!`](crate::link).
+    ///
+    /// # Errors
+    /// All that would keep the runtime from starting. A state may still be given afterwards, if that is all that is
+    /// missing: it is looked for again at the start.
+    pub fn discover(mut self) -> Result<Self, Problems> {
+        self.entries.extend(typed::collected());
+        self.expected = typed::expected();
+        let (entries, problems) = typed::check(std::mem::take(&mut self.entries), &self.expected, &self.states);
+        let only_states = problems.iter().all(|problem| matches!(problem, Problem::StateMissing { .. }));
+        if !only_states {
+            return Err(Problems(problems));
+        }
+        self.entries = entries;
+        Ok(self)
+    }
+
+    /// Checks all that was registered, and runs it. Must be called on a tokio runtime with time enabled.
+    ///
+    /// # Errors
+    /// All that keeps the runtime from starting: nothing registered, a name and version twice, a linked crate without
+    /// handlers, a state missing.
+    ///
+    /// # Panics
+    /// As [`Runtime::start_with_options`] does, on options that contradict each other.
+    pub async fn start(self) -> Result<Arc<Runtime>, Problems> {
+        let (store, options) = (self.store.clone(), self.options.clone());
+        let (activities, orchestrations) = self.registries()?;
+        Ok(Runtime::start_with_options(store, activities, orchestrations, options).await)
+    }
+
+    fn registries(self) -> Result<(ActivityRegistry, OrchestrationRegistry), Problems> {
+        let (entries, mut problems) = typed::check(self.entries, &self.expected, &self.states);
+        problems.extend(self.mistakes.into_iter().map(Problem::Registry));
+        let by_hand = self.activities.count() + self.orchestrations.count();
+        if entries.is_empty() && by_hand == 0 && problems.is_empty() {
+            problems.push(Problem::Empty);
+        }
+        let handlers = Handlers {
+            activities: ActivityRegistry::builder_from(&self.activities),
+            orchestrations: OrchestrationRegistry::builder_from(&self.orchestrations),
+        };
+        let handlers = entries.iter().fold(handlers, |handlers, entry| entry.add_to(handlers, &self.states));
+        let activities = handlers.activities.build_result().map_err(Problem::Registry);
+        let orchestrations = handlers.orchestrations.build_result().map_err(Problem::Registry);
+        match (activities, orchestrations) {
+            (Ok(activities), Ok(orchestrations)) if problems.is_empty() => Ok((activities, orchestrations)),
+            (activities, orchestrations) => {
+                problems.extend(activities.err().into_iter().chain(orchestrations.err()));
+                Err(Problems(problems))
+            }
+        }
+    }
+}

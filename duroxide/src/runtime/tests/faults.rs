@@ -1,0 +1,176 @@
+//! What a store in trouble does to orchestrations, and what it does not.
+
+use super::faulty::{Fault, Faulty, busy, refused};
+use super::*;
+use crate::dispatch::settings::UnregisteredBackoffConfig;
+use crate::model::event::EventKind;
+use crate::providers::ProviderError;
+
+fn echo() -> OrchestrationRegistry {
+    OrchestrationRegistry::builder()
+        .register("Echo", |ctx, input: String| async move {
+            ctx.schedule_activity("Echo", input).await
+        })
+        .build()
+}
+
+async fn echoed(store: &Arc<Faulty>) -> Result<String, String> {
+    let (runtime, client) = start(store, echo()).await;
+    client.start_orchestration("i", "Echo", "x").await.unwrap();
+    let output = ended(&client, "i").await;
+    runtime.shutdown(None).await;
+    output
+}
+
+fn times(count: usize, fault: fn() -> Fault) -> Vec<Fault> {
+    (0..count).map(|_| fault()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_that_pass_never_end_an_orchestration() {
+    for operation in [
+        "fetch_orchestration_item",
+        "fetch_work_item",
+        "ack_orchestration_item",
+        "ack_work_item",
+    ] {
+        let store = Faulty::new([(operation, times(20, busy))]);
+        assert_eq!(echoed(&store).await.as_deref(), Ok("x"), "{operation}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_the_store_is_too_busy_for_is_given_back_for_free() {
+    let store = Faulty::new([("ack_orchestration_item", times(6, busy))]);
+    assert_eq!(echoed(&store).await.as_deref(), Ok("x"));
+    assert_eq!(
+        store.calls("abandon_orchestration_item"),
+        ["abandon_orchestration_item Some(1s) true"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_happened_though_it_failed_counts_once() {
+    let lost_answer = || Fault::After(ProviderError::retryable("test", "connection closed"));
+    for operation in ["ack_orchestration_item", "ack_work_item"] {
+        let store = Faulty::new([(operation, vec![lost_answer(), lost_answer()])]);
+        assert_eq!(echoed(&store).await.as_deref(), Ok("x"), "{operation}");
+        let rows = store.read("i").await.unwrap();
+        assert_eq!(rows.len(), 4, "{operation}: {rows:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_the_store_refuses_fails_its_execution() {
+    let store = Faulty::new([("ack_orchestration_item", vec![refused()])]);
+    assert_eq!(echoed(&store).await.unwrap_err(), "infrastructure:test: refused");
+    let rows = store.read("i").await.unwrap();
+    assert!(matches!(rows[0].kind, EventKind::OrchestrationStarted { .. }) && rows.len() == 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_lease_ends_the_turn_without_effect_and_it_is_done_again() {
+    let store = Faulty::new([
+        ("ack_orchestration_item", vec![refused()]),
+        ("renew_orchestration_item_lock", vec![refused()]),
+    ]);
+    assert_eq!(echoed(&store).await.as_deref(), Ok("x"));
+    assert!(store.calls("abandon_orchestration_item").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_survives_a_store_that_panics() {
+    for operation in [
+        "fetch_orchestration_item",
+        "fetch_work_item",
+        "ack_orchestration_item",
+        "ack_work_item",
+    ] {
+        let store = Faulty::new([(operation, times(3, || Fault::Panic))]);
+        assert_eq!(echoed(&store).await.as_deref(), Ok("x"), "{operation}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_failed_renewal_does_not_cost_an_activity() {
+    let activities = ActivityRegistry::builder()
+        .register("Long", |ctx: ActivityContext, _| async move {
+            tokio::time::sleep(Duration::from_secs(100)).await;
+            Ok(ctx.attempt().to_string())
+        })
+        .build();
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("Waits", |ctx, _| async move { ctx.schedule_activity("Long", "").await })
+        .build();
+    let store = Faulty::new([("renew_work_item_lock", vec![busy()])]);
+    let runtime = Runtime::start_with_store(Arc::clone(&store) as _, activities, orchestrations).await;
+    let client = Client::new(Arc::clone(&store) as _);
+    client.start_orchestration("i", "Waits", "").await.unwrap();
+    assert_eq!(ended(&client, "i").await.unwrap(), "1", "it ran once");
+    assert!(store.calls("renew_work_item_lock").len() >= 4);
+    runtime.shutdown(None).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_without_a_handler_waits_longer_each_time_and_runs_when_there_is_one() {
+    let store = Faulty::new([]);
+    let (runtime, client) = start(&store, OrchestrationRegistry::default()).await;
+    client.start_orchestration("i", "Echo", "late").await.unwrap();
+    while store.calls("abandon_orchestration_item").len() < 3 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    runtime.shutdown(None).await;
+    assert_eq!(
+        store.calls("abandon_orchestration_item"),
+        [1, 2, 4].map(|seconds| format!("abandon_orchestration_item Some({seconds}s) false"))
+    );
+    let (runtime, client) = start(&store, echo()).await;
+    assert_eq!(ended(&client, "i").await.unwrap(), "late");
+    runtime.shutdown(None).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_tried_too_often_is_poison_and_spares_its_neighbours() {
+    let store = Faulty::new([]);
+    let orchestrations = OrchestrationRegistry::builder_from(&echo())
+        .register("Calls", |ctx, input: String| async move {
+            ctx.schedule_activity("Missing", input).await
+        })
+        .build();
+    let options = RuntimeOptions {
+        max_attempts: 2,
+        unregistered_backoff: UnregisteredBackoffConfig {
+            base_delay: Duration::from_millis(1),
+            max_delay: Duration::from_millis(1),
+        },
+        ..RuntimeOptions::default()
+    };
+    let (runtime, client) = start_with(&store, orchestrations, options).await;
+    client.start_orchestration("o", "Missing", "").await.unwrap();
+    client.start_orchestration("a", "Calls", "").await.unwrap();
+    client.start_orchestration("i", "Echo", "x").await.unwrap();
+    assert_eq!(
+        ended(&client, "o").await.unwrap_err(),
+        "poison: orchestration o exceeded 3 attempts (max 2)"
+    );
+    assert_eq!(
+        ended(&client, "a").await.unwrap_err(),
+        "poison: activity Missing#2 exceeded 3 attempts (max 2)"
+    );
+    assert_eq!(ended(&client, "i").await.unwrap(), "x");
+    let seen = runtime.metrics_snapshot().unwrap();
+    assert_eq!((seen.orch_poison, seen.activity_poison), (2, 1));
+    runtime.shutdown(None).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_for_nobody_stop_nobody() {
+    let store = Faulty::new([]);
+    let (runtime, client) = start(&store, echo()).await;
+    client.raise_event("nobody", "e", "").await.unwrap();
+    client.cancel_instance("nobody", "").await.unwrap();
+    client.enqueue_event("nobody", "q", "").await.unwrap();
+    client.start_orchestration("i", "Echo", "x").await.unwrap();
+    assert_eq!(ended(&client, "i").await.unwrap(), "x");
+    runtime.shutdown(None).await;
+}

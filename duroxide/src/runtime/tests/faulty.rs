@@ -1,0 +1,229 @@
+//! A store that fails on request.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::providers::memory::MemoryProvider;
+use crate::providers::*;
+
+/// What happens instead of an operation.
+pub(super) enum Fault {
+    Error(ProviderError),
+    /// The operation happens, but the caller sees an error.
+    After(ProviderError),
+    Panic,
+}
+
+pub(super) struct Faulty {
+    inner: Arc<MemoryProvider>,
+    faults: Mutex<HashMap<&'static str, VecDeque<Fault>>>,
+    calls: Mutex<Vec<String>>,
+}
+
+pub(super) fn busy() -> Fault {
+    Fault::Error(ProviderError::retryable("test", "busy"))
+}
+
+pub(super) fn refused() -> Fault {
+    Fault::Error(ProviderError::permanent("test", "refused"))
+}
+
+impl Faulty {
+    pub(super) fn new(faults: impl IntoIterator<Item = (&'static str, Vec<Fault>)>) -> Arc<Self> {
+        Arc::new(Faulty {
+            inner: super::store(),
+            faults: Mutex::new(faults.into_iter().map(|(name, faults)| (name, faults.into())).collect()),
+            calls: Mutex::default(),
+        })
+    }
+
+    pub(super) fn calls(&self, operation: &str) -> Vec<String> {
+        let calls = self.calls.lock().unwrap();
+        calls
+            .iter()
+            .filter(|call| call.starts_with(operation))
+            .cloned()
+            .collect()
+    }
+
+    fn note(&self, call: String) {
+        self.calls.lock().unwrap().push(call);
+    }
+
+    async fn through<T>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, ProviderError>> + Send,
+    ) -> Result<T, ProviderError> {
+        let fault = self
+            .faults
+            .lock()
+            .unwrap()
+            .get_mut(operation)
+            .and_then(VecDeque::pop_front);
+        match fault {
+            None => call.await,
+            Some(Fault::Error(error)) => Err(error),
+            Some(Fault::After(error)) => {
+                call.await?;
+                Err(error)
+            }
+            Some(Fault::Panic) => panic!("planted in {operation}"),
+        }
+    }
+}
+
+#[async_trait]
+impl Provider for Faulty {
+    async fn fetch_orchestration_item(
+        &self,
+        lock_timeout: Duration,
+        poll_timeout: Duration,
+        filter: Option<&DispatcherCapabilityFilter>,
+    ) -> Result<Option<(OrchestrationItem, String, u32)>, ProviderError> {
+        let call = self.inner.fetch_orchestration_item(lock_timeout, poll_timeout, filter);
+        self.through("fetch_orchestration_item", call).await
+    }
+
+    async fn ack_orchestration_item(
+        &self,
+        lock_token: &str,
+        execution_id: u64,
+        history_delta: Vec<Event>,
+        worker_items: Vec<WorkItem>,
+        orchestrator_items: Vec<WorkItem>,
+        metadata: ExecutionMetadata,
+        cancelled_activities: Vec<ScheduledActivityIdentifier>,
+    ) -> Result<(), ProviderError> {
+        let call = self.inner.ack_orchestration_item(
+            lock_token,
+            execution_id,
+            history_delta,
+            worker_items,
+            orchestrator_items,
+            metadata,
+            cancelled_activities,
+        );
+        self.through("ack_orchestration_item", call).await
+    }
+
+    async fn abandon_orchestration_item(
+        &self,
+        lock_token: &str,
+        delay: Option<Duration>,
+        ignore_attempt: bool,
+    ) -> Result<(), ProviderError> {
+        self.note(format!("abandon_orchestration_item {delay:?} {ignore_attempt}"));
+        let call = self.inner.abandon_orchestration_item(lock_token, delay, ignore_attempt);
+        self.through("abandon_orchestration_item", call).await
+    }
+
+    async fn read(&self, instance: &str) -> Result<Vec<Event>, ProviderError> {
+        self.through("read", self.inner.read(instance)).await
+    }
+
+    async fn read_with_execution(&self, instance: &str, execution_id: u64) -> Result<Vec<Event>, ProviderError> {
+        self.inner.read_with_execution(instance, execution_id).await
+    }
+
+    async fn append_with_execution(
+        &self,
+        instance: &str,
+        execution_id: u64,
+        new_events: Vec<Event>,
+    ) -> Result<(), ProviderError> {
+        self.inner
+            .append_with_execution(instance, execution_id, new_events)
+            .await
+    }
+
+    async fn enqueue_for_worker(&self, item: WorkItem) -> Result<(), ProviderError> {
+        self.inner.enqueue_for_worker(item).await
+    }
+
+    async fn fetch_work_item(
+        &self,
+        lock_timeout: Duration,
+        poll_timeout: Duration,
+        session: Option<&SessionFetchConfig>,
+        tag_filter: &TagFilter,
+    ) -> Result<Option<(WorkItem, String, u32)>, ProviderError> {
+        let call = self
+            .inner
+            .fetch_work_item(lock_timeout, poll_timeout, session, tag_filter);
+        self.through("fetch_work_item", call).await
+    }
+
+    async fn ack_work_item(&self, token: &str, completion: Option<WorkItem>) -> Result<(), ProviderError> {
+        self.through("ack_work_item", self.inner.ack_work_item(token, completion))
+            .await
+    }
+
+    async fn renew_work_item_lock(&self, token: &str, extend_for: Duration) -> Result<(), ProviderError> {
+        self.note("renew_work_item_lock".to_owned());
+        self.through(
+            "renew_work_item_lock",
+            self.inner.renew_work_item_lock(token, extend_for),
+        )
+        .await
+    }
+
+    async fn renew_session_lock(
+        &self,
+        owner_ids: &[&str],
+        extend_for: Duration,
+        idle_timeout: Duration,
+    ) -> Result<usize, ProviderError> {
+        self.inner.renew_session_lock(owner_ids, extend_for, idle_timeout).await
+    }
+
+    async fn cleanup_orphaned_sessions(&self, idle_timeout: Duration) -> Result<usize, ProviderError> {
+        self.inner.cleanup_orphaned_sessions(idle_timeout).await
+    }
+
+    async fn abandon_work_item(
+        &self,
+        token: &str,
+        delay: Option<Duration>,
+        ignore_attempt: bool,
+    ) -> Result<(), ProviderError> {
+        self.note(format!("abandon_work_item {delay:?} {ignore_attempt}"));
+        self.inner.abandon_work_item(token, delay, ignore_attempt).await
+    }
+
+    async fn renew_orchestration_item_lock(&self, token: &str, extend_for: Duration) -> Result<(), ProviderError> {
+        let call = self.inner.renew_orchestration_item_lock(token, extend_for);
+        self.through("renew_orchestration_item_lock", call).await
+    }
+
+    async fn enqueue_for_orchestrator(&self, item: WorkItem, delay: Option<Duration>) -> Result<(), ProviderError> {
+        self.inner.enqueue_for_orchestrator(item, delay).await
+    }
+
+    fn as_management_capability(&self) -> Option<&dyn ProviderAdmin> {
+        self.inner.as_management_capability()
+    }
+
+    async fn get_custom_status(
+        &self,
+        instance: &str,
+        last_seen_version: u64,
+    ) -> Result<Option<(Option<String>, u64)>, ProviderError> {
+        self.inner.get_custom_status(instance, last_seen_version).await
+    }
+
+    async fn get_kv_value(&self, instance: &str, key: &str) -> Result<Option<String>, ProviderError> {
+        self.inner.get_kv_value(instance, key).await
+    }
+
+    async fn get_kv_all_values(&self, instance: &str) -> Result<HashMap<String, String>, ProviderError> {
+        self.inner.get_kv_all_values(instance).await
+    }
+
+    async fn get_instance_stats(&self, instance: &str) -> Result<Option<SystemStats>, ProviderError> {
+        self.inner.get_instance_stats(instance).await
+    }
+}

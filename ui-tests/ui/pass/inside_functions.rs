@@ -1,0 +1,18 @@
+//! Handlers inside functions and modules.
+#![deny(warnings)]
+
+mod inner {
+    #[duroxide::activity]
+    pub(crate) async fn charge(order: u64) -> Result<u64, String> {
+        Ok(order)
+    }
+}
+use inner::charge;
+
+fn main() {
+    #[duroxide::orchestration]
+    async fn checkout(ctx: duroxide::OrchestrationContext) -> Result<u64, String> {
+        Ok(charge::call(&ctx, 1).await?)
+    }
+    let _ = |client: &duroxide::Client| checkout::attach(client, "i");
+}
