@@ -70,3 +70,12 @@ pub use typed::{CallError, Signal};
 pub type ProviderRef = Arc<dyn providers::Provider>;
 /// An orchestration handler, shared.
 pub type OrchestrationHandlerRef = Arc<dyn runtime::OrchestrationHandler>;
+
+/// The pages whose code the documentation tests compile.
+#[cfg(all(doctest, feature = "macros", feature = "sqlite"))]
+mod pages {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../docs/guide.md")]
+    struct Guide;
+}

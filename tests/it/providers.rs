@@ -2,12 +2,15 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use duroxide::conformance::{self, Law, StoreFactory};
 use duroxide::providers::Provider;
 use duroxide::providers::memory::MemoryProvider;
+use duroxide::providers::sqlite::SqliteProvider;
+use tempfile::TempDir;
 use tokio::time::Instant;
 
 use crate::flawed_store::{Flaw, FlawedStore};
@@ -37,6 +40,67 @@ impl StoreFactory for Memory {
 fn memory_in(store: &dyn Provider) -> &MemoryProvider {
     let store: &dyn Any = store;
     store.downcast_ref().expect("this factory makes memory stores")
+}
+
+/// SQLite stores, each in a file of its own, or in memory.
+struct Sqlite {
+    directory: Option<TempDir>,
+    created: AtomicU32,
+}
+
+impl Sqlite {
+    fn in_files() -> Self {
+        Sqlite {
+            directory: Some(TempDir::new().expect("a place for files")),
+            created: AtomicU32::new(0),
+        }
+    }
+
+    fn in_memory() -> Self {
+        Sqlite {
+            directory: None,
+            created: AtomicU32::new(0),
+        }
+    }
+}
+
+fn sqlite_in(store: &dyn Provider) -> &SqliteProvider {
+    let store: &dyn Any = store;
+    store.downcast_ref().expect("this factory makes SQLite stores")
+}
+
+#[async_trait]
+impl StoreFactory for Sqlite {
+    async fn create(&self) -> Arc<dyn Provider> {
+        let opened = match &self.directory {
+            Some(directory) => {
+                let number = self.created.fetch_add(1, Ordering::Relaxed);
+                SqliteProvider::open(directory.path().join(format!("{number}.db"))).await
+            }
+            None => SqliteProvider::new_in_memory().await,
+        };
+        Arc::new(opened.expect("a fresh database opens"))
+    }
+
+    fn has_hooks(&self) -> bool {
+        true
+    }
+
+    async fn corrupt_history(&self, store: &dyn Provider, instance: &str) {
+        sqlx::query("UPDATE history SET event_data = '{not json' WHERE instance_id = ?")
+            .bind(instance)
+            .execute(sqlite_in(store).get_pool())
+            .await
+            .expect("rows can be edited");
+    }
+
+    async fn max_attempt_count(&self, store: &dyn Provider, instance: &str) -> u32 {
+        sqlx::query_scalar("SELECT COALESCE(MAX(attempt_count), 0) FROM orchestrator_queue WHERE instance_id = ?")
+            .bind(instance)
+            .fetch_one(sqlite_in(store).get_pool())
+            .await
+            .expect("rows can be read")
+    }
 }
 
 /// Memory stores in virtual time, with or without a flaw.
@@ -90,6 +154,16 @@ async fn the_memory_store_keeps_every_law() {
     report.assert_kept();
     assert!(report.passed_over.is_empty());
     assert_eq!(report.kept.len(), conformance::laws().len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_sqlite_store_in_a_file_keeps_every_law() {
+    conformance::exercise(&Sqlite::in_files()).await.assert_kept();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_sqlite_store_in_memory_keeps_every_law() {
+    conformance::exercise(&Sqlite::in_memory()).await.assert_kept();
 }
 
 #[tokio::test(start_paused = true)]

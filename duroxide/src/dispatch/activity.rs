@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinError;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -140,8 +139,7 @@ impl Activities {
         if let Some((_, handler)) = handler {
             self.run(worker_id, &token, &kept, attempt, job, handler).await;
         } else if job.name.starts_with(SYSCALL_PREFIX)
-            && let Some(answer) =
-                builtin::answer(&*self.env.store, &builtin::call_named(&job.name, &job.input)).await
+            && let Some(answer) = builtin::answer(&*self.env.store, &builtin::call_named(&job.name, &job.input)).await
         {
             self.complete(&token, &job, answer, Instant::now()).await;
         } else {
@@ -184,13 +182,13 @@ impl Activities {
     async fn ended(&self, mut task: AbortOnDropHandle<Result<String, String>>, kept: &Kept) -> Ended {
         tokio::select! {
             biased;
-            joined = &mut task => Ended::Returned(joined.unwrap_or_else(|error| Err(panic_text(&error)))),
             () = kept.lost().cancelled() => {
                 let grace = self.env.settings.cancellation_grace;
                 // Its result counts for nothing; when the time is over, dropping the handle aborts it.
                 let _ = tokio::time::timeout(grace, task).await;
                 Ended::Cancelled
             }
+            joined = &mut task => Ended::Returned(joined.unwrap_or_else(|error| Err(error.to_string()))),
         }
     }
 
@@ -324,7 +322,8 @@ impl Activities {
 }
 
 impl Job {
-    fn of(item: WorkItem) -> Result<Self, WorkItem> {
+    /// The item itself when it is no activity.
+    fn of(item: WorkItem) -> Result<Self, Box<WorkItem>> {
         match item {
             WorkItem::ActivityExecute {
                 instance,
@@ -343,11 +342,7 @@ impl Job {
                 session_id,
                 tag,
             }),
-            foreign => Err(foreign),
+            foreign => Err(Box::new(foreign)),
         }
     }
-}
-
-fn panic_text(error: &JoinError) -> String {
-    error.to_string()
 }

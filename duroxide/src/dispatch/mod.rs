@@ -147,6 +147,8 @@ impl<P: Processor> Slot<P> {
                 Ok(Ok(Some(work))) => {
                     failures = 0;
                     self.process(work).await;
+                    // A store that answers at once would otherwise never let go of the thread.
+                    tokio::task::coop::consume_budget().await;
                 }
                 Ok(Ok(None)) => {
                     failures = 0;

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::keeper::{Kept, Lease};
 use super::processor::Processor;
-use super::report::Report;
+use super::report::{self, Report};
 use super::triage::{Rules, triage};
 use super::verdict::{Closing, Head, Notice, Reluctance, Turn, Verdict};
 use super::{Env, Redelivery, builtin, closing, with_retries};
@@ -102,6 +102,7 @@ impl Orchestrations {
             tokio::time::sleep(delay).await;
         }
         let instance = item.instance.clone();
+        let execution_id = item.execution_id;
         match triage(item, attempt, &self.rules()) {
             Verdict::Abandon { delay, why } => {
                 self.tell(&instance, attempt, delay, &why);
@@ -132,7 +133,9 @@ impl Orchestrations {
                     instance,
                     "empty effective batch: messages came to an instance that does not exist, and are dropped"
                 );
-                self.close(&token, &instance, Closing::default()).await;
+                let mut closing = Closing::default();
+                closing.commit.execution_id = execution_id;
+                self.close(&token, &instance, closing).await;
             }
             Verdict::Run(turn) => self.run(worker_id, &token, &kept, *turn).await,
         }
@@ -224,9 +227,12 @@ impl Orchestrations {
                 .note(&head.instance, head.execution_id, &head.name, &head.version);
         }
         let gone = commit.cancelled_activities.clone();
+        let is_news = report::is_news(&commit);
         match self.ack(token, commit).await {
             Acked::Done => {
-                self.committed(&head.instance);
+                if is_news {
+                    self.committed(&head.instance);
+                }
                 self.env.running.cancel(gone);
                 report.record(&self.env.metrics);
             }
@@ -249,13 +255,14 @@ impl Orchestrations {
     /// Commits what needs no code; whether that succeeded.
     async fn close(&self, token: &Arc<str>, instance: &str, closing: Closing) -> bool {
         let Closing { mut commit, notices } = closing;
-        if commit.execution_id == 0 {
-            commit.execution_id = INITIAL_EXECUTION_ID;
-        }
+        let ends_active = report::ends_active(&commit);
         commit.orchestrator_items.extend(self.messages(&notices).await);
         match self.ack(token, commit).await {
             Acked::Done => {
                 self.committed(instance);
+                if ends_active {
+                    self.env.metrics.decrement_active_orchestrations();
+                }
                 return true;
             }
             Acked::Lost => self.lost(instance),
@@ -311,6 +318,7 @@ impl Orchestrations {
         }
     }
 
+    /// Tells the clients of this process that wait for the instance.
     fn committed(&self, instance: &str) {
         if let Some(signal) = &self.env.signal {
             signal.changed(instance);
@@ -332,7 +340,6 @@ impl Orchestrations {
             instance,
             "a turn could not be committed and is tried again: {error}"
         );
-        self.env.metrics.record_orchestration_infrastructure_error();
         self.abandon(token, BUSY_DELAY, Redelivery::Free).await;
     }
 

@@ -1,4 +1,4 @@
-//! What a committed turn adds to the metrics.
+//! What a committed turn tells: to the metrics, and to clients that wait.
 
 use super::verdict::Turn;
 use crate::model::commit::Commit;
@@ -58,7 +58,11 @@ impl Report {
 
     pub(super) fn record(self, metrics: &MetricsProvider) {
         if self.is_first_turn {
-            let by = if self.is_continue_as_new { "continueAsNew" } else { "client" };
+            let by = if self.is_continue_as_new {
+                "continueAsNew"
+            } else {
+                "client"
+            };
             metrics.record_orchestration_start(&self.name, &self.version, by);
             if !self.is_continue_as_new {
                 metrics.increment_active_orchestrations();
@@ -92,6 +96,23 @@ impl Report {
             }
         }
     }
+}
+
+/// Whether a waiting client sees a difference. Most turns make none, and looking costs a read of history.
+pub(super) fn is_news(commit: &Commit) -> bool {
+    commit.delta.iter().any(|event| {
+        event.is_terminal()
+            || matches!(
+                event.kind,
+                EventKind::CustomStatusUpdated { .. } | EventKind::KeyValueSet { .. }
+            )
+    })
+}
+
+/// Whether a commit that needed no code ends an instance that was counted as active.
+pub(super) fn ends_active(commit: &Commit) -> bool {
+    let begins = |event: &Event| matches!(event.kind, EventKind::OrchestrationStarted { .. });
+    commit.metadata.status.is_some() && !commit.delta.iter().any(begins)
 }
 
 fn first_ms(delta: &[Event]) -> u64 {

@@ -17,11 +17,9 @@ pub(super) async fn poll(
 ) {
     let polling = async {
         loop {
-            if let Err(error) = refresh(&*store, &metrics).await {
-                tracing::debug!(target: target::RUNTIME, "gauges could not be refreshed: {error}");
-            }
             // A zero interval would be a busy loop.
             tokio::time::sleep(every.max(Duration::from_millis(10))).await;
+            refresh(&*store, &metrics).await;
         }
     };
     tokio::select! {
@@ -31,7 +29,14 @@ pub(super) async fn poll(
     }
 }
 
-async fn refresh(store: &dyn Provider, metrics: &MetricsProvider) -> Result<(), ProviderError> {
+/// Asks the store once.
+pub(super) async fn refresh(store: &dyn Provider, metrics: &MetricsProvider) {
+    if let Err(error) = query(store, metrics).await {
+        tracing::debug!(target: target::RUNTIME, "gauges could not be refreshed: {error}");
+    }
+}
+
+async fn query(store: &dyn Provider, metrics: &MetricsProvider) -> Result<(), ProviderError> {
     let Some(admin) = store.as_management_capability() else {
         return Ok(());
     };

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::error::StoreError;
-use super::fetch::{EXPIRED_LEASE, INVALID_TOKEN, find_lease};
+use super::fetch::find_lease;
 use super::history::{self, EventRow};
 use super::kv::{self, KvChange};
 use super::ready::{self, Wakes};
@@ -80,10 +80,8 @@ pub(super) fn ack(conn: &Connection, ack: &Ack, wakes: &mut Wakes) -> Result<(),
 
 /// Proves the lease and takes its batch out of the queue.
 fn claim(conn: &Connection, token: &str, now_ms: u64) -> Result<String, StoreError> {
-    let (instance, locked_until) = find_lease(conn, token)?.ok_or(INVALID_TOKEN)?;
-    if locked_until <= now_ms {
-        return Err(EXPIRED_LEASE);
-    }
+    let (instance, lease) = find_lease(conn, token)?;
+    lease.check(token, now_ms)?;
     conn.prepare_cached("DELETE FROM orchestrator_queue WHERE instance_id = ?1 AND lock_token = ?2")?
         .execute([instance.as_str(), token])?;
     Ok(instance)
@@ -123,8 +121,10 @@ fn upsert_instance(conn: &Connection, instance: &str, ack: &Ack, now_ms: u64) ->
 
 /// The row of the execution that this turn belongs to; pinned to a version only when the turn names one.
 fn upsert_execution(conn: &Connection, instance: &str, ack: &Ack, now_ms: u64) -> Result<(), StoreError> {
-    conn.prepare_cached("INSERT OR IGNORE INTO executions (instance_id, execution_id, started_at) VALUES (?1, ?2, ?3)")?
-        .execute(params![instance, int(ack.execution_id), int(now_ms)])?;
+    conn.prepare_cached(
+        "INSERT OR IGNORE INTO executions (instance_id, execution_id, started_at) VALUES (?1, ?2, ?3)",
+    )?
+    .execute(params![instance, int(ack.execution_id), int(now_ms)])?;
     if let Some(pinned) = &ack.metadata.pinned_duroxide_version {
         conn.prepare_cached(
             "UPDATE executions SET duroxide_version_major = ?3, duroxide_version_minor = ?4,

@@ -310,9 +310,7 @@ pub(super) fn stats(conn: &Connection, instance: &str) -> Result<Option<SystemSt
 /// Queue messages that the first event carries.
 fn carried_forward(conn: &Connection, instance: &str, execution_id: u64) -> Result<u64, StoreError> {
     let first: Option<String> = conn
-        .prepare_cached(
-            "SELECT event_data FROM history WHERE instance_id = ?1 AND execution_id = ?2 AND event_id = 1",
-        )?
+        .prepare_cached("SELECT event_data FROM history WHERE instance_id = ?1 AND execution_id = ?2 AND event_id = 1")?
         .query_row(params![instance, int(execution_id)], |row| text(row, 0))
         .optional()?;
     let Some(json) = first else {

@@ -2,6 +2,7 @@
 
 use rusqlite::ErrorCode;
 
+use crate::lease::Refusal;
 use crate::providers::error::ProviderError;
 
 /// Why a request to the store failed, as it is known where it happens.
@@ -26,6 +27,15 @@ impl StoreError {
             StoreError::Fenced(text) => ProviderError::permanent(operation, text),
             StoreError::Unreadable(text) | StoreError::Refused(text) => ProviderError::permanent(operation, text),
         }
+    }
+}
+
+impl From<Refusal> for StoreError {
+    fn from(refusal: Refusal) -> Self {
+        StoreError::Fenced(match refusal {
+            Refusal::Unknown => "Invalid lock token or already acked",
+            Refusal::Expired => "Instance lock expired: the lease ended before the call",
+        })
     }
 }
 

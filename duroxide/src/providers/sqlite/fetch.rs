@@ -8,17 +8,17 @@ use semver::Version;
 
 use super::error::StoreError;
 use super::history::{self, StoredEvent};
-use super::ready::{self, Wakes, deadline, next_fence};
-use super::row::{int, quarantine, text, uint};
 use super::kv;
-use crate::clock;
+use super::ready::{self, Wakes};
+use super::row::{self, int, quarantine, row_of, text, uint};
+use crate::lease::{Lease, Refusal};
 use crate::model::event::{Event, EventKind};
 use crate::model::filter::DispatcherCapabilityFilter;
 use crate::model::ids::INITIAL_EXECUTION_ID;
 use crate::model::item::{KvEntry, OrchestrationItem};
 use crate::model::work_item::WorkItem;
 use crate::providers::signal::WorkQueue;
-use crate::seams;
+use crate::{clock, lease};
 
 /// What stands in for a version that is not recorded.
 const UNKNOWN_VERSION: &str = "unknown";
@@ -104,7 +104,7 @@ pub(super) fn fetch(
             continue;
         };
         match identify(conn, &instance, &batch.messages)? {
-            Some(identity) => match lease(conn, &instance, batch.first_id, lock_timeout, owner, now_ms)? {
+            Some(identity) => match take(conn, &instance, batch.first_id, lock_timeout, owner, now_ms)? {
                 Some(token) => return load(conn, token, instance, identity, batch).map(Some),
                 None => ready::hold(conn, &instance)?,
             },
@@ -114,25 +114,32 @@ pub(super) fn fetch(
     Ok(None)
 }
 
+/// The instance of the earliest message that may be taken.
+const NEXT: &str =
+    "SELECT instance_id FROM orchestrator_queue WHERE state = 1 AND visible_at <= ?1 ORDER BY id LIMIT 1";
+
+/// The same among instances whose current execution was begun by a version in a range, or by no recorded one.
+const NEXT_IN_RANGE: &str = "SELECT q.instance_id FROM orchestrator_queue q
+    LEFT JOIN instances i ON i.instance_id = q.instance_id
+    LEFT JOIN executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id
+    WHERE q.state = 1 AND q.visible_at <= ?1 AND (e.duroxide_version_major IS NULL OR
+        (e.duroxide_version_major, e.duroxide_version_minor, e.duroxide_version_patch)
+            BETWEEN (?2, ?3, ?4) AND (?5, ?6, ?7))
+    ORDER BY q.id LIMIT 1";
+
+/// The statements above, for the test that looks at their plans.
+#[cfg(test)]
+pub(super) const LOOKUPS: &[&str] = &[NEXT, NEXT_IN_RANGE];
+
 fn candidate(conn: &Connection, capability: Capability, now_ms: u64) -> rusqlite::Result<Option<String>> {
     match capability {
         Capability::Nothing => Ok(None),
         Capability::Any => conn
-            .prepare_cached(
-                "SELECT instance_id FROM orchestrator_queue WHERE state = 1 AND visible_at <= ?1 ORDER BY id LIMIT 1",
-            )?
+            .prepare_cached(NEXT)?
             .query_row([int(now_ms)], |row| row.get(0))
             .optional(),
         Capability::Range(min, max) => conn
-            .prepare_cached(
-                "SELECT q.instance_id FROM orchestrator_queue q
-                 LEFT JOIN instances i ON i.instance_id = q.instance_id
-                 LEFT JOIN executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id
-                 WHERE q.state = 1 AND q.visible_at <= ?1 AND (e.duroxide_version_major IS NULL OR
-                     (e.duroxide_version_major, e.duroxide_version_minor, e.duroxide_version_patch)
-                         BETWEEN (?2, ?3, ?4) AND (?5, ?6, ?7))
-                 ORDER BY q.id LIMIT 1",
-            )?
+            .prepare_cached(NEXT_IN_RANGE)?
             .query_row(
                 params![
                     int(now_ms),
@@ -247,12 +254,7 @@ fn starts_as(message: &WorkItem) -> Option<Identity> {
 
 /// Messages for an instance that does not exist. Queue messages alone are dropped, as the contract has it; anything
 /// else may be ahead of its start and waits for it.
-fn set_orphans_aside(
-    conn: &Connection,
-    instance: &str,
-    messages: &[WorkItem],
-    now_ms: u64,
-) -> Result<(), StoreError> {
+fn set_orphans_aside(conn: &Connection, instance: &str, messages: &[WorkItem], now_ms: u64) -> Result<(), StoreError> {
     let only_queue_messages = messages
         .iter()
         .all(|message| matches!(message, WorkItem::QueueMessage { .. }));
@@ -267,7 +269,7 @@ fn set_orphans_aside(
 
 /// Locks the instance and marks its visible messages as the batch of this lease. `None` when somebody holds it, which
 /// only happens when another program moved rows.
-fn lease(
+fn take(
     conn: &Connection,
     instance: &str,
     first_id: i64,
@@ -275,34 +277,33 @@ fn lease(
     owner: &str,
     now_ms: u64,
 ) -> rusqlite::Result<Option<String>> {
-    // The row's id in front finds the row without an index on tokens.
-    let token = format!("{first_id}:{}", seams::lock_token());
-    let fence = next_fence(conn)?;
-    let locked = conn
-        .prepare_cached(
-            "INSERT INTO instance_locks (instance_id, lock_token, locked_until, locked_at, owner, fence)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT DO UPDATE SET lock_token = excluded.lock_token, locked_until = excluded.locked_until,
-                 locked_at = excluded.locked_at, owner = excluded.owner, fence = excluded.fence, lapsed = 0
-             WHERE instance_locks.locked_until <= excluded.locked_at",
-        )?
-        .execute(params![
-            instance,
-            token,
-            int(deadline(now_ms, lock_timeout)),
-            int(now_ms),
-            owner,
-            fence
-        ])?;
-    if locked == 0 {
+    let held = conn
+        .prepare_cached("SELECT owner, lock_token, fence, locked_until FROM instance_locks WHERE instance_id = ?1")?
+        .query_row([instance], |row| row::lease(row, 0))
+        .optional()?
+        .flatten();
+    let claim = ready::claim(conn, owner, first_id, lock_timeout, now_ms)?;
+    let Some(lease) = lease::claim(held.as_ref(), claim) else {
         return Ok(None);
-    }
+    };
+    conn.prepare_cached(
+        "INSERT OR REPLACE INTO instance_locks (instance_id, lock_token, locked_until, locked_at, owner, fence)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute(params![
+        instance,
+        lease.token,
+        int(lease.until_ms),
+        int(now_ms),
+        lease.owner,
+        int(lease.fence)
+    ])?;
     conn.prepare_cached(
         "UPDATE orchestrator_queue SET lock_token = ?2, state = 2, attempt_count = attempt_count + 1
          WHERE instance_id = ?1 AND visible_at <= ?3",
     )?
-    .execute(params![instance, token, int(now_ms)])?;
-    Ok(Some(token))
+    .execute(params![instance, lease.token, int(now_ms)])?;
+    Ok(Some(lease.token))
 }
 
 fn load(
@@ -327,27 +328,20 @@ fn load(
     })
 }
 
-/// The instance that a token leases, and until when.
-pub(super) fn find_lease(conn: &Connection, token: &str) -> rusqlite::Result<Option<(String, u64)>> {
-    let Some(id) = row_of(token) else {
-        return Ok(None);
-    };
+/// The instance that a token leases or, as long as nobody else took it, leased.
+pub(super) fn find_lease(conn: &Connection, token: &str) -> Result<(String, Lease), StoreError> {
+    let id = row_of(token).ok_or(Refusal::Unknown)?;
     conn.prepare_cached(
-        "SELECT l.instance_id, l.locked_until FROM orchestrator_queue q
+        "SELECT l.instance_id, l.owner, l.lock_token, l.fence, l.locked_until FROM orchestrator_queue q
          JOIN instance_locks l ON l.instance_id = q.instance_id
          WHERE q.id = ?1 AND q.lock_token = ?2 AND l.lock_token = ?2",
     )?
-    .query_row(params![id, token], |row| Ok((row.get(0)?, uint(row, 1)?)))
-    .optional()
+    .query_row(params![id, token], |row| Ok(row::lease(row, 1)?.zip(row.get(0).ok())))
+    .optional()?
+    .flatten()
+    .map(|(lease, instance)| (instance, lease))
+    .ok_or(Refusal::Unknown.into())
 }
-
-/// The queue row that a token names.
-pub(super) fn row_of(token: &str) -> Option<i64> {
-    token.split_once(':')?.0.parse().ok()
-}
-
-/// What an unknown, superseded or used token is told.
-pub(super) const INVALID_TOKEN: StoreError = StoreError::Fenced("Invalid lock token");
 
 /// Gives a batch back. A lease that ended is accepted as long as nobody else took the instance.
 pub(super) fn abandon(
@@ -357,9 +351,9 @@ pub(super) fn abandon(
     ignore_attempt: bool,
     wakes: &mut Wakes,
 ) -> Result<(), StoreError> {
-    let (instance, _) = find_lease(conn, token)?.ok_or(INVALID_TOKEN)?;
+    let (instance, _) = find_lease(conn, token)?;
     let now_ms = clock::now_ms();
-    let visible_at = deadline(now_ms, delay.unwrap_or_default());
+    let visible_at = lease::until(now_ms, delay.unwrap_or_default());
     let delayed = visible_at > now_ms;
     conn.prepare_cached(
         "UPDATE orchestrator_queue SET lock_token = NULL, state = ?3, visible_at = ?4,
@@ -378,8 +372,7 @@ pub(super) fn abandon(
     } else {
         wakes.ready(WorkQueue::Orchestrator);
     }
-    ready::release(conn, &instance, wakes)?;
-    Ok(())
+    Ok(ready::release(conn, &instance, wakes)?)
 }
 
 /// The receiver is gone: as if the batch had not been fetched.
@@ -389,15 +382,9 @@ pub(super) fn give_back(conn: &Connection, token: &str, wakes: &mut Wakes) -> Re
 
 /// Extends a live lease.
 pub(super) fn renew(conn: &Connection, token: &str, extend_for: Duration) -> Result<(), StoreError> {
-    let now_ms = clock::now_ms();
-    let (instance, locked_until) = find_lease(conn, token)?.ok_or(INVALID_TOKEN)?;
-    if locked_until <= now_ms {
-        return Err(EXPIRED_LEASE);
-    }
+    let (instance, mut lease) = find_lease(conn, token)?;
+    lease.renew(token, clock::now_ms(), extend_for)?;
     conn.prepare_cached("UPDATE instance_locks SET locked_until = ?2 WHERE instance_id = ?1")?
-        .execute(params![instance, int(deadline(now_ms, extend_for))])?;
+        .execute(params![instance, int(lease.until_ms)])?;
     Ok(())
 }
-
-/// What a token is told whose lease ended, even if nobody took the instance since.
-pub(super) const EXPIRED_LEASE: StoreError = StoreError::Fenced("Instance lock expired");

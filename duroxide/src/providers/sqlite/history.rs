@@ -89,9 +89,7 @@ pub(super) fn load(conn: &Connection, instance: &str, execution_id: u64) -> rusq
 pub(super) fn parse(stored: &[StoredEvent]) -> Result<Vec<Event>, String> {
     stored
         .iter()
-        .map(|event| {
-            serde_json::from_str(&event.json).map_err(|error| format!("event {}: {error}", event.event_id))
-        })
+        .map(|event| serde_json::from_str(&event.json).map_err(|error| format!("event {}: {error}", event.event_id)))
         .collect()
 }
 

@@ -129,7 +129,11 @@ impl Location {
                 "mode=memory" => memory = true,
                 // The name of a database in memory is ours, so sharing by name means nothing.
                 "mode=rw" | "cache=shared" | "cache=private" => {}
-                other => return Err(SqliteOpenError::Url { found: other.to_owned() }),
+                other => {
+                    return Err(SqliteOpenError::Url {
+                        found: other.to_owned(),
+                    });
+                }
             }
         }
         if memory {

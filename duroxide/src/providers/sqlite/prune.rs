@@ -180,12 +180,7 @@ pub(super) fn prune_if_there(
     }
 }
 
-fn prunable(
-    conn: &Connection,
-    instance: &str,
-    current: u64,
-    options: &PruneOptions,
-) -> rusqlite::Result<Vec<i64>> {
+fn prunable(conn: &Connection, instance: &str, current: u64, options: &PruneOptions) -> rusqlite::Result<Vec<i64>> {
     conn.prepare_cached(
         "SELECT execution_id FROM executions
          WHERE instance_id = ?1 AND execution_id <> ?2 AND status <> 'Running'

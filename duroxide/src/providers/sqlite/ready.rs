@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::row::{MessageRow, int, uint};
-use crate::clock;
+use super::row::{MessageRow, int, token_of, uint};
+use crate::lease::Claim;
 use crate::providers::signal::{WorkQueue, WorkSignal};
 
 /// How long a message waits for an instance that does not exist: long enough for a start that is on its way, and an
@@ -55,15 +55,24 @@ impl Wakes {
     }
 }
 
-/// When a lease or a delay that begins now ends, milliseconds since the Unix epoch.
-pub(super) fn deadline(now_ms: u64, duration: Duration) -> u64 {
-    now_ms.saturating_add(clock::as_ms(duration))
-}
-
-/// The next fence of this file: larger than any before, whatever was released or deleted since.
-pub(super) fn next_fence(conn: &Connection) -> rusqlite::Result<i64> {
-    conn.prepare_cached("UPDATE duroxide_store SET fence = fence + 1 RETURNING fence")?
-        .query_row([], |row| row.get(0))
+/// What a claimant of this file brings along: its fence is above all before, whatever was released or deleted since.
+pub(super) fn claim<'a>(
+    conn: &Connection,
+    owner: &'a str,
+    row_id: i64,
+    timeout: Duration,
+    now_ms: u64,
+) -> rusqlite::Result<Claim<'a>> {
+    let last_fence = conn
+        .prepare_cached("UPDATE duroxide_store SET fence = fence + 1 RETURNING fence - 1")?
+        .query_row([], |row| uint(row, 0))?;
+    Ok(Claim {
+        owner,
+        token: token_of(row_id),
+        last_fence,
+        now_ms,
+        timeout,
+    })
 }
 
 /// Puts a message into the queue of its instance, visible from then on.

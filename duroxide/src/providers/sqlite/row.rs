@@ -4,7 +4,9 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params};
 
 use super::error::StoreError;
+use crate::lease::Lease;
 use crate::model::work_item::WorkItem;
+use crate::seams;
 
 /// A message on its way into the orchestrator queue.
 #[derive(Debug)]
@@ -113,6 +115,29 @@ pub(super) fn text(row: &Row<'_>, index: usize) -> rusqlite::Result<String> {
         ValueRef::Real(value) => value.to_string(),
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => String::from_utf8_lossy(bytes).into_owned(),
     })
+}
+
+/// A lease from four columns: owner, token, fence, end. `None` when there is no token.
+pub(super) fn lease(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Lease>> {
+    let Some(token) = row.get::<_, Option<String>>(first + 1)? else {
+        return Ok(None);
+    };
+    Ok(Some(Lease {
+        owner: row.get::<_, Option<String>>(first)?.unwrap_or_default(),
+        token,
+        fence: opt_uint(row, first + 2)?.unwrap_or(0),
+        until_ms: opt_uint(row, first + 3)?.unwrap_or(0),
+    }))
+}
+
+/// A token that names a queue row, so that the row is found without an index on tokens.
+pub(super) fn token_of(row_id: i64) -> String {
+    format!("{row_id}:{}", seams::lock_token())
+}
+
+/// The queue row that a token names.
+pub(super) fn row_of(token: &str) -> Option<i64> {
+    token.split_once(':')?.0.parse().ok()
 }
 
 /// Sets a row aside that cannot be read; it stays visible to people and stops nobody.

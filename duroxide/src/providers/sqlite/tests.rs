@@ -1,0 +1,883 @@
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::*;
+use crate::model::event::EventKind;
+use crate::providers::signal::WorkQueue;
+
+const LOCK: Duration = Duration::from_secs(30);
+const NOW: Duration = Duration::ZERO;
+
+struct Dir(TempDir);
+
+impl Dir {
+    fn new() -> Self {
+        Dir(TempDir::new().unwrap())
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.path().join("store.db")
+    }
+
+    async fn open(&self) -> SqliteProvider {
+        SqliteProvider::open(self.file()).await.unwrap()
+    }
+
+    /// Another program.
+    fn foreign(&self) -> Connection {
+        Connection::open(self.file()).unwrap()
+    }
+}
+
+fn start(instance: &str) -> WorkItem {
+    WorkItem::StartOrchestration {
+        instance: instance.into(),
+        orchestration: "Order".into(),
+        input: "{}".into(),
+        version: None,
+        parent_instance: None,
+        parent_id: None,
+        parent_execution_id: None,
+        execution_id: 1,
+    }
+}
+
+fn raised(instance: &str) -> WorkItem {
+    WorkItem::ExternalRaised {
+        instance: instance.into(),
+        name: "Paid".into(),
+        data: "1".into(),
+    }
+}
+
+fn message(instance: &str) -> WorkItem {
+    WorkItem::QueueMessage {
+        instance: instance.into(),
+        name: "inbox".into(),
+        data: "1".into(),
+    }
+}
+
+fn timer(instance: &str, fire_at_ms: u64) -> WorkItem {
+    WorkItem::TimerFired {
+        instance: instance.into(),
+        execution_id: 1,
+        id: 2,
+        fire_at_ms,
+    }
+}
+
+fn activity(instance: &str, id: u64, tag: Option<&str>, session: Option<&str>) -> WorkItem {
+    WorkItem::ActivityExecute {
+        instance: instance.into(),
+        execution_id: 1,
+        id,
+        name: "Charge".into(),
+        input: "{}".into(),
+        session_id: session.map(str::to_owned),
+        tag: tag.map(str::to_owned),
+    }
+}
+
+fn completed(instance: &str, id: u64) -> WorkItem {
+    WorkItem::ActivityCompleted {
+        instance: instance.into(),
+        execution_id: 1,
+        id,
+        result: "ok".into(),
+    }
+}
+
+fn started(instance: &str) -> Event {
+    let kind = EventKind::OrchestrationStarted {
+        name: "Order".into(),
+        version: "1.0.0".into(),
+        input: "{}".into(),
+        parent_instance: None,
+        parent_id: None,
+        parent_execution_id: None,
+        carry_forward_events: None,
+        initial_custom_status: None,
+    };
+    Event::with_event_id(1, instance, 1, None, kind)
+}
+
+fn named() -> ExecutionMetadata {
+    ExecutionMetadata {
+        orchestration_name: Some("Order".into()),
+        orchestration_version: Some("1.0.0".into()),
+        ..ExecutionMetadata::default()
+    }
+}
+
+async fn fetch(store: &SqliteProvider) -> Option<(OrchestrationItem, String, u32)> {
+    store.fetch_orchestration_item(LOCK, NOW, None).await.unwrap()
+}
+
+async fn fetch_activity(store: &SqliteProvider) -> Option<(WorkItem, String, u32)> {
+    store
+        .fetch_work_item(LOCK, NOW, None, &TagFilter::DefaultOnly)
+        .await
+        .unwrap()
+}
+
+async fn ack_first_turn(store: &SqliteProvider, token: &str, instance: &str, work: Vec<WorkItem>) {
+    store
+        .ack_orchestration_item(token, 1, vec![started(instance)], work, vec![], named(), vec![])
+        .await
+        .unwrap();
+}
+
+/// Starts an instance and commits its first turn.
+async fn begin(store: &SqliteProvider, instance: &str) {
+    store.enqueue_for_orchestrator(start(instance), None).await.unwrap();
+    let (item, token, _) = fetch(store).await.unwrap();
+    assert_eq!(item.instance, instance);
+    ack_first_turn(store, &token, instance, vec![]).await;
+}
+
+/// Occupies the writer until the sender is dropped, so that requests pile up behind it.
+fn hold_writer(store: &SqliteProvider) -> mpsc::Sender<()> {
+    let (release, held) = mpsc::channel::<()>();
+    let (entered, is_held) = mpsc::channel::<()>();
+    let writer = store.writer.clone();
+    tokio::spawn(async move {
+        writer
+            .call("hold", Durability::Lease, move |_, _| {
+                entered.send(()).unwrap();
+                let _ = held.recv();
+                Ok(())
+            })
+            .await
+    });
+    tokio::task::block_in_place(|| is_held.recv().unwrap());
+    release
+}
+
+async fn pragma(store: &SqliteProvider, durability: Durability, name: &'static str) -> String {
+    store
+        .writer
+        .call("pragma", durability, move |conn, _| {
+            let value: rusqlite::types::Value = conn.pragma_query_value(None, name, |row| row.get(0))?;
+            Ok(match value {
+                rusqlite::types::Value::Text(text) => text,
+                rusqlite::types::Value::Integer(number) => number.to_string(),
+                other => format!("{other:?}"),
+            })
+        })
+        .await
+        .unwrap()
+}
+
+async fn rows(store: &SqliteProvider, sql: &'static str) -> i64 {
+    store
+        .read_with("rows", move |conn| Ok(conn.query_row(sql, [], |row| row.get(0))?))
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_start_becomes_a_turn_an_activity_and_a_second_turn() {
+    let dir = Dir::new();
+    for store in [dir.open().await, SqliteProvider::new_in_memory().await.unwrap()] {
+        assert!(fetch(&store).await.is_none());
+        assert!(fetch_activity(&store).await.is_none());
+
+        store.enqueue_for_orchestrator(start("a"), None).await.unwrap();
+        let (item, token, attempts) = fetch(&store).await.unwrap();
+        assert_eq!(
+            (item.instance.as_str(), item.orchestration_name.as_str()),
+            ("a", "Order")
+        );
+        assert_eq!((item.version.as_str(), item.execution_id, attempts), ("unknown", 1, 1));
+        assert!(item.history.is_empty() && item.history_error.is_none());
+        assert_eq!(item.messages, [start("a")]);
+        assert!(fetch(&store).await.is_none(), "leased");
+        ack_first_turn(&store, &token, "a", vec![activity("a", 2, None, None)]).await;
+        let again = store
+            .ack_orchestration_item(&token, 1, vec![], vec![], vec![], named(), vec![])
+            .await
+            .unwrap_err();
+        assert!(
+            !again.is_retryable() && again.message.contains("Invalid lock token"),
+            "{again}"
+        );
+
+        let (work, token, attempts) = fetch_activity(&store).await.unwrap();
+        assert_eq!((work, attempts), (activity("a", 2, None, None), 1));
+        assert!(fetch_activity(&store).await.is_none(), "leased");
+        store.renew_work_item_lock(&token, LOCK).await.unwrap();
+        store.ack_work_item(&token, Some(completed("a", 2))).await.unwrap();
+        assert!(store.ack_work_item(&token, None).await.is_err());
+
+        let (item, _, _) = fetch(&store).await.unwrap();
+        assert_eq!(item.messages, [completed("a", 2)]);
+        assert_eq!(item.history, store.read("a").await.unwrap());
+        assert_eq!((item.history.len(), item.version.as_str()), (1, "1.0.0"));
+        assert_eq!(store.list_instances().await.unwrap(), ["a"]);
+    }
+}
+
+#[tokio::test]
+async fn what_a_file_promises_is_in_force() {
+    let dir = Dir::new();
+    let store = dir.open().await;
+    assert_eq!(pragma(&store, Durability::Flushed, "journal_mode").await, "wal");
+    assert_eq!(pragma(&store, Durability::Flushed, "synchronous").await, "2");
+    assert_eq!(pragma(&store, Durability::Flushed, "wal_autocheckpoint").await, "4096");
+    assert_eq!(
+        pragma(&store, Durability::Flushed, "journal_size_limit").await,
+        "67108864"
+    );
+}
+
+#[tokio::test]
+async fn only_a_batch_of_leases_goes_without_a_flush() {
+    let dir = Dir::new();
+    let store = dir.open().await;
+    assert_eq!(pragma(&store, Durability::Lease, "synchronous").await, "1");
+    assert_eq!(pragma(&store, Durability::Flushed, "synchronous").await, "2");
+    assert_eq!(pragma(&store, Durability::Lease, "synchronous").await, "1");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leases_flush_is_that_of_its_batch() {
+    let dir = Dir::new();
+    let store = dir.open().await;
+    let held = hold_writer(&store);
+    let lease = pragma(&store, Durability::Lease, "synchronous");
+    let flushed = pragma(&store, Durability::Flushed, "synchronous");
+    let release = async { drop(held) };
+    assert_eq!(tokio::join!(lease, flushed, release).0, "2");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_failing_request_does_not_fail_its_neighbours() {
+    let dir = Dir::new();
+    let store = dir.open().await;
+    let held = hold_writer(&store);
+    let event = |id| Event::with_event_id(id, "a", 1, None, EventKind::KeyValuesCleared);
+    let (first, duplicate, panics, last, ()) = tokio::join!(
+        store.append_with_execution("a", 1, vec![event(1)]),
+        store.append_with_execution("a", 1, vec![event(2), event(1)]),
+        store.write::<(), _>("panics", |conn, _| {
+            conn.execute("DELETE FROM history", [])?;
+            panic!("a request may panic")
+        }),
+        store.append_with_execution("a", 1, vec![event(3)]),
+        async { drop(held) },
+    );
+    first.unwrap();
+    last.unwrap();
+    let duplicate = duplicate.unwrap_err();
+    assert!(
+        !duplicate.is_retryable() && duplicate.message.contains("duplicate event id 1"),
+        "{duplicate}"
+    );
+    assert!(!panics.unwrap_err().is_retryable());
+    let ids: Vec<u64> = store.read("a").await.unwrap().iter().map(Event::event_id).collect();
+    assert_eq!(ids, [1, 3], "the failed request left nothing, not even its first event");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_that_pile_up_share_one_commit() {
+    let dir = Dir::new();
+    let store = dir.open().await;
+    let foreign = dir.foreign();
+    let count = "SELECT COUNT(*) FROM orchestrator_queue";
+    let held = hold_writer(&store);
+    let (first, seen, ()) = tokio::join!(
+        store.enqueue_for_orchestrator(start("a"), None),
+        store.write("look", move |conn, _| {
+            let ours: i64 = conn.query_row(count, [], |row| row.get(0))?;
+            let theirs: i64 = foreign.query_row(count, [], |row| row.get(0))?;
+            Ok((ours, theirs))
+        }),
+        async { drop(held) },
+    );
+    first.unwrap();
+    assert_eq!(seen.unwrap(), (1, 0), "the first is done but not yet committed");
+}
+
+/// Polls once.
+fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    match std::pin::Pin::new(future).poll(&mut cx) {
+        std::task::Poll::Ready(output) => Some(output),
+        std::task::Poll::Pending => None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fetch_dropped_while_it_waits_leases_nothing() {
+    let store = SqliteProvider::new_in_memory().await.unwrap();
+    store.enqueue_for_orchestrator(start("a"), None).await.unwrap();
+    let held = hold_writer(&store);
+    let mut waiting = store.fetch_orchestration_item(LOCK, NOW, None);
+    assert!(futures_poll(&mut waiting).is_none());
+    drop(waiting);
+    drop(held);
+    assert_eq!(fetch(&store).await.expect("not leased").2, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fetch_dropped_after_its_commit_is_given_back() {
+    let store = SqliteProvider::new_in_memory().await.unwrap();
+    store.enqueue_for_orchestrator(start("a"), None).await.unwrap();
+    store.enqueue_for_worker(activity("a", 2, None, None)).await.unwrap();
+    let mut orchestration = store.fetch_orchestration_item(LOCK, NOW, None);
+    let mut work = store.fetch_work_item(LOCK, NOW, None, &TagFilter::DefaultOnly);
+    assert!(futures_poll(&mut orchestration).is_none());
+    assert!(futures_poll(&mut work).is_none());
+    // Behind them in the queue, so they are committed when this is answered.
+    assert_eq!(rows(&store, "SELECT COUNT(*) FROM instance_locks").await, 1);
+    drop(orchestration);
+    drop(work);
+    assert_eq!(
+        fetch(&store).await.expect("given back").2,
+        1,
+        "the attempt does not count"
+    );
+    assert_eq!(fetch_activity(&store).await.expect("given back").2, 1);
+}
+
+#[tokio::test]
+async fn two_stores_of_one_file_share_work_and_leases() {
+    let dir = Dir::new();
+    let (one, two) = (dir.open().await, dir.open().await);
+    one.enqueue_for_orchestrator(start("a"), None).await.unwrap();
+    let (item, token, _) = fetch(&two).await.unwrap();
+    assert_eq!(item.instance, "a");
+    assert!(fetch(&one).await.is_none(), "leased by the other");
+    ack_first_turn(&two, &token, "a", vec![]).await;
+    assert_eq!(one.read("a").await.unwrap().len(), 1);
+
+    let mut both = tokio::task::JoinSet::new();
+    for (n, store) in [Arc::new(one), Arc::new(two)].into_iter().enumerate() {
+        for k in 0..40 {
+            let store = Arc::clone(&store);
+            both.spawn(async move { store.enqueue_for_orchestrator(start(&format!("{n}-{k}")), None).await });
+        }
+    }
+    while let Some(done) = both.join_next().await {
+        done.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_file_opened_again_has_everything_and_expired_leases_are_free() {
+    let dir = Dir::new();
+    let store = dir.open().await;
+    begin(&store, "a").await;
+    store.enqueue_for_orchestrator(raised("a"), None).await.unwrap();
+    store
+        .fetch_orchestration_item(Duration::from_millis(1), NOW, None)
+        .await
+        .unwrap()
+        .expect("work");
+    drop(store);
+    let store = dir.open().await;
+    assert_eq!(store.read("a").await.unwrap(), [started_as_stored(&store).await]);
+    let (item, _, attempts) = eventually(|| fetch(&store)).await;
+    assert_eq!((item.messages, attempts), (vec![raised("a")], 2));
+}
+
+async fn started_as_stored(store: &SqliteProvider) -> Event {
+    store.read_with_execution("a", 1).await.unwrap().remove(0)
+}
+
+/// Asks until there is an answer; what is awaited ends a lease of a millisecond.
+async fn eventually<T, F: Future<Output = Option<T>>>(mut ask: impl FnMut() -> F) -> T {
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_missing_file_is_named_and_only_created_when_asked() {
+    let dir = Dir::new();
+    let path = dir.file().display().to_string();
+    let error = SqliteProvider::new(&format!("sqlite:{path}"), None).await.unwrap_err();
+    assert!(matches!(error, SqliteOpenError::Missing { .. }));
+    assert!(error.to_string().contains(&path), "{error}");
+    assert!(!dir.file().exists());
+
+    SqliteProvider::new(&format!("sqlite:{path}?mode=rwc"), Some(SqliteOptions {}))
+        .await
+        .unwrap();
+    SqliteProvider::new(&format!("sqlite://{path}"), None).await.unwrap();
+
+    let nowhere = dir.0.path().join("no/such/dir.db");
+    let error = SqliteProvider::open(&nowhere).await.unwrap_err();
+    assert!(error.to_string().contains("no/such/dir.db"), "{error}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_we_create_is_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = Dir::new();
+    let store = dir.open().await;
+    store.enqueue_for_orchestrator(start("a"), None).await.unwrap();
+    for entry in std::fs::read_dir(dir.0.path()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{:?}", entry.file_name());
+    }
+}
+
+#[tokio::test]
+async fn urls_are_read_and_unknown_parts_refused() {
+    let file = |path: &str, create| Location::File {
+        path: path.into(),
+        create,
+    };
+    // URL -> location
+    let table = [
+        ("sqlite:a.db", file("a.db", false)),
+        ("sqlite:/tmp/a.db", file("/tmp/a.db", false)),
+        ("sqlite:///tmp/a.db", file("/tmp/a.db", false)),
+        ("sqlite://a.db?mode=rwc", file("a.db", true)),
+        ("sqlite:a.db?mode=rw&cache=private", file("a.db", false)),
+        ("sqlite:a%3Fb%.db", file("a?b%.db", false)),
+    ];
+    for (url, location) in table {
+        assert_eq!(Location::parse(url).unwrap(), location, "{url}");
+    }
+    for url in [
+        "sqlite::memory:",
+        "sqlite://:memory:",
+        "sqlite:x?mode=memory&cache=shared",
+    ] {
+        assert!(
+            matches!(Location::parse(url).unwrap(), Location::Memory { .. }),
+            "{url}"
+        );
+    }
+    for url in ["sqlite:", "sqlite:a.db?mode=ro", "sqlite:a.db?foo=bar"] {
+        assert!(Location::parse(url).is_err(), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn each_database_in_memory_is_its_own_and_its_pool_sees_it() {
+    let one = SqliteProvider::new("sqlite::memory:", None).await.unwrap();
+    let two = SqliteProvider::new_in_memory().await.unwrap();
+    one.enqueue_for_orchestrator(start("a"), None).await.unwrap();
+    assert!(fetch(&two).await.is_none());
+
+    let count = |pool: SqlitePool| async move {
+        sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM orchestrator_queue")
+            .fetch_one(&pool)
+            .await
+            .unwrap()
+    };
+    assert_eq!(count(one.get_pool().clone()).await, 1);
+    assert_eq!(count(two.get_pool().clone()).await, 0);
+    sqlx::query("UPDATE orchestrator_queue SET attempt_count = 4")
+        .execute(one.get_pool())
+        .await
+        .unwrap();
+    assert_eq!(fetch(&one).await.unwrap().2, 5);
+}
+
+#[tokio::test]
+async fn the_pool_of_a_file_sees_what_is_committed() {
+    let dir = Dir::new();
+    let store = dir.open().await;
+    begin(&store, "a").await;
+    let changed = sqlx::query("UPDATE history SET event_data = 'garbage' WHERE instance_id = 'a'")
+        .execute(store.get_pool())
+        .await
+        .unwrap();
+    assert_eq!(changed.rows_affected(), 1);
+    assert!(!store.read("a").await.unwrap_err().is_retryable());
+    store.enqueue_for_orchestrator(raised("a"), None).await.unwrap();
+    let (item, token, _) = fetch(&store).await.unwrap();
+    assert!(item.history.is_empty() && item.history_error.is_some());
+    assert_eq!(
+        (item.orchestration_name.as_str(), item.version.as_str()),
+        ("Order", "1.0.0")
+    );
+    let poison = Event::with_event_id(99_999, "a", 1, None, EventKind::KeyValuesCleared);
+    store
+        .ack_orchestration_item(&token, 1, vec![poison], vec![], vec![], named(), vec![])
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_foreign_write_lock_only_delays() {
+    let dir = Dir::new();
+    let store = Arc::new(dir.open().await);
+    let foreign = dir.foreign();
+    foreign.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let waiting = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.enqueue_for_orchestrator(start("a"), None).await }
+    });
+    for _ in 0..20 {
+        assert_eq!(rows(&store, "SELECT COUNT(*) FROM orchestrator_queue").await, 0);
+    }
+    assert!(!waiting.is_finished());
+    foreign.execute_batch("COMMIT").unwrap();
+    waiting.await.unwrap().unwrap();
+    assert!(fetch(&store).await.is_some());
+}
+
+#[tokio::test]
+async fn a_full_disk_is_retryable_and_recovers() {
+    let dir = Dir::new();
+    let store = dir.open().await;
+    let limit = |pages: i64| {
+        store.write("limit", move |conn, _| {
+            Ok(conn.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?)
+        })
+    };
+    limit(1).await.unwrap();
+    let big = WorkItem::ExternalRaised {
+        instance: "a".into(),
+        name: "Paid".into(),
+        data: "x".repeat(1_000_000),
+    };
+    let error = store.enqueue_for_orchestrator(big.clone(), None).await.unwrap_err();
+    assert!(error.is_retryable(), "{error}");
+    limit(1_000_000).await.unwrap();
+    store.enqueue_for_orchestrator(big, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn messages_ahead_of_their_start_block_nobody_and_wait_for_it() {
+    let store = SqliteProvider::new_in_memory().await.unwrap();
+    store.enqueue_for_orchestrator(raised("early"), None).await.unwrap();
+    store.enqueue_for_orchestrator(message("nobody"), None).await.unwrap();
+    begin(&store, "later").await;
+    assert!(fetch(&store).await.is_none());
+    assert_eq!(
+        rows(&store, "SELECT COUNT(*) FROM orchestrator_queue").await,
+        1,
+        "a queue message for nobody is dropped, an event waits"
+    );
+
+    store.enqueue_for_orchestrator(start("early"), None).await.unwrap();
+    let (item, _, attempts) = fetch(&store).await.unwrap();
+    assert_eq!((item.messages, attempts), (vec![raised("early"), start("early")], 1));
+}
+
+#[tokio::test]
+async fn messages_ahead_of_a_delayed_start_come_with_it() {
+    let store = SqliteProvider::new_in_memory().await.unwrap();
+    let soon = Duration::from_millis(20);
+    store.enqueue_for_orchestrator(start("a"), Some(soon)).await.unwrap();
+    store.enqueue_for_orchestrator(raised("a"), None).await.unwrap();
+    assert!(fetch(&store).await.is_none());
+    let (item, _, _) = eventually(|| fetch(&store)).await;
+    assert_eq!(item.messages, [start("a"), raised("a")], "in the order of arrival");
+}
+
+#[tokio::test]
+async fn messages_that_arrive_during_a_turn_wait_for_its_end() {
+    let store = SqliteProvider::new_in_memory().await.unwrap();
+    begin(&store, "a").await;
+    store.enqueue_for_orchestrator(raised("a"), None).await.unwrap();
+    let (_, token, _) = fetch(&store).await.unwrap();
+    store.enqueue_for_orchestrator(message("a"), None).await.unwrap();
+    assert!(fetch(&store).await.is_none());
+    store
+        .abandon_orchestration_item(&token, Some(Duration::from_secs(60)), false)
+        .await
+        .unwrap();
+    let (item, token, attempts) = fetch(&store).await.unwrap();
+    assert_eq!((item.messages, attempts), (vec![message("a")], 1));
+    let signal = store.work_signal().unwrap();
+    let ticket = signal.ticket(WorkQueue::Orchestrator);
+    store.enqueue_for_orchestrator(message("a"), None).await.unwrap();
+    store
+        .ack_orchestration_item(&token, 1, vec![], vec![], vec![timer("a", u64::MAX)], named(), vec![])
+        .await
+        .unwrap();
+    tokio::time::timeout(LOCK, signal.wait(WorkQueue::Orchestrator, ticket, Duration::MAX))
+        .await
+        .expect("the end of the turn wakes");
+    assert_eq!(fetch(&store).await.unwrap().0.messages, [message("a")]);
+    assert_eq!(store.get_queue_depths().await.unwrap().orchestrator_queue, 2);
+}
+
+#[tokio::test]
+async fn an_expired_lease_is_refused_but_may_be_abandoned() {
+    let store = SqliteProvider::new_in_memory().await.unwrap();
+    let expired = Duration::ZERO;
+    store.enqueue_for_orchestrator(start("a"), None).await.unwrap();
+    store.enqueue_for_worker(activity("a", 2, None, None)).await.unwrap();
+    let (_, token, _) = store
+        .fetch_orchestration_item(expired, NOW, None)
+        .await
+        .unwrap()
+        .unwrap();
+    let error = store
+        .ack_orchestration_item(&token, 1, vec![], vec![], vec![], named(), vec![])
+        .await
+        .unwrap_err();
+    assert!(error.message.contains("Instance lock expired"), "{error}");
+    assert!(store.renew_orchestration_item_lock(&token, LOCK).await.is_err());
+    store.abandon_orchestration_item(&token, None, true).await.unwrap();
+    let (_, newer, attempts) = fetch(&store).await.unwrap();
+    assert_eq!(attempts, 1);
+    assert!(store.abandon_orchestration_item(&token, None, true).await.is_err());
+    ack_first_turn(&store, &newer, "a", vec![]).await;
+
+    let tags = TagFilter::Any;
+    let (_, token, _) = store.fetch_work_item(expired, NOW, None, &tags).await.unwrap().unwrap();
+    assert!(store.ack_work_item(&token, None).await.is_err());
+    assert!(store.renew_work_item_lock(&token, LOCK).await.is_err());
+    let (_, newer, attempts) = fetch_activity(&store).await.unwrap();
+    assert_eq!(attempts, 2);
+    assert!(store.abandon_work_item(&token, None, true).await.is_err());
+    store.abandon_work_item(&newer, None, true).await.unwrap();
+    assert_eq!(fetch_activity(&store).await.unwrap().2, 2);
+}
+
+#[tokio::test]
+async fn fences_grow_over_all_leases_of_a_store() {
+    let store = SqliteProvider::new_in_memory().await.unwrap();
+    store.enqueue_for_orchestrator(start("a"), None).await.unwrap();
+    store.enqueue_for_worker(activity("a", 2, None, None)).await.unwrap();
+    fetch(&store).await.unwrap();
+    fetch_activity(&store).await.unwrap();
+    assert_eq!(rows(&store, "SELECT fence FROM instance_locks").await, 1);
+    assert_eq!(rows(&store, "SELECT fence FROM worker_queue").await, 2);
+    store.delete_instances_atomic(&["a".into()], true).await.unwrap();
+    store.enqueue_for_orchestrator(start("a"), None).await.unwrap();
+    fetch(&store).await.unwrap();
+    assert_eq!(rows(&store, "SELECT fence FROM instance_locks").await, 3);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_set_aside_and_blocks_nobody() {
+    let store = SqliteProvider::new_in_memory().await.unwrap();
+    for id in [1, 2] {
+        store.enqueue_for_worker(activity("a", id, None, None)).await.unwrap();
+    }
+    begin(&store, "a").await;
+    store.enqueue_for_orchestrator(raised("a"), None).await.unwrap();
+    store.enqueue_for_orchestrator(message("a"), None).await.unwrap();
+    for sql in [
+        "UPDATE worker_queue SET work_item = 'garbage' WHERE activity_id = 1",
+        "UPDATE orchestrator_queue SET work_item = '{\"Later\":{}}' WHERE id = (SELECT MIN(id) FROM orchestrator_queue)",
+    ] {
+        sqlx::query(sql).execute(store.get_pool()).await.unwrap();
+    }
+    assert_eq!(fetch_activity(&store).await.unwrap().0, activity("a", 2, None, None));
+    assert_eq!(fetch(&store).await.unwrap().0.messages, [message("a")]);
+    assert_eq!(rows(&store, "SELECT COUNT(*) FROM quarantine").await, 2);
+}
+
+#[tokio::test]
+async fn the_earliest_activity_is_found_over_all_tags() {
+    let store = SqliteProvider::new_in_memory().await.unwrap();
+    let queued = [(1, Some("gpu")), (2, None), (3, Some("")), (4, Some("cpu"))];
+    for (id, tag) in queued {
+        store.enqueue_for_worker(activity("a", id, tag, None)).await.unwrap();
+    }
+    for (id, tag) in queued {
+        let (item, _, _) = store
+            .fetch_work_item(LOCK, NOW, None, &TagFilter::Any)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(item, activity("a", id, tag, None));
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_served_by_one_owner() {
+    let store = SqliteProvider::new_in_memory().await.unwrap();
+    let owner = |owner_id: &str| SessionFetchConfig {
+        owner_id: owner_id.into(),
+        lock_timeout: LOCK,
+    };
+    for (id, session) in [(1, Some("s")), (2, Some("s")), (3, None)] {
+        store
+            .enqueue_for_worker(activity("a", id, None, session))
+            .await
+            .unwrap();
+    }
+    let take = async |session: Option<&SessionFetchConfig>| {
+        let taken = store.fetch_work_item(LOCK, NOW, session, &TagFilter::DefaultOnly).await;
+        match taken.unwrap() {
+            Some((WorkItem::ActivityExecute { id, .. }, _, _)) => id,
+            Some(_) | None => 0,
+        }
+    };
+    assert_eq!(take(Some(&owner("one"))).await, 1);
+    assert_eq!(take(Some(&owner("two"))).await, 3, "not what the other's session holds");
+    assert_eq!(take(Some(&owner("two"))).await, 0);
+    assert_eq!(take(None).await, 0);
+    assert_eq!(take(Some(&owner("one"))).await, 2);
+    assert_eq!(store.renew_session_lock(&["one", "two"], LOCK, LOCK).await.unwrap(), 1);
+    assert_eq!(store.renew_session_lock(&[], LOCK, LOCK).await.unwrap(), 0);
+    assert_eq!(store.cleanup_orphaned_sessions(LOCK).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn the_next_row_is_one_step_into_an_index() {
+    let store = SqliteProvider::new_in_memory().await.unwrap();
+    let plans = store
+        .read_with("explain", |conn| {
+            let mut plans = Vec::new();
+            for sql in worker::LOOKUPS.iter().chain(fetch::LOOKUPS) {
+                let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+                let mut rows = statement.raw_query();
+                let mut plan = String::new();
+                while let Some(row) = rows.next()? {
+                    plan += &row.get::<_, String>(3)?;
+                    plan += "; ";
+                }
+                plans.push(format!("{plan} of {sql}"));
+            }
+            Ok(plans)
+        })
+        .await
+        .unwrap();
+    for plan in plans {
+        assert!(plan.contains("USING") && plan.contains("_ready"), "{plan}");
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    }
+}
+
+#[tokio::test]
+async fn delayed_rows_and_work_done_elsewhere_reach_the_signal() {
+    let dir = Dir::new();
+    let store = dir.open().await;
+    let soon = Some(Duration::from_millis(30));
+    store.enqueue_for_orchestrator(start("a"), soon).await.unwrap();
+    drop(store);
+    let store = dir.open().await;
+    let signal = store.work_signal().unwrap();
+    let (item, _, _) = loop {
+        let ticket = signal.ticket(WorkQueue::Orchestrator);
+        match fetch(&store).await {
+            Some(found) => break found,
+            None => signal.wait(WorkQueue::Orchestrator, ticket, Duration::MAX).await,
+        }
+    };
+    assert_eq!(item.instance, "a");
+}
+
+#[tokio::test]
+async fn a_database_of_somebody_else_is_refused() {
+    let dir = Dir::new();
+    dir.foreign()
+        .execute_batch("CREATE TABLE orchestrator_queue (id INTEGER)")
+        .unwrap();
+    let error = SqliteProvider::open(dir.file()).await.unwrap_err();
+    assert!(matches!(error, SqliteOpenError::ForeignSchema), "{error}");
+
+    let dir = Dir::new();
+    drop(dir.open().await);
+    dir.foreign()
+        .execute("UPDATE duroxide_store SET schema_version = 99", [])
+        .unwrap();
+    let error = SqliteProvider::open(dir.file()).await.unwrap_err();
+    assert!(
+        matches!(error, SqliteOpenError::NewerSchema { found: 99, .. }),
+        "{error}"
+    );
+
+    let dir = Dir::new();
+    std::fs::write(dir.file(), "This is a letter, and not a database at all. ".repeat(100)).unwrap();
+    assert!(SqliteProvider::open(dir.file()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_checkpoint_empties_the_log_and_a_dump_shows_no_payloads() {
+    let dir = Dir::new();
+    let store = dir.open().await;
+    begin(&store, "a").await;
+    store.checkpoint().await.unwrap();
+    let log = dir.0.path().join("store.db-wal");
+    assert_eq!(std::fs::metadata(log).unwrap().len(), 0);
+    let dump = store.debug_dump().await;
+    assert!(
+        dump.contains("history: 1 rows") && dump.contains("instance a Order"),
+        "{dump}"
+    );
+    SqliteProvider::new_in_memory()
+        .await
+        .unwrap()
+        .checkpoint()
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn deletion_takes_everything_and_fences_off_what_is_under_way() {
+    let store = SqliteProvider::new_in_memory().await.unwrap();
+    begin(&store, "a").await;
+    store.enqueue_for_worker(activity("a", 2, None, None)).await.unwrap();
+    store.enqueue_for_orchestrator(raised("a"), None).await.unwrap();
+    let (_, turn, _) = fetch(&store).await.unwrap();
+    let (_, work, _) = fetch_activity(&store).await.unwrap();
+    let error = store.delete_instance("a", false).await.unwrap_err();
+    assert!(error.message.contains("still running"), "{error}");
+    let deleted = store.delete_instance("a", true).await.unwrap();
+    assert_eq!(
+        (
+            deleted.instances_deleted,
+            deleted.executions_deleted,
+            deleted.events_deleted
+        ),
+        (1, 1, 1)
+    );
+    assert_eq!(deleted.queue_messages_deleted, 2);
+    assert!(store.ack_work_item(&work, None).await.is_err());
+    let late = store
+        .ack_orchestration_item(&turn, 1, vec![], vec![], vec![], named(), vec![])
+        .await;
+    assert!(late.is_err());
+    assert!(store.list_instances().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn leases_of_a_dead_store_are_reclaimed_at_once_and_those_of_a_living_one_are_not() {
+    let dir = Dir::new();
+    let pinned = async |store: &SqliteProvider, owner_id: &str| {
+        let owner = SessionFetchConfig {
+            owner_id: owner_id.into(),
+            lock_timeout: LOCK,
+        };
+        store
+            .fetch_work_item(LOCK, NOW, Some(&owner), &TagFilter::Any)
+            .await
+            .unwrap()
+    };
+    let living = dir.open().await;
+    let dying = dir.open().await;
+    for instance in ["a", "b"] {
+        living.enqueue_for_orchestrator(start(instance), None).await.unwrap();
+        let work = activity(instance, 2, None, Some(instance));
+        living.enqueue_for_worker(work).await.unwrap();
+    }
+    let (_, kept, _) = fetch(&living).await.unwrap();
+    pinned(&living, "one").await.unwrap();
+    let (item, stale, _) = fetch(&dying).await.unwrap();
+    pinned(&dying, "two").await.unwrap();
+    drop(dying);
+
+    let newcomer = dir.open().await;
+    let (again, _, attempts) = fetch(&newcomer).await.expect("reclaimed");
+    assert_eq!((again.instance, attempts), (item.instance, 2));
+    assert!(fetch(&newcomer).await.is_none(), "the other is alive");
+    let (work, _, attempts) = pinned(&newcomer, "three").await.expect("reclaimed with its session");
+    assert_eq!((work, attempts), (activity("b", 2, None, Some("b")), 2));
+    assert!(pinned(&newcomer, "three").await.is_none());
+    assert!(newcomer.abandon_orchestration_item(&stale, None, false).await.is_err());
+    ack_first_turn(&living, &kept, "a", vec![]).await;
+}

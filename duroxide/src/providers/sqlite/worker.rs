@@ -5,18 +5,14 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::StoreError;
-use super::fetch::row_of;
-use super::ready::{self, Wakes, deadline, next_fence};
-use super::row::{ActivityRow, MessageRow, int, opt_uint, quarantine, text, uint};
+use super::ready::{self, Wakes};
+use super::row::{self, ActivityRow, MessageRow, int, quarantine, row_of, text, uint};
 use super::session;
-use crate::clock;
+use crate::lease::{Lease, Refusal};
 use crate::model::filter::{SessionFetchConfig, TagFilter};
 use crate::model::work_item::WorkItem;
 use crate::providers::signal::WorkQueue;
-use crate::seams;
-
-const INVALID_TOKEN: StoreError = StoreError::Fenced("Invalid lock token or already acked");
-const EXPIRED_LEASE: StoreError = StoreError::Fenced("Activity lock expired");
+use crate::{clock, lease};
 
 /// Which activity a worker asks for.
 #[derive(Debug, Clone)]
@@ -64,39 +60,57 @@ pub(super) fn fetch(conn: &Connection, wanted: &Wanted, owner: &str) -> Result<O
     let now_ms = clock::now_ms();
     ready::promote_activities(conn, now_ms)?;
     while let Some(id) = candidate(conn, wanted, now_ms)? {
-        let (json, session_id, attempts) = conn
-            .prepare_cached("SELECT work_item, session_id, attempt_count FROM worker_queue WHERE id = ?1")?
-            .query_row([id], |row| {
-                Ok((text(row, 0)?, row.get::<_, Option<String>>(1)?, uint(row, 2)?))
-            })?;
-        let item = match serde_json::from_str(&json) {
+        let row = load(conn, id)?;
+        let item = match serde_json::from_str(&row.json) {
             Ok(item) => item,
             Err(error) => {
-                set_aside(conn, id, &json, &error.to_string(), now_ms)?;
+                set_aside(conn, id, &row.json, &error.to_string(), now_ms)?;
                 continue;
             }
         };
-        if let (Some(session_id), Some(session)) = (&session_id, &wanted.session)
-            && !session::claim(conn, session_id, &session.owner_id, session.lock_timeout, now_ms)?
+        if let (Some(session_id), Some(session)) = (&row.session_id, &wanted.session)
+            && !session::claim(conn, session_id, session, owner, now_ms)?
         {
             return Ok(None);
         }
-        let token = lease(conn, id, wanted.lock_timeout, owner, now_ms)?;
-        let attempts = u32::try_from(attempts).unwrap_or(u32::MAX).saturating_add(1);
-        return Ok(Some(TakenActivity { item, token, attempts }));
+        let claim = ready::claim(conn, owner, id, wanted.lock_timeout, now_ms)?;
+        let Some(lease) = lease::claim(row.held.as_ref(), claim) else {
+            hold(conn, id)?;
+            continue;
+        };
+        take(conn, id, &lease)?;
+        return Ok(Some(TakenActivity {
+            item,
+            token: lease.token,
+            attempts: row.attempts.saturating_add(1),
+        }));
     }
     Ok(None)
 }
 
-fn lease(
-    conn: &Connection,
-    id: i64,
-    lock_timeout: Duration,
-    owner: &str,
-    now_ms: u64,
-) -> rusqlite::Result<String> {
-    // The row's id in front finds the row without an index on tokens.
-    let token = format!("{id}:{}", seams::lock_token());
+struct StoredActivity {
+    json: String,
+    session_id: Option<String>,
+    attempts: u32,
+    held: Option<Lease>,
+}
+
+fn load(conn: &Connection, id: i64) -> rusqlite::Result<StoredActivity> {
+    conn.prepare_cached(
+        "SELECT work_item, session_id, attempt_count, owner, lock_token, fence, locked_until
+         FROM worker_queue WHERE id = ?1",
+    )?
+    .query_row([id], |row| {
+        Ok(StoredActivity {
+            json: text(row, 0)?,
+            session_id: row.get(1)?,
+            attempts: u32::try_from(uint(row, 2)?).unwrap_or(u32::MAX),
+            held: row::lease(row, 3)?,
+        })
+    })
+}
+
+fn take(conn: &Connection, id: i64, lease: &Lease) -> rusqlite::Result<()> {
     conn.prepare_cached(
         "UPDATE worker_queue SET state = 2, lock_token = ?2, locked_until = ?3, owner = ?4, fence = ?5,
              attempt_count = attempt_count + 1
@@ -104,17 +118,26 @@ fn lease(
     )?
     .execute(params![
         id,
-        token,
-        int(deadline(now_ms, lock_timeout)),
-        owner,
-        next_fence(conn)?
+        lease.token,
+        int(lease.until_ms),
+        lease.owner,
+        int(lease.fence)
     ])?;
-    Ok(token)
+    Ok(())
+}
+
+/// Somebody holds the activity, although it looked free: another program moved rows.
+fn hold(conn: &Connection, id: i64) -> rusqlite::Result<()> {
+    conn.prepare_cached("UPDATE worker_queue SET state = 2 WHERE id = ?1")?
+        .execute([id])?;
+    Ok(())
 }
 
 fn set_aside(conn: &Connection, id: i64, json: &str, reason: &str, now_ms: u64) -> rusqlite::Result<()> {
     let instance: Option<String> =
-        conn.query_row("SELECT instance_id FROM worker_queue WHERE id = ?1", [id], |row| row.get(0))?;
+        conn.query_row("SELECT instance_id FROM worker_queue WHERE id = ?1", [id], |row| {
+            row.get(0)
+        })?;
     quarantine(conn, "worker", instance.as_deref(), json, reason, now_ms)?;
     conn.execute("DELETE FROM worker_queue WHERE id = ?1", [id])?;
     Ok(())
@@ -155,6 +178,10 @@ const PINNED: &Lookup = &Lookup {
                WHERE state = 1 AND session_id IS NOT NULL AND tag > ?1 ORDER BY tag LIMIT 1",
 };
 
+/// The statements above, for the test that looks at their plans.
+#[cfg(test)]
+pub(super) const LOOKUPS: &[&str] = &[PLAIN.first, PLAIN.next_tag, PINNED.first, PINNED.next_tag];
+
 fn first(conn: &Connection, lookup: &Lookup, wanted: &Wanted, now_ms: u64) -> rusqlite::Result<Option<i64>> {
     let owner = wanted.session.as_ref().map(|session| session.owner_id.as_str());
     let mut statement = conn.prepare_cached(lookup.first)?;
@@ -189,32 +216,26 @@ fn tags(conn: &Connection, lookup: &Lookup, filter: &TagFilter) -> rusqlite::Res
     })
 }
 
-struct Lease {
+struct Held {
     id: i64,
-    locked_until: Option<u64>,
+    lease: Lease,
     session_id: Option<String>,
 }
 
-fn find_lease(conn: &Connection, token: &str) -> Result<Lease, StoreError> {
-    let id = row_of(token).ok_or(INVALID_TOKEN)?;
-    conn.prepare_cached("SELECT locked_until, session_id FROM worker_queue WHERE id = ?1 AND lock_token = ?2")?
-        .query_row(params![id, token], |row| {
-            Ok(Lease {
-                id,
-                locked_until: opt_uint(row, 0)?,
-                session_id: row.get(1)?,
-            })
-        })
-        .optional()?
-        .ok_or(INVALID_TOKEN)
-}
-
-fn live_lease(conn: &Connection, token: &str, now_ms: u64) -> Result<Lease, StoreError> {
-    let lease = find_lease(conn, token)?;
-    match lease.locked_until {
-        Some(locked_until) if locked_until > now_ms => Ok(lease),
-        Some(_) | None => Err(EXPIRED_LEASE),
-    }
+/// The activity that a token leases or, as long as nobody else took it, leased.
+fn find_lease(conn: &Connection, token: &str) -> Result<Held, StoreError> {
+    let id = row_of(token).ok_or(Refusal::Unknown)?;
+    conn.prepare_cached(
+        "SELECT session_id, owner, lock_token, fence, locked_until FROM worker_queue
+         WHERE id = ?1 AND lock_token = ?2",
+    )?
+    .query_row(params![id, token], |row| {
+        let session_id = row.get(0)?;
+        Ok(row::lease(row, 1)?.map(|lease| Held { id, lease, session_id }))
+    })
+    .optional()?
+    .flatten()
+    .ok_or(Refusal::Unknown.into())
 }
 
 /// Removes a leased activity and delivers its completion.
@@ -225,10 +246,11 @@ pub(super) fn ack(
     wakes: &mut Wakes,
 ) -> Result<(), StoreError> {
     let now_ms = clock::now_ms();
-    let lease = live_lease(conn, token, now_ms)?;
+    let held = find_lease(conn, token)?;
+    held.lease.check(token, now_ms)?;
     conn.prepare_cached("DELETE FROM worker_queue WHERE id = ?1")?
-        .execute([lease.id])?;
-    if let Some(session_id) = &lease.session_id {
+        .execute([held.id])?;
+    if let Some(session_id) = &held.session_id {
         session::touch(conn, session_id, now_ms)?;
     }
     if let Some(completion) = completion {
@@ -240,10 +262,11 @@ pub(super) fn ack(
 /// Extends a live lease.
 pub(super) fn renew(conn: &Connection, token: &str, extend_for: Duration) -> Result<(), StoreError> {
     let now_ms = clock::now_ms();
-    let lease = live_lease(conn, token, now_ms)?;
+    let mut held = find_lease(conn, token)?;
+    held.lease.renew(token, now_ms, extend_for)?;
     conn.prepare_cached("UPDATE worker_queue SET locked_until = ?2 WHERE id = ?1")?
-        .execute(params![lease.id, int(deadline(now_ms, extend_for))])?;
-    if let Some(session_id) = &lease.session_id {
+        .execute(params![held.id, int(held.lease.until_ms)])?;
+    if let Some(session_id) = &held.session_id {
         session::touch(conn, session_id, now_ms)?;
     }
     Ok(())
@@ -257,9 +280,9 @@ pub(super) fn abandon(
     ignore_attempt: bool,
     wakes: &mut Wakes,
 ) -> Result<(), StoreError> {
-    let lease = find_lease(conn, token)?;
+    let held = find_lease(conn, token)?;
     let now_ms = clock::now_ms();
-    let visible_at = deadline(now_ms, delay.unwrap_or_default());
+    let visible_at = lease::until(now_ms, delay.unwrap_or_default());
     let delayed = visible_at > now_ms;
     conn.prepare_cached(
         "UPDATE worker_queue SET state = ?2, visible_at = ?3, attempt_count = MAX(0, attempt_count - ?4),
@@ -267,7 +290,7 @@ pub(super) fn abandon(
          WHERE id = ?1",
     )?
     .execute(params![
-        lease.id,
+        held.id,
         if delayed { 0 } else { 1 },
         int(visible_at),
         i64::from(ignore_attempt)

@@ -39,21 +39,13 @@ pub(super) struct WeakWriter {
 }
 
 impl Writer {
-    /// Starts the thread. It owns the connection, and `keep` until it ends.
-    pub(super) fn start<K: Send + 'static>(
-        conn: Connection,
-        sync: Sync,
-        signal: Arc<WorkSignal>,
-        keep: K,
-    ) -> std::io::Result<Self> {
+    /// Starts the thread. It owns the connection.
+    pub(super) fn start(conn: Connection, sync: Sync, signal: Arc<WorkSignal>) -> std::io::Result<Self> {
         let (inbox, requests) = mpsc::channel(INBOX);
         let thread = WriterThread { conn, sync, signal };
         std::thread::Builder::new()
             .name("duroxide-sqlite".to_owned())
-            .spawn(move || {
-                thread.run(requests);
-                drop(keep);
-            })?;
+            .spawn(move || thread.run(requests))?;
         Ok(Writer { inbox })
     }
 
@@ -290,7 +282,11 @@ impl WriterThread {
                 if !alone.run(&self.conn, wakes) {
                     *wakes = Wakes::default();
                     // SQLite may have rolled back already, for example on a full disk.
-                    return if self.conn.is_autocommit() { Ok(()) } else { Ok(self.execute("ROLLBACK")?) };
+                    return if self.conn.is_autocommit() {
+                        Ok(())
+                    } else {
+                        Ok(self.execute("ROLLBACK")?)
+                    };
                 }
             }
             many => {
@@ -328,7 +324,11 @@ impl WriterThread {
         };
         let flush = batch.iter().any(|job| job.durability() == Durability::Flushed);
         if flush != flushed {
-            let pragma = if flush { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" };
+            let pragma = if flush {
+                "PRAGMA synchronous = FULL"
+            } else {
+                "PRAGMA synchronous = NORMAL"
+            };
             self.conn.execute_batch(pragma)?;
             self.sync = Sync::PerTransaction(flush);
         }

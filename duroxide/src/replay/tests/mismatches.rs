@@ -289,7 +289,7 @@ fn three_asked(rows: &[(Option<u64>, EventKind)]) -> Execution {
             ctx.schedule_sub_orchestration_with_id("c", "c", ""),
         );
         // Woken by any of the messages, this would show as another failure.
-        ctx.join2(asked.0, asked.2).await;
+        let _ = ctx.join2(asked.0, asked.2).await;
         panic!("the code must not run")
     })
     .with_history(rows.to_vec());
