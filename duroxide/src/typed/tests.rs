@@ -31,7 +31,12 @@ async fn ping() -> Result<(), String> {
 }
 
 #[duroxide_macros::activity(name = "Charge", tag = "pci")]
-async fn charge(_ctx: ActivityContext, #[state] bank: Bank, zebra: String, #[serde(default)] apple: u64) -> Result<u64, PayError> {
+async fn charge(
+    _ctx: ActivityContext,
+    #[state] bank: Bank,
+    zebra: String,
+    #[serde(default)] apple: u64,
+) -> Result<u64, PayError> {
     let _ = (bank, zebra);
     Ok(apple)
 }
@@ -57,8 +62,20 @@ fn ledger() -> (Ledger, OrchestrationContext) {
 fn asked(ledger: &Ledger) -> Vec<String> {
     ledger.with(|book| {
         let actions = book.emitted.iter().map(|emitted| match &emitted.action {
-            Action::CallActivity { name, input, session_id, tag, .. } => format!("{name} {input} {session_id:?} {tag:?}"),
-            Action::StartSubOrchestration { name, version, instance, input, .. } => {
+            Action::CallActivity {
+                name,
+                input,
+                session_id,
+                tag,
+                ..
+            } => format!("{name} {input} {session_id:?} {tag:?}"),
+            Action::StartSubOrchestration {
+                name,
+                version,
+                instance,
+                input,
+                ..
+            } => {
                 format!("{name} {version:?} {instance} {input}")
             }
             other => format!("{other:?}"),
@@ -75,13 +92,22 @@ fn poll<T>(mut future: impl Future<Output = T> + Unpin) -> Poll<T> {
 fn arguments_travel_by_name_in_sorted_order() {
     assert_eq!(ping::encode(&()).unwrap(), "null");
     assert_eq!(checkout::encode(&"o-1".to_owned()).unwrap(), r#""o-1""#);
-    assert_eq!(charge::encode(&("z".to_owned(), 3)).unwrap(), r#"{"apple":3,"zebra":"z"}"#);
+    assert_eq!(
+        charge::encode(&("z".to_owned(), 3)).unwrap(),
+        r#"{"apple":3,"zebra":"z"}"#
+    );
 }
 
 #[test]
 fn arguments_may_be_reordered_defaulted_and_left_over() {
-    assert_eq!(charge::decode(r#"{"zebra":"z","apple":3}"#).unwrap(), ("z".to_owned(), 3));
-    assert_eq!(charge::decode(r#"{"zebra":"z","gone":1}"#).unwrap(), ("z".to_owned(), 0));
+    assert_eq!(
+        charge::decode(r#"{"zebra":"z","apple":3}"#).unwrap(),
+        ("z".to_owned(), 3)
+    );
+    assert_eq!(
+        charge::decode(r#"{"zebra":"z","gone":1}"#).unwrap(),
+        ("z".to_owned(), 0)
+    );
     assert_eq!(checkout::decode("42").unwrap(), "42");
     assert_eq!(checkout::decode(r#""42""#).unwrap(), "42");
     ping::decode("whatever").unwrap();
@@ -89,7 +115,10 @@ fn arguments_may_be_reordered_defaulted_and_left_over() {
 
 #[test]
 fn what_does_not_fit_is_told_with_its_path() {
-    assert_eq!(charge::decode("{}").unwrap_err().to_string(), "argument `zebra` is missing");
+    assert_eq!(
+        charge::decode("{}").unwrap_err().to_string(),
+        "argument `zebra` is missing"
+    );
     let error = charge::decode(r#"{"zebra":"z","apple":"x"}"#).unwrap_err().to_string();
     assert!(error.starts_with("apple: invalid type: string"), "{error}");
 }
@@ -102,7 +131,12 @@ fn an_error_is_read_as_it_was_written_and_a_string_is_raw() {
         assert_eq!(wire::read_error::<String>(&written).unwrap(), text);
         assert!(written == text || text.starts_with('"'), "{written}");
     }
-    for error in [PayError::Busy, PayError::Declined { reason: "no".to_owned() }] {
+    for error in [
+        PayError::Busy,
+        PayError::Declined {
+            reason: "no".to_owned(),
+        },
+    ] {
         assert_eq!(wire::read_error::<PayError>(&wire::write_error(&error)).unwrap(), error);
     }
     assert_eq!(wire::write_error(&PayError::Busy), "Busy");
@@ -110,12 +144,26 @@ fn an_error_is_read_as_it_was_written_and_a_string_is_raw() {
 
 #[test]
 fn the_kind_of_a_failure_decides_before_its_text() {
-    let application = |kind, message: &str| CallError::<PayError>::of(ErrorDetails::application(kind, message.to_owned()));
-    assert!(matches!(application(AppErrorKind::ActivityFailed, "Busy"), CallError::App(PayError::Busy)));
-    assert!(matches!(application(AppErrorKind::OrchestrationFailed, "Busy"), CallError::App(PayError::Busy)));
+    let application =
+        |kind, message: &str| CallError::<PayError>::of(ErrorDetails::application(kind, message.to_owned()));
+    assert!(matches!(
+        application(AppErrorKind::ActivityFailed, "Busy"),
+        CallError::App(PayError::Busy)
+    ));
+    assert!(matches!(
+        application(AppErrorKind::OrchestrationFailed, "Busy"),
+        CallError::App(PayError::Busy)
+    ));
     assert!(matches!(application(AppErrorKind::ActivityFailed, "odd"), CallError::Other(text) if text == "odd"));
-    assert!(matches!(application(AppErrorKind::Panicked, "Busy"), CallError::Panicked { message } if message == "Busy"));
-    let cancelled = application(AppErrorKind::Cancelled { reason: "why".to_owned() }, "Busy");
+    assert!(
+        matches!(application(AppErrorKind::Panicked, "Busy"), CallError::Panicked { message } if message == "Busy")
+    );
+    let cancelled = application(
+        AppErrorKind::Cancelled {
+            reason: "why".to_owned(),
+        },
+        "Busy",
+    );
     assert!(matches!(cancelled, CallError::Cancelled { reason } if reason == "why"));
     let system = ErrorDetails::Configuration {
         kind: ConfigErrorKind::Nondeterminism,
@@ -123,7 +171,13 @@ fn the_kind_of_a_failure_decides_before_its_text() {
         message: Some("Busy".to_owned()),
     };
     assert!(matches!(CallError::<PayError>::of(system.clone()), CallError::System(details) if details == system));
-    assert_eq!(String::from(CallError::<String>::of(ErrorDetails::application(AppErrorKind::ActivityFailed, "no".to_owned()))), "no");
+    assert_eq!(
+        String::from(CallError::<String>::of(ErrorDetails::application(
+            AppErrorKind::ActivityFailed,
+            "no".to_owned()
+        ))),
+        "no"
+    );
 }
 
 #[test]
@@ -179,8 +233,13 @@ fn an_option_that_comes_too_late_fails_the_orchestration_with_its_name() {
     let call = charge::call(&ctx, "z".to_owned(), 1);
     ledger.with(|book| book.emitted.clear());
     drop(call.session("s"));
-    let misuse = ledger.with(|book| book.misuse.clone()).expect("the option came too late");
-    assert!(misuse.starts_with("Charge::call(..).session(..) came after an await"), "{misuse}");
+    let misuse = ledger
+        .with(|book| book.misuse.clone())
+        .expect("the option came too late");
+    assert!(
+        misuse.starts_with("Charge::call(..).session(..) came after an await"),
+        "{misuse}"
+    );
 }
 
 #[test]
@@ -188,7 +247,9 @@ fn an_id_of_the_runtimes_own_is_refused() {
     let (ledger, ctx) = ledger();
     let call = checkout::call(&ctx, "o".to_owned()).id("sub::1");
     assert!(asked(&ledger).is_empty());
-    assert!(matches!(poll(call), Poll::Ready(Err(CallError::Codec { message })) if message.starts_with("child id `sub::1`")));
+    assert!(
+        matches!(poll(call), Poll::Ready(Err(CallError::Codec { message })) if message.starts_with("child id `sub::1`"))
+    );
 }
 
 #[test]
@@ -209,12 +270,14 @@ fn a_result_is_read_as_its_type_or_says_where_it_does_not_fit() {
 fn the_same_handler_registered_twice_counts_once_and_its_needs_are_checked() {
     let entries = vec![charge::ENTRY, ping::ENTRY, charge::ENTRY, checkout::ENTRY];
     let (kept, problems) = check(entries.clone(), &[], &States::default());
-    assert_eq!(kept.iter().map(|entry| (entry.name, entry.version)).collect::<Vec<_>>(), [
-        ("Charge", "1.0.0"),
-        ("ping", "1.0.0"),
-        ("checkout", "2.1.0"),
-    ]);
-    assert!(matches!(problems[..], [Problem::StateMissing { activity: "Charge", .. }]), "{problems:?}");
+    assert_eq!(
+        kept.iter().map(|entry| (entry.name, entry.version)).collect::<Vec<_>>(),
+        [("Charge", "1.0.0"), ("ping", "1.0.0"), ("checkout", "2.1.0"),]
+    );
+    assert!(
+        matches!(problems[..], [Problem::StateMissing { activity: "Charge", .. }]),
+        "{problems:?}"
+    );
     let mut states = States::default();
     states.insert(Bank);
     assert_eq!(check(entries, &[], &states).1, []);
