@@ -100,7 +100,9 @@ pub(crate) fn read(mac: &Macro, paths: &Paths) -> Reading {
         return Reading::Expressions(List::Commas(list));
     }
     let repeat = |input: ParseStream| Ok(List::Repeat(input.parse()?, input.parse()?, input.parse()?));
-    repeat.parse2(mac.tokens.clone()).map_or(Reading::Opaque, Reading::Expressions)
+    repeat
+        .parse2(mac.tokens.clone())
+        .map_or(Reading::Opaque, Reading::Expressions)
 }
 
 /// Whether the macro is ours and looks after its own awaits.
