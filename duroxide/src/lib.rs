@@ -69,7 +69,7 @@ pub use typed::{CallError, Signal};
 /// A store, shared.
 pub type ProviderRef = Arc<dyn providers::Provider>;
 /// An orchestration handler, shared.
-pub type OrchestrationHandlerRef = Arc<dyn runtime::OrchestrationHandler>;
+pub type OrchestrationHandlerRef = Arc<dyn OrchestrationHandler>;
 
 /// The pages whose code the documentation tests compile.
 #[cfg(all(doctest, feature = "macros", feature = "sqlite"))]

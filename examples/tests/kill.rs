@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use duroxide::EventKind;
 use duroxide::providers::sqlite::SqliteProvider;
 use duroxide::providers::{Event, Provider, ProviderAdmin};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 /// How often the process is killed, each time with orders proven in flight.
 const KILLS: usize = 50;
