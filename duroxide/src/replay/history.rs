@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::ledger::Identity;
 use crate::ledger::bindings::Class;
+use crate::model::VERSION;
 use crate::model::event::{Event, EventKind};
 use crate::model::ids::{self, INITIAL_EVENT_ID};
 
@@ -60,10 +60,10 @@ pub(super) struct History {
 }
 
 impl History {
-    pub(super) fn new(identity: &Identity) -> Self {
+    pub(super) fn new(instance: &str, execution_id: u64) -> Self {
         History {
-            instance: identity.instance.clone(),
-            execution_id: identity.execution_id,
+            instance: instance.to_owned(),
+            execution_id,
             next_event_id: INITIAL_EVENT_ID,
             count: 0,
             persisted: 0,
@@ -76,6 +76,10 @@ impl History {
             queues: HashMap::new(),
             dropped: BTreeSet::new(),
         }
+    }
+
+    pub(super) fn instance(&self) -> &str {
+        &self.instance
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -141,11 +145,30 @@ impl History {
 
     /// Dequeues without an arrival, ascending; judged from the rows.
     pub(super) fn unresolved_dequeues(&self) -> Vec<u64> {
-        sorted(self.queues.values().flat_map(|queue| queue.waiting.iter().skip(queue.arrivals).copied()))
+        sorted(
+            self.queues
+                .values()
+                .flat_map(|queue| queue.waiting.iter().skip(queue.arrivals).copied()),
+        )
     }
 
     pub(super) fn dropped(&self) -> &BTreeSet<(Class, u64)> {
         &self.dropped
+    }
+
+    /// A new row, noted.
+    pub(super) fn row(&mut self, source_event_id: Option<u64>, kind: EventKind, now_ms: u64) -> Event {
+        let event = Event {
+            event_id: self.next_event_id,
+            source_event_id,
+            instance_id: self.instance.clone(),
+            execution_id: self.execution_id,
+            timestamp_ms: now_ms,
+            duroxide_version: VERSION.to_owned(),
+            kind,
+        };
+        self.note(&event);
+        event
     }
 
     pub(super) fn note(&mut self, event: &Event) {
@@ -213,7 +236,12 @@ impl History {
     }
 
     fn scheduled(&mut self, event_id: u64, class: Class, target: Option<String>) {
-        let schedule = Schedule { class, target, answered: false, cancel_requested: false };
+        let schedule = Schedule {
+            class,
+            target,
+            answered: false,
+            cancel_requested: false,
+        };
         self.schedules.insert(event_id, schedule);
     }
 
@@ -228,7 +256,9 @@ impl History {
         if reason == DROPPED_FUTURE {
             self.dropped.insert((class, event_id));
         }
-        let Some(schedule) = self.schedules.get_mut(&event_id) else { return };
+        let Some(schedule) = self.schedules.get_mut(&event_id) else {
+            return;
+        };
         schedule.cancel_requested = true;
         let name = schedule.target.as_deref().unwrap_or_default();
         match class {
@@ -236,7 +266,11 @@ impl History {
                 self.signals.entry(name.to_owned()).or_default().remove(&event_id);
             }
             Class::Queue => {
-                self.queues.entry(name.to_owned()).or_default().waiting.remove(&event_id);
+                self.queues
+                    .entry(name.to_owned())
+                    .or_default()
+                    .waiting
+                    .remove(&event_id);
             }
             Class::Activity | Class::Timer | Class::Child => {}
         }
