@@ -141,7 +141,11 @@ impl History {
 
     /// Dequeues without an arrival, ascending; judged from the rows.
     pub(super) fn unresolved_dequeues(&self) -> Vec<u64> {
-        sorted(self.queues.values().flat_map(|queue| queue.waiting.iter().skip(queue.arrivals).copied()))
+        sorted(
+            self.queues
+                .values()
+                .flat_map(|queue| queue.waiting.iter().skip(queue.arrivals).copied()),
+        )
     }
 
     pub(super) fn dropped(&self) -> &BTreeSet<(Class, u64)> {
@@ -213,7 +217,12 @@ impl History {
     }
 
     fn scheduled(&mut self, event_id: u64, class: Class, target: Option<String>) {
-        let schedule = Schedule { class, target, answered: false, cancel_requested: false };
+        let schedule = Schedule {
+            class,
+            target,
+            answered: false,
+            cancel_requested: false,
+        };
         self.schedules.insert(event_id, schedule);
     }
 
@@ -228,7 +237,9 @@ impl History {
         if reason == DROPPED_FUTURE {
             self.dropped.insert((class, event_id));
         }
-        let Some(schedule) = self.schedules.get_mut(&event_id) else { return };
+        let Some(schedule) = self.schedules.get_mut(&event_id) else {
+            return;
+        };
         schedule.cancel_requested = true;
         let name = schedule.target.as_deref().unwrap_or_default();
         match class {
@@ -236,7 +247,11 @@ impl History {
                 self.signals.entry(name.to_owned()).or_default().remove(&event_id);
             }
             Class::Queue => {
-                self.queues.entry(name.to_owned()).or_default().waiting.remove(&event_id);
+                self.queues
+                    .entry(name.to_owned())
+                    .or_default()
+                    .waiting
+                    .remove(&event_id);
             }
             Class::Activity | Class::Timer | Class::Child => {}
         }
