@@ -77,7 +77,6 @@ impl Story {
             name: "Checkout".into(),
             version: "1.0.0".into(),
             input: "in".into(),
-            worker_id: "orch-0-test".into(),
             history,
             kv_snapshot: self.kv.clone(),
             now_ms: self.now_ms,
