@@ -3,6 +3,7 @@
 //! Every turn of every story is driven three ways: live on an execution that stayed in memory, cold from its history,
 //! and once from each prefix of that history. The three must agree.
 
+mod batches;
 mod drops;
 mod ends;
 mod events;
