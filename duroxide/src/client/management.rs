@@ -7,8 +7,11 @@ use crate::model::prune::{DeleteInstanceResult, InstanceFilter, PruneOptions, Pr
 use crate::model::stats::SystemStats;
 use crate::providers::{ProviderAdmin, ProviderError};
 
+/// Makes an error of the instance it concerns.
+type Refusal = fn(String) -> ClientError;
+
 /// What a store's error text says about a deletion it refused. Stores of others have no other way to say it.
-const REFUSALS: [(&str, fn(String) -> ClientError); 4] = [
+const REFUSALS: [(&str, Refusal); 4] = [
     ("not found", |instance_id| ClientError::InstanceNotFound { instance_id }),
     ("still running", |instance_id| ClientError::InstanceStillRunning {
         instance_id,
@@ -134,11 +137,7 @@ impl Client {
     ///
     /// # Errors
     /// `ManagementNotAvailable`; `Provider`, also for an unknown instance.
-    pub async fn prune_executions(
-        &self,
-        instance_id: &str,
-        options: PruneOptions,
-    ) -> Result<PruneResult, ClientError> {
+    pub async fn prune_executions(&self, instance_id: &str, options: PruneOptions) -> Result<PruneResult, ClientError> {
         Ok(self.admin()?.prune_executions(instance_id, options).await?)
     }
 

@@ -63,8 +63,13 @@ impl Client {
         version: impl Into<String>,
         input: impl Into<String>,
     ) -> Result<(), ClientError> {
-        self.start(instance.into(), orchestration.into(), Some(version.into()), input.into())
-            .await
+        self.start(
+            instance.into(),
+            orchestration.into(),
+            Some(version.into()),
+            input.into(),
+        )
+        .await
     }
 
     /// Delivers an event to whoever waits for `event_name` in the instance. An event that nobody waits for yet is

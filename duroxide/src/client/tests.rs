@@ -1,3 +1,5 @@
+//! A client against the memory store, without a runtime.
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,7 +37,10 @@ async fn commit(store: &MemoryProvider, client: &Client, instance: &str, kinds: 
         .zip(kinds)
         .map(|(id, kind)| Event::with_event_id(id, instance, 1, None, kind))
         .collect();
-    let status = delta.last().filter(|last| last.is_terminal()).map(|_| "Completed".to_owned());
+    let status = delta
+        .last()
+        .filter(|last| last.is_terminal())
+        .map(|_| "Completed".to_owned());
     let metadata = ExecutionMetadata {
         status,
         orchestration_name: Some("Order".to_owned()),
@@ -47,11 +52,15 @@ async fn commit(store: &MemoryProvider, client: &Client, instance: &str, kinds: 
 }
 
 fn output(text: &str) -> EventKind {
-    EventKind::OrchestrationCompleted { output: text.to_owned() }
+    EventKind::OrchestrationCompleted {
+        output: text.to_owned(),
+    }
 }
 
 fn custom_status(text: &str) -> EventKind {
-    EventKind::CustomStatusUpdated { status: Some(text.to_owned()) }
+    EventKind::CustomStatusUpdated {
+        status: Some(text.to_owned()),
+    }
 }
 
 #[tokio::test]
@@ -74,20 +83,33 @@ async fn status_follows_history() {
     commit(&store, &client, "runs", vec![custom_status("half")]).await;
     assert_eq!(
         status("runs").await,
-        OrchestrationStatus::Running { custom_status: Some("half".to_owned()), custom_status_version: 1 }
+        OrchestrationStatus::Running {
+            custom_status: Some("half".to_owned()),
+            custom_status_version: 1
+        }
     );
     commit(&store, &client, "done", vec![output("42")]).await;
     assert_eq!(
         status("done").await,
-        OrchestrationStatus::Completed { output: "42".to_owned(), custom_status: None, custom_status_version: 0 }
+        OrchestrationStatus::Completed {
+            output: "42".to_owned(),
+            custom_status: None,
+            custom_status_version: 0
+        }
     );
     let details = ErrorDetails::cancelled("enough");
     let cancelled = EventKind::ActivityCancelRequested { reason: String::new() };
-    let failed = EventKind::OrchestrationFailed { details: details.clone() };
+    let failed = EventKind::OrchestrationFailed {
+        details: details.clone(),
+    };
     commit(&store, &client, "failed", vec![failed, cancelled]).await;
     assert_eq!(
         status("failed").await,
-        OrchestrationStatus::Failed { details, custom_status: None, custom_status_version: 0 }
+        OrchestrationStatus::Failed {
+            details,
+            custom_status: None,
+            custom_status_version: 0
+        }
     );
     let continued = EventKind::OrchestrationContinuedAsNew { input: String::new() };
     commit(&store, &client, "continued", vec![continued]).await;
@@ -99,15 +121,27 @@ async fn waits_look_at_least_once_and_end_in_time() {
     let (store, client) = client();
     commit(&store, &client, "done", vec![output("\"text\"")]).await;
     client.wait_for_orchestration("done", Duration::ZERO).await.unwrap();
-    let typed = client.wait_for_orchestration_typed::<String>("done", SOON).await.unwrap();
+    let typed = client
+        .wait_for_orchestration_typed::<String>("done", SOON)
+        .await
+        .unwrap();
     assert_eq!(typed.unwrap(), "text");
-    let error = client.wait_for_orchestration_typed::<u32>("done", SOON).await.unwrap_err();
-    assert!(error.to_string().starts_with("Invalid input: decode failed: "), "{error}");
+    let error = client
+        .wait_for_orchestration_typed::<u32>("done", SOON)
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().starts_with("Invalid input: decode failed: "),
+        "{error}"
+    );
     for error in [
         client.wait_for_orchestration("none", SOON).await.unwrap_err(),
         client.wait_for_kv_value("none", "k", SOON).await.unwrap_err(),
         client.wait_for_status_change("none", 0, SOON, SOON).await.unwrap_err(),
-        client.wait_for_status_change("done", 0, SOON, Duration::ZERO).await.unwrap_err(),
+        client
+            .wait_for_status_change("done", 0, SOON, Duration::ZERO)
+            .await
+            .unwrap_err(),
     ] {
         assert!(matches!(error, ClientError::Timeout) && error.is_retryable());
     }
@@ -118,7 +152,13 @@ async fn a_status_change_is_a_later_version_or_the_end() {
     let (store, client) = client();
     commit(&store, &client, "runs", vec![custom_status("half")]).await;
     let change = |version| client.wait_for_status_change("runs", version, SOON, SOON);
-    assert!(matches!(change(0).await.unwrap(), OrchestrationStatus::Running { custom_status_version: 1, .. }));
+    assert!(matches!(
+        change(0).await.unwrap(),
+        OrchestrationStatus::Running {
+            custom_status_version: 1,
+            ..
+        }
+    ));
     assert!(matches!(change(1).await, Err(ClientError::Timeout)));
     commit(&store, &client, "done", vec![output("")]).await;
     let ended = client.wait_for_status_change("done", 9, SOON, SOON).await.unwrap();
@@ -132,7 +172,11 @@ async fn a_wait_ends_with_the_commit_and_not_with_the_next_look() {
     let began = tokio::time::Instant::now();
     let waiting = tokio::spawn({
         let client = client.clone();
-        async move { client.wait_for_status_change("i", 0, Duration::from_secs(60), Duration::from_secs(600)).await }
+        async move {
+            client
+                .wait_for_status_change("i", 0, Duration::from_secs(60), Duration::from_secs(600))
+                .await
+        }
     });
     tokio::task::yield_now().await;
     commit(&store, &client, "i", vec![output("")]).await;
@@ -146,18 +190,35 @@ async fn a_refused_deletion_says_why() {
     let (store, client) = client();
     commit(&store, &client, "runs", vec![]).await;
     let refused = async |id: &str| client.delete_instance(id, false).await.unwrap_err();
-    assert!(matches!(refused("runs").await, ClientError::InstanceStillRunning { instance_id } if instance_id == "runs"));
+    assert!(
+        matches!(refused("runs").await, ClientError::InstanceStillRunning { instance_id } if instance_id == "runs")
+    );
     assert!(matches!(refused("none").await, ClientError::InstanceNotFound { instance_id } if instance_id == "none"));
     client.delete_instance("runs", true).await.unwrap();
-    assert_eq!(client.get_orchestration_status("runs").await.unwrap(), OrchestrationStatus::NotFound);
+    assert_eq!(
+        client.get_orchestration_status("runs").await.unwrap(),
+        OrchestrationStatus::NotFound
+    );
 }
 
 #[tokio::test]
 async fn key_values_are_plain_json() {
     let (store, client) = client();
-    let set = EventKind::KeyValueSet { key: "k".to_owned(), value: "\"v\"".to_owned(), last_updated_at_ms: 1 };
+    let set = EventKind::KeyValueSet {
+        key: "k".to_owned(),
+        value: "\"v\"".to_owned(),
+        last_updated_at_ms: 1,
+    };
     commit(&store, &client, "i", vec![set]).await;
-    assert_eq!(client.get_kv_value_typed::<String>("i", "k").await.unwrap().unwrap(), "v");
+    assert_eq!(
+        client.get_kv_value_typed::<String>("i", "k").await.unwrap().unwrap(),
+        "v"
+    );
     let error = client.wait_for_kv_value_typed::<u32>("i", "k", SOON).await.unwrap_err();
-    assert!(error.to_string().starts_with("Invalid input: KV deserialization error: "), "{error}");
+    assert!(
+        error
+            .to_string()
+            .starts_with("Invalid input: KV deserialization error: "),
+        "{error}"
+    );
 }

@@ -54,6 +54,8 @@ enum Ended {
     Returned(Result<String, String>),
     /// Nobody waits for it any more, or its lease was lost.
     Cancelled,
+    /// The whole process goes down, and this task will follow.
+    Aborted,
 }
 
 /// The message that tells an orchestration how its activity ended.
@@ -139,8 +141,7 @@ impl Activities {
         if let Some((_, handler)) = handler {
             self.run(worker_id, &token, &kept, attempt, job, handler).await;
         } else if job.name.starts_with(SYSCALL_PREFIX)
-            && let Some(answer) =
-                builtin::answer(&*self.env.store, &builtin::call_named(&job.name, &job.input)).await
+            && let Some(answer) = builtin::answer(&*self.env.store, &builtin::call_named(&job.name, &job.input)).await
         {
             self.complete(&token, &job, answer, Instant::now()).await;
         } else {
@@ -176,6 +177,7 @@ impl Activities {
                 // the activity must run again.
                 let _ = self.env.store.abandon_work_item(token, None, false).await;
             }
+            Ended::Aborted => {}
         }
     }
 
@@ -189,7 +191,11 @@ impl Activities {
                 let _ = tokio::time::timeout(grace, task).await;
                 Ended::Cancelled
             }
-            joined = &mut task => Ended::Returned(joined.unwrap_or_else(|error| Err(error.to_string()))),
+            joined = &mut task => match joined {
+                Ok(result) => Ended::Returned(result),
+                Err(error) if error.is_panic() => Ended::Returned(Err(error.to_string())),
+                Err(_) => Ended::Aborted,
+            },
         }
     }
 
@@ -323,7 +329,8 @@ impl Activities {
 }
 
 impl Job {
-    fn of(item: WorkItem) -> Result<Self, WorkItem> {
+    /// The item itself when it is no activity.
+    fn of(item: WorkItem) -> Result<Self, Box<WorkItem>> {
         match item {
             WorkItem::ActivityExecute {
                 instance,
@@ -342,7 +349,7 @@ impl Job {
                 session_id,
                 tag,
             }),
-            foreign => Err(foreign),
+            foreign => Err(Box::new(foreign)),
         }
     }
 }

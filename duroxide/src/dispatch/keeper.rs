@@ -219,12 +219,7 @@ impl Book {
     }
 }
 
-async fn keep<R: Renew + ?Sized>(
-    shared: Arc<Shared>,
-    renewer: Arc<R>,
-    alive: CancellationToken,
-    tracker: TaskTracker,
-) {
+async fn keep<R: Renew + ?Sized>(shared: Arc<Shared>, renewer: Arc<R>, alive: CancellationToken, tracker: TaskTracker) {
     let mut renewals = JoinSet::new();
     loop {
         let wake_at = shared.book().sleep_until();

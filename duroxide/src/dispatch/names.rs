@@ -52,10 +52,13 @@ impl Names {
             return named;
         }
         let history = store.read_with_execution(instance, execution_id).await;
-        let started = history.unwrap_or_default().into_iter().find_map(|event| match event.kind {
-            EventKind::OrchestrationStarted { name, version, .. } => Some(Named::new(&name, &version)),
-            _ => None,
-        });
+        let started = history
+            .unwrap_or_default()
+            .into_iter()
+            .find_map(|event| match event.kind {
+                EventKind::OrchestrationStarted { name, version, .. } => Some(Named::new(&name, &version)),
+                _ => None,
+            });
         match started {
             Some(named) => {
                 self.insert(instance, execution_id, named.clone());

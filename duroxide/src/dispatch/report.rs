@@ -58,7 +58,11 @@ impl Report {
 
     pub(super) fn record(self, metrics: &MetricsProvider) {
         if self.is_first_turn {
-            let by = if self.is_continue_as_new { "continueAsNew" } else { "client" };
+            let by = if self.is_continue_as_new {
+                "continueAsNew"
+            } else {
+                "client"
+            };
             metrics.record_orchestration_start(&self.name, &self.version, by);
             if !self.is_continue_as_new {
                 metrics.increment_active_orchestrations();

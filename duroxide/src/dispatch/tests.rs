@@ -1,3 +1,5 @@
+//! Triage as a table: given this history, when these arrive, it decides that.
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -119,7 +121,14 @@ fn decide(item: OrchestrationItem, attempt: u32) -> Verdict {
 }
 
 fn told(notices: &[Notice]) -> String {
-    let one = |notice: &Notice| format!(" -> {}#{}: {}", notice.parent.instance, notice.parent.id, notice.details.display_message());
+    let one = |notice: &Notice| {
+        format!(
+            " -> {}#{}: {}",
+            notice.parent.instance,
+            notice.parent.id,
+            notice.details.display_message()
+        )
+    };
     notices.iter().map(one).collect()
 }
 
@@ -141,7 +150,12 @@ fn shown(verdict: &Verdict) -> String {
             format!("abandon {delay:?}: {why}")
         }
         Verdict::Poison(closing) => {
-            format!("poison {}{}{}", closing.commit.execution_id, rows(closing), told(&closing.notices))
+            format!(
+                "poison {}{}{}",
+                closing.commit.execution_id,
+                rows(closing),
+                told(&closing.notices)
+            )
         }
         Verdict::Terminal(closing) => format!("terminal{}{}", rows(closing), told(&closing.notices)),
         Verdict::Drop => "drop".to_owned(),
@@ -160,44 +174,164 @@ fn shown(verdict: &Verdict) -> String {
     }
 }
 
+/// What is shown, history, batch, attempt, verdict.
+type Case = (&'static str, Vec<EventKind>, Vec<WorkItem>, u32, &'static str);
+
 #[test]
 fn what_becomes_of_a_fetched_item() {
     let mine = Some(("p", 2, Some(1)));
     let other = Some(("other", 9, Some(1)));
     let unstamped = Some(("p", 2, None));
     let running = || started("1.0.0", mine);
-    let cases: Vec<(&str, Vec<EventKind>, Vec<WorkItem>, u32, &str)> = vec![
-        ("a first start takes the latest version", vec![], vec![start(None, None)], 1, "run 7 2.0.0 started from 1: "),
-        ("or the one it names", vec![], vec![start(Some("1.0.0"), None)], 1, "run 7 1.0.0 started from 1: "),
-        ("or none, if that is missing", vec![], vec![start(Some("3.0.0"), None)], 2, "abandon 2s: unregistered Order Some(\"3.0.0\")"),
-        ("what is no version is missing", vec![], vec![start(Some("x"), None)], 1, "abandon 1s: unregistered Order Some(\"x\")"),
-        ("a running execution keeps its version", vec![running()], vec![raised()], 1, "run 7 1.0.0 recorded from 2: ExternalRaised"),
-        ("one without a version takes the latest", vec![started("0.0.0", None)], vec![raised()], 1, "run 7 2.0.0 recorded from 2: ExternalRaised"),
+    let cases: Vec<Case> = vec![
+        (
+            "a first start takes the latest version",
+            vec![],
+            vec![start(None, None)],
+            1,
+            "run 7 2.0.0 started from 1: ",
+        ),
+        (
+            "or the one it names",
+            vec![],
+            vec![start(Some("1.0.0"), None)],
+            1,
+            "run 7 1.0.0 started from 1: ",
+        ),
+        (
+            "or none, if that is missing",
+            vec![],
+            vec![start(Some("3.0.0"), None)],
+            2,
+            "abandon 2s: unregistered Order Some(\"3.0.0\")",
+        ),
+        (
+            "what is no version is missing",
+            vec![],
+            vec![start(Some("x"), None)],
+            1,
+            "abandon 1s: unregistered Order Some(\"x\")",
+        ),
+        (
+            "a running execution keeps its version",
+            vec![running()],
+            vec![raised()],
+            1,
+            "run 7 1.0.0 recorded from 2: ExternalRaised",
+        ),
+        (
+            "one without a version takes the latest",
+            vec![started("0.0.0", None)],
+            vec![raised()],
+            1,
+            "run 7 2.0.0 recorded from 2: ExternalRaised",
+        ),
         ("messages for nobody are dropped", vec![], vec![raised()], 1, "drop"),
-        ("a second start in the creating batch is told", vec![], vec![start(None, mine), start(None, other)], 1,
-            "run 7 2.0.0 started from 1:  -> other#9: sub-orchestration instance id 'i' already exists"),
-        ("a start of a running instance is told", vec![running()], vec![start(None, other)], 1,
-            "run 7 1.0.0 recorded from 2:  -> other#9: sub-orchestration instance id 'i' already exists"),
-        ("its own parent's start, sent again, is not", vec![running()], vec![start(None, mine)], 1, "run 7 1.0.0 recorded from 2: "),
-        ("an unstamped one cannot be known to be its own", vec![started("1.0.0", unstamped)], vec![start(None, unstamped)], 1,
-            "run 7 1.0.0 recorded from 2:  -> p#2: sub-orchestration instance id 'i' already exists"),
-        ("an ended instance takes nothing", vec![running(), completed()], vec![raised(), start(None, other)], 1,
-            "terminal -> other#9: sub-orchestration instance id 'i' already exists and is terminal"),
-        ("and stays as it ended", vec![running(), failed()], vec![raised()], MAX_ATTEMPTS + 1, "terminal"),
-        ("a failure after continue-as-new has ended it", vec![running(), continued(), failed()], vec![next(None, mine)], 1, "terminal"),
-        ("between executions messages wait", vec![running(), continued()], vec![raised()], 3, "abandon 4s: between executions"),
-        ("and a start is no next execution", vec![running(), continued()], vec![start(None, other), raised()], 1, "abandon 1s: between executions"),
-        ("the next execution begins anew, carried messages first", vec![running(), continued()], vec![raised(), next(None, mine)], 1,
-            "run 8 2.0.0 continued from 1: ExternalRaisedPersistent ExternalRaised"),
-        ("poison of a first turn", vec![], vec![start(None, mine)], 4,
-            "poison 7 1:OrchestrationStarted 2:OrchestrationFailed -> p#2: poison: orchestration i exceeded 4 attempts (max 3)"),
-        ("poison of a later turn", vec![running()], vec![raised()], 4,
-            "poison 7 2:OrchestrationFailed -> p#2: poison: orchestration i exceeded 4 attempts (max 3)"),
-        ("poison of the next execution", vec![started("1.0.0", other), continued()], vec![next(None, mine)], 4,
-            "poison 8 1:OrchestrationStarted 2:OrchestrationFailed -> p#2: poison: orchestration i exceeded 4 attempts (max 3)"),
-        ("poison while its start is not seen", vec![started("1.0.0", other), continued()], vec![raised()], 4,
-            "poison 8 1:OrchestrationStarted 2:OrchestrationFailed -> other#9: poison: orchestration i exceeded 4 attempts (max 3)"),
-        ("the last allowed attempt", vec![running()], vec![raised()], MAX_ATTEMPTS, "run 7 1.0.0 recorded from 2: ExternalRaised"),
+        (
+            "a second start in the creating batch is told",
+            vec![],
+            vec![start(None, mine), start(None, other)],
+            1,
+            "run 7 2.0.0 started from 1:  -> other#9: sub-orchestration instance id 'i' already exists",
+        ),
+        (
+            "a start of a running instance is told",
+            vec![running()],
+            vec![start(None, other)],
+            1,
+            "run 7 1.0.0 recorded from 2:  -> other#9: sub-orchestration instance id 'i' already exists",
+        ),
+        (
+            "its own parent's start, sent again, is not",
+            vec![running()],
+            vec![start(None, mine)],
+            1,
+            "run 7 1.0.0 recorded from 2: ",
+        ),
+        (
+            "an unstamped one cannot be known to be its own",
+            vec![started("1.0.0", unstamped)],
+            vec![start(None, unstamped)],
+            1,
+            "run 7 1.0.0 recorded from 2:  -> p#2: sub-orchestration instance id 'i' already exists",
+        ),
+        (
+            "an ended instance takes nothing",
+            vec![running(), completed()],
+            vec![raised(), start(None, other)],
+            1,
+            "terminal -> other#9: sub-orchestration instance id 'i' already exists and is terminal",
+        ),
+        (
+            "and stays as it ended",
+            vec![running(), failed()],
+            vec![raised()],
+            MAX_ATTEMPTS + 1,
+            "terminal",
+        ),
+        (
+            "a failure after continue-as-new has ended it",
+            vec![running(), continued(), failed()],
+            vec![next(None, mine)],
+            1,
+            "terminal",
+        ),
+        (
+            "between executions messages wait",
+            vec![running(), continued()],
+            vec![raised()],
+            3,
+            "abandon 4s: between executions",
+        ),
+        (
+            "and a start is no next execution",
+            vec![running(), continued()],
+            vec![start(None, other), raised()],
+            1,
+            "abandon 1s: between executions",
+        ),
+        (
+            "the next execution begins anew, carried messages first",
+            vec![running(), continued()],
+            vec![raised(), next(None, mine)],
+            1,
+            "run 8 2.0.0 continued from 1: ExternalRaisedPersistent ExternalRaised",
+        ),
+        (
+            "poison of a first turn",
+            vec![],
+            vec![start(None, mine)],
+            4,
+            "poison 7 1:OrchestrationStarted 2:OrchestrationFailed -> p#2: poison: orchestration i exceeded 4 attempts (max 3)",
+        ),
+        (
+            "poison of a later turn",
+            vec![running()],
+            vec![raised()],
+            4,
+            "poison 7 2:OrchestrationFailed -> p#2: poison: orchestration i exceeded 4 attempts (max 3)",
+        ),
+        (
+            "poison of the next execution",
+            vec![started("1.0.0", other), continued()],
+            vec![next(None, mine)],
+            4,
+            "poison 8 1:OrchestrationStarted 2:OrchestrationFailed -> p#2: poison: orchestration i exceeded 4 attempts (max 3)",
+        ),
+        (
+            "poison while its start is not seen",
+            vec![started("1.0.0", other), continued()],
+            vec![raised()],
+            4,
+            "poison 8 1:OrchestrationStarted 2:OrchestrationFailed -> other#9: poison: orchestration i exceeded 4 attempts (max 3)",
+        ),
+        (
+            "the last allowed attempt",
+            vec![running()],
+            vec![raised()],
+            MAX_ATTEMPTS,
+            "run 7 1.0.0 recorded from 2: ExternalRaised",
+        ),
     ];
     for (what, history, messages, attempt, expected) in cases {
         assert_eq!(shown(&decide(item(history, messages), attempt)), expected, "{what}");
@@ -207,7 +341,10 @@ fn what_becomes_of_a_fetched_item() {
 #[test]
 fn the_next_execution_takes_its_parent_from_the_message_and_never_from_history() {
     let parent = Some(("p", 2, Some(1)));
-    let Verdict::Run(turn) = decide(item(vec![started("1.0.0", parent), continued()], vec![next(None, None)]), 1) else {
+    let Verdict::Run(turn) = decide(
+        item(vec![started("1.0.0", parent), continued()], vec![next(None, None)]),
+        1,
+    ) else {
         panic!("it runs");
     };
     assert_eq!(turn.head.parent, None);

@@ -143,7 +143,11 @@ fn poison(item: OrchestrationItem, phase: Phase, attempt: u32, rules: &Rules<'_>
     let is_next = phase == Phase::Continued || (phase == Phase::New && batch.is_continue_as_new);
     let head = Head {
         execution_id: item.execution_id + u64::from(is_next),
-        next_event_id: if begins { INITIAL_EVENT_ID } else { next_event_id(&item.history) },
+        next_event_id: if begins {
+            INITIAL_EVENT_ID
+        } else {
+            next_event_id(&item.history)
+        },
         instance: item.instance,
         start,
         name,
@@ -182,7 +186,11 @@ fn run(item: OrchestrationItem, phase: Phase, attempt: u32, rules: &Rules<'_>) -
         .filter_map(|late| collision(&item.instance, late, parent.as_ref(), ""))
         .collect();
     let begins = start.is_some();
-    let next_event_id = if begins { INITIAL_EVENT_ID } else { next_event_id(&item.history) };
+    let next_event_id = if begins {
+        INITIAL_EVENT_ID
+    } else {
+        next_event_id(&item.history)
+    };
     Verdict::Run(Box::new(Turn {
         head: Head {
             instance: item.instance,
@@ -297,7 +305,8 @@ fn started_blindly(name: String, version: String, parent: Option<&Parent>) -> Ev
 
 fn collisions(instance: &str, batch: &Batch, own_parent: Option<&Parent>) -> Vec<Notice> {
     let late = batch.ignored_starts.iter();
-    late.filter_map(|late| collision(instance, late, own_parent, "")).collect()
+    late.filter_map(|late| collision(instance, late, own_parent, ""))
+        .collect()
 }
 
 /// Tells the parent of a start that came to an instance that exists, unless it is the one that started it and the

@@ -22,7 +22,6 @@ pub(crate) struct Identity {
     pub execution_id: u64,
     pub name: String,
     pub version: String,
-    pub worker_id: Option<String>,
 }
 
 /// The sheet between user code and engine: code asks and takes, the engine binds and delivers.
@@ -190,7 +189,9 @@ impl Book {
 
     /// Takes a request of this poll back as if it had not been made; `false` when the engine has taken it already.
     pub(crate) fn retract(&mut self, token: u64) -> bool {
-        let Some(at) = self.emitted.iter().rposition(|emitted| emitted.token == token) else { return false };
+        let Some(at) = self.emitted.iter().rposition(|emitted| emitted.token == token) else {
+            return false;
+        };
         self.emitted.remove(at);
         self.bindings.close(token);
         true

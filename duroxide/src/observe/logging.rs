@@ -61,8 +61,7 @@ pub fn init_logging(config: &ObservabilityConfig) -> Result<(), String> {
         Ok(filter) => filter,
         Err(_) => EnvFilter::try_new(default_directives(&config.log_level)).map_err(|error| error.to_string())?,
     };
-    let lines: SubscriberBuilder<DefaultFields, Format, EnvFilter> =
-        tracing_subscriber::fmt().with_env_filter(filter);
+    let lines: SubscriberBuilder<DefaultFields, Format, EnvFilter> = tracing_subscriber::fmt().with_env_filter(filter);
     let installed = match config.log_format {
         LogFormat::Json => lines.json().try_init(),
         LogFormat::Pretty => lines.pretty().try_init(),

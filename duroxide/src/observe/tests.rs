@@ -1,3 +1,5 @@
+//! Which figure lands in which counter.
+
 use super::logging::default_directives;
 use super::{LogFormat, MetricsProvider, ObservabilityConfig};
 
@@ -15,7 +17,11 @@ fn a_failure_counts_once_and_under_its_type() {
     let seen = metrics.snapshot();
     assert_eq!(seen.orch_failures, 4);
     assert_eq!(
-        (seen.orch_application_errors, seen.orch_infrastructure_errors, seen.orch_configuration_errors),
+        (
+            seen.orch_application_errors,
+            seen.orch_infrastructure_errors,
+            seen.orch_configuration_errors
+        ),
         (1, 1, 1)
     );
 }
@@ -39,7 +45,12 @@ fn activity_outcomes_fall_into_their_counters() {
     }
     let seen = metrics.snapshot();
     assert_eq!(
-        (seen.activity_success, seen.activity_app_errors, seen.activity_infra_errors, seen.activity_config_errors),
+        (
+            seen.activity_success,
+            seen.activity_app_errors,
+            seen.activity_infra_errors,
+            seen.activity_config_errors
+        ),
         (1, 1, 1, 1)
     );
 }

@@ -150,7 +150,10 @@ impl Drop for InstanceWatch {
     fn drop(&mut self) {
         let mut watched = self.signal.watched();
         // This watch itself still counts.
-        if watched.get(&self.instance).is_some_and(|commits| commits.receiver_count() <= 1) {
+        if watched
+            .get(&self.instance)
+            .is_some_and(|commits| commits.receiver_count() <= 1)
+        {
             watched.remove(&self.instance);
         }
     }

@@ -34,7 +34,6 @@ use crate::model::VERSION;
 use crate::model::action::Action;
 use crate::model::error::ErrorDetails;
 use crate::model::event::{Event, EventKind};
-use crate::model::ids::INITIAL_EVENT_ID;
 use crate::model::item::KvEntry;
 use crate::model::work_item::WorkItem;
 
@@ -49,7 +48,6 @@ pub(crate) struct Opening {
     pub name: String,
     pub version: String,
     pub input: String,
-    pub worker_id: String,
     /// What storage has of this execution; empty on its first turn.
     pub history: Vec<Event>,
     /// Key-values that earlier executions left.
@@ -120,7 +118,6 @@ impl Execution {
             name,
             version,
             input,
-            worker_id,
             history,
             kv_snapshot,
             now_ms,
@@ -130,7 +127,6 @@ impl Execution {
             execution_id,
             name,
             version,
-            worker_id: Some(worker_id),
         };
         let mut book = Book::default();
         book.now_ms = now_ms;
@@ -199,11 +195,6 @@ impl Execution {
     /// Who waits for this orchestration.
     pub(crate) fn parent(&self) -> Option<&Parent> {
         self.history.parent()
-    }
-
-    /// The id of the last event.
-    pub(crate) fn last_event_id(&self) -> u64 {
-        self.history.next_event_id() - INITIAL_EVENT_ID
     }
 
     fn replay(&mut self, events: &[Event]) {

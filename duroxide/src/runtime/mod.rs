@@ -26,9 +26,9 @@ pub use crate::context::handler::{FnOrchestration, OrchestrationHandler};
 pub use crate::dispatch::test_hooks;
 pub use crate::model::status::OrchestrationStatus;
 pub use crate::model::work_item::kind_of;
-pub use observability::{LogFormat, ObservabilityConfig};
 #[cfg(feature = "macros")]
 pub use builder::RuntimeBuilder;
+pub use observability::{LogFormat, ObservabilityConfig};
 pub use options::{RuntimeOptions, UnregisteredBackoffConfig};
 pub use registry::{OrchestrationRegistry, OrchestrationRegistryBuilder, VersionPolicy};
 

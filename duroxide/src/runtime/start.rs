@@ -24,6 +24,18 @@ use crate::registry::OrchestrationRegistry;
 use crate::seams;
 
 impl Runtime {
+    /// Runs on a new SQLite database in memory, with default options.
+    ///
+    /// # Panics
+    /// When the database cannot be opened.
+    #[cfg(feature = "sqlite")]
+    pub async fn start(activities: ActivityRegistry, orchestrations: OrchestrationRegistry) -> Arc<Self> {
+        let store = crate::providers::sqlite::SqliteProvider::new_in_memory()
+            .await
+            .expect("a database in memory needs nothing from outside");
+        Self::start_with_store(Arc::new(store), activities, orchestrations).await
+    }
+
     /// Runs on `store` with default options.
     pub async fn start_with_store(
         store: Arc<dyn Provider>,
@@ -86,11 +98,7 @@ impl Runtime {
 }
 
 /// Starts the slots and what lives as long as they do.
-fn spawn_slots(
-    env: &Arc<Env>,
-    options: &RuntimeOptions,
-    stop: &CancellationToken,
-) -> Vec<tokio::task::AbortHandle> {
+fn spawn_slots(env: &Arc<Env>, options: &RuntimeOptions, stop: &CancellationToken) -> Vec<tokio::task::AbortHandle> {
     let runtime_id = seams::runtime_id();
     let node_id = options.worker_node_id.as_deref().unwrap_or(&runtime_id);
     let worker_ids: Vec<String> = (0..options.worker_concurrency)

@@ -1,3 +1,5 @@
+//! What a store in trouble does to orchestrations, and what it does not.
+
 use super::faulty::{Fault, Faulty, busy, refused};
 use super::*;
 use crate::dispatch::settings::UnregisteredBackoffConfig;
@@ -6,7 +8,9 @@ use crate::providers::ProviderError;
 
 fn echo() -> OrchestrationRegistry {
     OrchestrationRegistry::builder()
-        .register("Echo", |ctx, input: String| async move { ctx.schedule_activity("Echo", input).await })
+        .register("Echo", |ctx, input: String| async move {
+            ctx.schedule_activity("Echo", input).await
+        })
         .build()
 }
 
@@ -24,7 +28,12 @@ fn times(count: usize, fault: fn() -> Fault) -> Vec<Fault> {
 
 #[tokio::test(start_paused = true)]
 async fn errors_that_pass_never_end_an_orchestration() {
-    for operation in ["fetch_orchestration_item", "fetch_work_item", "ack_orchestration_item", "ack_work_item"] {
+    for operation in [
+        "fetch_orchestration_item",
+        "fetch_work_item",
+        "ack_orchestration_item",
+        "ack_work_item",
+    ] {
         let store = Faulty::new([(operation, times(20, busy))]);
         assert_eq!(echoed(&store).await.as_deref(), Ok("x"), "{operation}");
     }
@@ -34,7 +43,10 @@ async fn errors_that_pass_never_end_an_orchestration() {
 async fn a_turn_that_the_store_is_too_busy_for_is_given_back_for_free() {
     let store = Faulty::new([("ack_orchestration_item", times(6, busy))]);
     assert_eq!(echoed(&store).await.as_deref(), Ok("x"));
-    assert_eq!(store.calls("abandon_orchestration_item"), ["abandon_orchestration_item Some(1s) true"]);
+    assert_eq!(
+        store.calls("abandon_orchestration_item"),
+        ["abandon_orchestration_item Some(1s) true"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -68,7 +80,12 @@ async fn a_lost_lease_ends_the_turn_without_effect_and_it_is_done_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_slot_survives_a_store_that_panics() {
-    for operation in ["fetch_orchestration_item", "fetch_work_item", "ack_orchestration_item", "ack_work_item"] {
+    for operation in [
+        "fetch_orchestration_item",
+        "fetch_work_item",
+        "ack_orchestration_item",
+        "ack_work_item",
+    ] {
         let store = Faulty::new([(operation, times(3, || Fault::Panic))]);
         assert_eq!(echoed(&store).await.as_deref(), Ok("x"), "{operation}");
     }
@@ -116,7 +133,9 @@ async fn work_without_a_handler_waits_longer_each_time_and_runs_when_there_is_on
 async fn what_was_tried_too_often_is_poison_and_spares_its_neighbours() {
     let store = Faulty::new([]);
     let orchestrations = OrchestrationRegistry::builder_from(&echo())
-        .register("Calls", |ctx, input: String| async move { ctx.schedule_activity("Missing", input).await })
+        .register("Calls", |ctx, input: String| async move {
+            ctx.schedule_activity("Missing", input).await
+        })
         .build();
     let options = RuntimeOptions {
         max_attempts: 2,
@@ -154,4 +173,44 @@ async fn messages_for_nobody_stop_nobody() {
     client.start_orchestration("i", "Echo", "x").await.unwrap();
     assert_eq!(ended(&client, "i").await.unwrap(), "x");
     runtime.shutdown(None).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_cannot_be_read_is_closed_once_and_takes_nothing_after() {
+    let store = store();
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("Waits", |ctx, _| async move { Ok(ctx.schedule_wait("e").await) })
+        .build();
+    let options = RuntimeOptions {
+        max_attempts: 1,
+        ..RuntimeOptions::default()
+    };
+    let (runtime, client) = start_with(&store, orchestrations, options).await;
+    client.start_orchestration("i", "Waits", "").await.unwrap();
+    while store.read("i").await.unwrap().len() < 2 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    store.corrupt_history("i");
+    let admin = store.as_management_capability().unwrap();
+    for _ in 0..2 {
+        client.raise_event("i", "e", "").await.unwrap();
+        while admin.get_queue_depths().await.unwrap().orchestrator_queue > 0 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        // The batch may be in flight when it is no longer in the queue.
+        while admin.get_instance_info("i").await.unwrap().status != "Failed" {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    assert!(
+        admin
+            .get_instance_info("i")
+            .await
+            .unwrap()
+            .output
+            .unwrap()
+            .contains("deserialization failed")
+    );
+    runtime.shutdown(None).await;
+    assert_eq!(admin.get_queue_depths().await.unwrap().orchestrator_queue, 0);
 }

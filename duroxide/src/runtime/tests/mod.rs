@@ -32,7 +32,10 @@ fn activities() -> ActivityRegistry {
     ActivityRegistry::builder()
         .register("Echo", |_: ActivityContext, input: String| async move { Ok(input) })
         .register("Fail", |_: ActivityContext, input: String| async move { Err(input) })
-        .register("Panic", |_: ActivityContext, input: String| async move { panic!("{input}") })
+        .register(
+            "Panic",
+            |_: ActivityContext, input: String| async move { panic!("{input}") },
+        )
         .build()
 }
 

@@ -1,3 +1,5 @@
+//! What a shutdown finishes, aborts and leaves behind.
+
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
@@ -16,7 +18,9 @@ fn slow() -> ActivityRegistry {
 
 fn calls_slow() -> OrchestrationRegistry {
     OrchestrationRegistry::builder()
-        .register("Calls", |ctx, input: String| async move { ctx.schedule_activity("Slow", input).await })
+        .register("Calls", |ctx, input: String| async move {
+            ctx.schedule_activity("Slow", input).await
+        })
         .build()
 }
 
@@ -24,7 +28,14 @@ async fn started(store: &Arc<MemoryProvider>) -> Arc<Runtime> {
     let runtime = Runtime::start_with_store(Arc::clone(store) as _, slow(), calls_slow()).await;
     let client = Client::new(Arc::clone(store) as _);
     client.start_orchestration("i", "Calls", "x").await.unwrap();
-    while store.as_management_capability().unwrap().get_queue_depths().await.unwrap().orchestrator_queue > 0
+    while store
+        .as_management_capability()
+        .unwrap()
+        .get_queue_depths()
+        .await
+        .unwrap()
+        .orchestrator_queue
+        > 0
         || runtime.metrics_snapshot().unwrap().worker_dispatcher_items_fetched == 0
     {
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -49,8 +60,17 @@ async fn running_work_is_finished_within_the_grace_and_no_longer_waited_for() {
     let began = Instant::now();
     runtime.shutdown(Some(60_000)).await;
     assert!(began.elapsed() < Duration::from_secs(1), "took {:?}", began.elapsed());
-    let depths = store.as_management_capability().unwrap().get_queue_depths().await.unwrap();
-    assert_eq!((depths.orchestrator_queue, depths.worker_queue), (1, 0), "the activity was acknowledged");
+    let depths = store
+        .as_management_capability()
+        .unwrap()
+        .get_queue_depths()
+        .await
+        .unwrap();
+    assert_eq!(
+        (depths.orchestrator_queue, depths.worker_queue),
+        (1, 0),
+        "the activity was acknowledged"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -63,7 +83,11 @@ async fn a_shorter_second_call_shortens_the_first() {
         Arc::clone(&runtime).shutdown(Some(10)),
     );
     runtime.shutdown(None).await;
-    assert!(began.elapsed() < Duration::from_millis(100), "took {:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_millis(100),
+        "took {:?}",
+        began.elapsed()
+    );
     assert_eq!(Arc::strong_count(&store), 1);
 }
 
@@ -98,7 +122,10 @@ fn block_on<F: Future>(future: F) -> F::Output {
 
 #[test]
 fn without_grace_it_works_outside_of_tokio() {
-    let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let tokio = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let store = Arc::new(MemoryProvider::new());
     let runtime = tokio.block_on(started(&store));
     block_on(runtime.shutdown(Some(0)));
@@ -112,5 +139,10 @@ async fn sessions_that_end_under_their_activities_are_refused() {
         session_idle_timeout: Duration::from_secs(25),
         ..RuntimeOptions::default()
     };
-    start_with(&Arc::new(MemoryProvider::new()), OrchestrationRegistry::default(), options).await;
+    start_with(
+        &Arc::new(MemoryProvider::new()),
+        OrchestrationRegistry::default(),
+        options,
+    )
+    .await;
 }
