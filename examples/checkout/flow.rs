@@ -9,7 +9,7 @@ use crate::orders::{Item, Order};
 
 /// How an order ended. All of these are good ends: the customer is told, the stock is right, the books are right.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// On its way.
     Shipped { parcel: String, cents: u64 },
     /// Something was not there; nothing was charged.
@@ -20,21 +20,21 @@ pub enum Outcome {
 
 /// Why stock could not be reserved.
 #[derive(Debug, Serialize, Deserialize)]
-pub enum StockError {
+pub(crate) enum StockError {
     /// None left.
     OutOfStock { sku: String },
 }
 
 /// Why money could not be taken.
 #[derive(Debug, Serialize, Deserialize)]
-pub enum PayError {
+pub(crate) enum PayError {
     /// The bank said no.
     Declined { reason: String },
 }
 
 /// Sets an item aside.
 #[activity]
-pub async fn reserve(order: String, item: Item) -> Result<String, StockError> {
+pub(crate) async fn reserve(order: String, item: Item) -> Result<String, StockError> {
     work().await;
     match item.sku.as_str() {
         "unicorn" => Err(StockError::OutOfStock { sku: item.sku }),
@@ -44,7 +44,7 @@ pub async fn reserve(order: String, item: Item) -> Result<String, StockError> {
 
 /// Puts an item back.
 #[activity]
-pub async fn release(reservation: String) -> Result<(), String> {
+pub(crate) async fn release(reservation: String) -> Result<(), String> {
     work().await;
     let _ = reservation;
     Ok(())
@@ -52,32 +52,37 @@ pub async fn release(reservation: String) -> Result<(), String> {
 
 /// Takes the money; the instance id makes a good idempotency key for a real bank.
 #[activity]
-pub async fn charge(ctx: ActivityContext, card: String, cents: u64) -> Result<String, PayError> {
+pub(crate) async fn charge(ctx: ActivityContext, card: String, cents: u64) -> Result<String, PayError> {
     work().await;
     if card.starts_with("4000") {
-        return Err(PayError::Declined { reason: format!("card {card} refused {cents} cents") });
+        return Err(PayError::Declined {
+            reason: format!("card {card} refused {cents} cents"),
+        });
     }
     Ok(format!("payment-{}", ctx.instance_id()))
 }
 
 /// Hands the parcel to the carrier.
 #[activity]
-pub async fn hand_over(order: String) -> Result<String, String> {
+pub(crate) async fn hand_over(order: String) -> Result<String, String> {
     work().await;
     Ok(format!("parcel-{order}"))
 }
 
 /// Packs for a while, then ships: a workflow of its own.
 #[orchestration]
-pub async fn ship(ctx: OrchestrationContext, order: String) -> Result<String, String> {
+pub(crate) async fn ship(ctx: OrchestrationContext, order: String) -> Result<String, String> {
     ctx.schedule_timer(Duration::from_millis(200)).await;
     Ok(hand_over::call(&ctx, order).await?)
 }
 
 /// One order from start to end.
 #[orchestration]
-pub async fn checkout(ctx: OrchestrationContext, order: Order) -> Result<Outcome, String> {
-    let calls = order.items.iter().map(|item| reserve::call(&ctx, order.id.clone(), item.clone()).into_future());
+pub(crate) async fn checkout(ctx: OrchestrationContext, order: Order) -> Result<Outcome, String> {
+    let calls = order
+        .items
+        .iter()
+        .map(|item| reserve::call(&ctx, order.id.clone(), item.clone()).into_future());
     let mut reserved = Vec::new();
     let mut missing = None;
     for result in ctx.join(calls.collect()).await {
@@ -93,7 +98,10 @@ pub async fn checkout(ctx: OrchestrationContext, order: Order) -> Result<Outcome
     }
     let cents = order.cents();
     match charge::call(&ctx, order.card.clone(), cents).await {
-        Ok(_) => Ok(Outcome::Shipped { parcel: ship::call(&ctx, order.id.clone()).await?, cents }),
+        Ok(_) => Ok(Outcome::Shipped {
+            parcel: ship::call(&ctx, order.id.clone()).await?,
+            cents,
+        }),
         Err(CallError::App(PayError::Declined { reason })) => {
             give_back(&ctx, reserved).await?;
             Ok(Outcome::Declined { reason })
@@ -105,7 +113,9 @@ pub async fn checkout(ctx: OrchestrationContext, order: Order) -> Result<Outcome
 /// Compensation: releases everything, all at once.
 #[duroxide::durable]
 async fn give_back(ctx: &OrchestrationContext, reserved: Vec<String>) -> Result<(), String> {
-    let calls = reserved.into_iter().map(|reservation| release::call(ctx, reservation).into_future());
+    let calls = reserved
+        .into_iter()
+        .map(|reservation| release::call(ctx, reservation).into_future());
     for result in ctx.join(calls.collect()).await {
         result?;
     }

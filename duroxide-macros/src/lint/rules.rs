@@ -172,14 +172,12 @@ pub(crate) fn for_path(segments: &[String]) -> Option<&'static Rule> {
 
 /// The rule that forbids the macro with this path.
 pub(crate) fn for_macro(segments: &[String]) -> Option<&'static Rule> {
-    let matching = |pattern: &&str| {
+    let is_macro = |pattern: &str| {
         pattern
             .strip_suffix('!')
             .is_some_and(|pattern| matches(pattern, segments))
     };
-    RULES
-        .iter()
-        .find(|rule| rule.paths.iter().any(|pattern| matching(&pattern)))
+    RULES.iter().find(|rule| rule.paths.iter().copied().any(is_macro))
 }
 
 /// The rule that forbids the method.

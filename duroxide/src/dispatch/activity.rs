@@ -54,6 +54,8 @@ enum Ended {
     Returned(Result<String, String>),
     /// Nobody waits for it any more, or its lease was lost.
     Cancelled,
+    /// The whole process goes down, and this task will follow.
+    Aborted,
 }
 
 /// The message that tells an orchestration how its activity ended.
@@ -175,6 +177,7 @@ impl Activities {
                 // the activity must run again.
                 let _ = self.env.store.abandon_work_item(token, None, false).await;
             }
+            Ended::Aborted => {}
         }
     }
 
@@ -188,7 +191,11 @@ impl Activities {
                 let _ = tokio::time::timeout(grace, task).await;
                 Ended::Cancelled
             }
-            joined = &mut task => Ended::Returned(joined.unwrap_or_else(|error| Err(error.to_string()))),
+            joined = &mut task => match joined {
+                Ok(result) => Ended::Returned(result),
+                Err(error) if error.is_panic() => Ended::Returned(Err(error.to_string())),
+                Err(_) => Ended::Aborted,
+            },
         }
     }
 

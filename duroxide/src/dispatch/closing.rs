@@ -1,7 +1,7 @@
 //! Commits that end an execution without running its code: poison, and turns that the store refuses.
 
 use super::triage::Rules;
-use super::verdict::{Closing, Head, Notice};
+use super::verdict::{Closing, Head, IfRefused, Notice};
 use crate::model::VERSION;
 use crate::model::commit::{Commit, ExecutionMetadata};
 use crate::model::error::{ErrorDetails, PoisonMessageType};
@@ -65,6 +65,8 @@ pub(super) fn unreadable(item: &OrchestrationItem, error: String, attempt: u32, 
             ..Commit::default()
         },
         notices: Vec::new(),
+        // The row's id is fixed: when it is taken, an earlier batch has closed the execution.
+        if_refused: IfRefused::DropBatch,
     }
 }
 
@@ -96,6 +98,7 @@ pub(super) fn failure(head: &Head, details: ErrorDetails, collisions: Vec<Notice
             ..Commit::default()
         },
         notices,
+        if_refused: IfRefused::GiveBack,
     }
 }
 

@@ -9,7 +9,7 @@ use super::keeper::{Kept, Lease};
 use super::processor::Processor;
 use super::report::{self, Report};
 use super::triage::{Rules, triage};
-use super::verdict::{Closing, Head, Notice, Reluctance, Turn, Verdict};
+use super::verdict::{Closing, Head, IfRefused, Notice, Reluctance, Turn, Verdict};
 use super::{Env, Redelivery, builtin, closing, with_retries};
 use crate::clock;
 use crate::model::commit::Commit;
@@ -109,13 +109,14 @@ impl Orchestrations {
                 self.abandon(&token, delay, Redelivery::Counts).await;
             }
             Verdict::Poison(closing) => {
+                let again = self.env.settings.unregistered.delay(attempt);
                 tracing::error!(
                     target: target::ORCHESTRATION_DISPATCHER,
                     instance,
                     attempt,
                     "poison: the turn was tried too often and its execution ends as failed"
                 );
-                if self.close(&token, &instance, closing).await {
+                if self.close(&token, &instance, closing, again).await {
                     self.env.metrics.record_orchestration_poison();
                 }
             }
@@ -125,7 +126,7 @@ impl Orchestrations {
                     instance,
                     "messages came to an instance that has ended, and are dropped"
                 );
-                self.close(&token, &instance, closing).await;
+                self.close(&token, &instance, closing, REFUSED_DELAY).await;
             }
             Verdict::Drop => {
                 tracing::warn!(
@@ -135,7 +136,7 @@ impl Orchestrations {
                 );
                 let mut closing = Closing::default();
                 closing.commit.execution_id = execution_id;
-                self.close(&token, &instance, closing).await;
+                self.close(&token, &instance, closing, REFUSED_DELAY).await;
             }
             Verdict::Run(turn) => self.run(worker_id, &token, &kept, *turn).await,
         }
@@ -169,7 +170,6 @@ impl Orchestrations {
             name: head.name.clone(),
             version: head.version.clone(),
             input,
-            worker_id: worker_id.to_string(),
             history,
             kv_snapshot,
             now_ms: clock::now_ms(),
@@ -247,17 +247,30 @@ impl Orchestrations {
                 self.env.metrics.record_orchestration_infrastructure_error();
                 let details = error.to_infrastructure_error();
                 let failure = closing::failure(head, details, collisions, clock::now_ms());
-                self.close(token, &head.instance, failure).await;
+                self.close(token, &head.instance, failure, REFUSED_DELAY).await;
             }
         }
     }
 
-    /// Commits what needs no code; whether that succeeded.
-    async fn close(&self, token: &Arc<str>, instance: &str, closing: Closing) -> bool {
-        let Closing { mut commit, notices } = closing;
+    /// Commits what needs no code; whether that succeeded. A refused one is given back for `delay`.
+    async fn close(&self, token: &Arc<str>, instance: &str, closing: Closing, delay: Duration) -> bool {
+        let Closing {
+            mut commit,
+            notices,
+            if_refused,
+        } = closing;
+        let execution_id = commit.execution_id;
         let ends_active = report::ends_active(&commit);
         commit.orchestrator_items.extend(self.messages(&notices).await);
-        match self.ack(token, commit).await {
+        let mut acked = self.ack(token, commit).await;
+        if matches!(acked, Acked::Refused(_)) && if_refused == IfRefused::DropBatch {
+            let empty = Commit {
+                execution_id,
+                ..Commit::default()
+            };
+            acked = self.ack(token, empty).await;
+        }
+        match acked {
             Acked::Done => {
                 self.committed(instance);
                 if ends_active {
@@ -273,7 +286,7 @@ impl Orchestrations {
                     instance,
                     "the store refused to end an execution: {error}"
                 );
-                self.abandon(token, REFUSED_DELAY, Redelivery::Counts).await;
+                self.abandon(token, delay, Redelivery::Counts).await;
             }
         }
         false

@@ -46,6 +46,17 @@ pub(crate) enum Reluctance {
 pub(crate) struct Closing {
     pub(crate) commit: Commit,
     pub(crate) notices: Vec<Notice>,
+    pub(crate) if_refused: IfRefused,
+}
+
+/// What to do when the store will never take a closing commit.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) enum IfRefused {
+    /// Nothing is known; the batch waits for somebody who can do better.
+    #[default]
+    GiveBack,
+    /// The execution has been closed in this way before; the batch goes.
+    DropBatch,
 }
 
 /// A parent that waits for a child that will not answer.

@@ -174,3 +174,43 @@ async fn messages_for_nobody_stop_nobody() {
     assert_eq!(ended(&client, "i").await.unwrap(), "x");
     runtime.shutdown(None).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_cannot_be_read_is_closed_once_and_takes_nothing_after() {
+    let store = store();
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("Waits", |ctx, _| async move { Ok(ctx.schedule_wait("e").await) })
+        .build();
+    let options = RuntimeOptions {
+        max_attempts: 1,
+        ..RuntimeOptions::default()
+    };
+    let (runtime, client) = start_with(&store, orchestrations, options).await;
+    client.start_orchestration("i", "Waits", "").await.unwrap();
+    while store.read("i").await.unwrap().len() < 2 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    store.corrupt_history("i");
+    let admin = store.as_management_capability().unwrap();
+    for _ in 0..2 {
+        client.raise_event("i", "e", "").await.unwrap();
+        while admin.get_queue_depths().await.unwrap().orchestrator_queue > 0 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        // The batch may be in flight when it is no longer in the queue.
+        while admin.get_instance_info("i").await.unwrap().status != "Failed" {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    assert!(
+        admin
+            .get_instance_info("i")
+            .await
+            .unwrap()
+            .output
+            .unwrap()
+            .contains("deserialization failed")
+    );
+    runtime.shutdown(None).await;
+    assert_eq!(admin.get_queue_depths().await.unwrap().orchestrator_queue, 0);
+}
