@@ -394,13 +394,18 @@ async fn started_as_stored(store: &SqliteProvider) -> Event {
 }
 
 /// Asks until there is an answer; what is awaited ends a lease of a millisecond.
+/// Longer than anything here takes; past it a test fails instead of hanging.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 async fn eventually<T, F: Future<Output = Option<T>>>(mut ask: impl FnMut() -> F) -> T {
-    loop {
+    let begun = tokio::time::Instant::now();
+    while begun.elapsed() < PATIENCE {
         if let Some(answer) = ask().await {
             return answer;
         }
         tokio::task::yield_now().await;
     }
+    panic!("nothing came within {PATIENCE:?}");
 }
 
 #[tokio::test]
