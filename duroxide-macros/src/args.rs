@@ -57,14 +57,28 @@ pub(crate) fn parse(tokens: TokenStream, valid: &[&str], diagnostics: &Diagnosti
 }
 
 /// Reads one `key = value`; the caller skips whatever is left of it.
-fn one(input: ParseStream, valid: &[&str], seen: &mut Vec<String>, args: &mut Args, diagnostics: &Diagnostics) -> syn::Result<()> {
+fn one(
+    input: ParseStream,
+    valid: &[&str],
+    seen: &mut Vec<String>,
+    args: &mut Args,
+    diagnostics: &Diagnostics,
+) -> syn::Result<()> {
     let Ok(key) = input.call(Ident::parse_any) else {
         let token: TokenTree = input.parse()?;
-        return Err(syn::Error::new(token.span(), format!("DX1008: expected a key; {}", listed(valid))));
+        return Err(syn::Error::new(
+            token.span(),
+            format!("DX1008: expected a key; {}", listed(valid)),
+        ));
     };
     let name = key.to_string();
     if !valid.contains(&name.as_str()) {
-        diagnostics.report(&key, "DX1008", &format!("unknown key `{name}`; {}", listed(valid)), &nearest(&name, valid));
+        diagnostics.report(
+            &key,
+            "DX1008",
+            &format!("unknown key `{name}`; {}", listed(valid)),
+            &nearest(&name, valid),
+        );
         return Ok(());
     }
     if seen.contains(&name) {
@@ -76,7 +90,9 @@ fn one(input: ParseStream, valid: &[&str], seen: &mut Vec<String>, args: &mut Ar
         "version" => args.version = text(input, &key)?.filter_reported(diagnostics, check_version),
         "tag" => args.tag = text(input, &key)?.filter_reported(diagnostics, check_tag),
         "crate" => {
-            input.parse::<Token![=]>().map_err(|e| syn::Error::new(e.span(), "DX1008: write `crate = path::to::duroxide`"))?;
+            input
+                .parse::<Token![=]>()
+                .map_err(|e| syn::Error::new(e.span(), "DX1008: write `crate = path::to::duroxide`"))?;
             args.paths = Paths::renamed(input.call(Path::parse_mod_style)?);
         }
         "allow" => {
@@ -108,7 +124,12 @@ pub(crate) fn allow(input: ParseStream, diagnostics: &Diagnostics) -> syn::Resul
             let text: LitStr = input.parse()?;
             reason = true;
             if text.value().trim().is_empty() {
-                diagnostics.report(&text, "DX1009", "the reason is empty", "say why a replay cannot differ here");
+                diagnostics.report(
+                    &text,
+                    "DX1009",
+                    "the reason is empty",
+                    "say why a replay cannot differ here",
+                );
             }
         } else if rules::is_known(&word.to_string()) {
             codes.push(word.to_string());
@@ -117,7 +138,10 @@ pub(crate) fn allow(input: ParseStream, diagnostics: &Diagnostics) -> syn::Resul
             diagnostics.report(
                 &word,
                 "DX1009",
-                &format!("`{word}` is not a code that can be allowed; codes are {}", known.join(", ")),
+                &format!(
+                    "`{word}` is not a code that can be allowed; codes are {}",
+                    known.join(", ")
+                ),
                 &nearest(&word.to_string(), &known),
             );
         }
@@ -155,7 +179,9 @@ fn check_name(name: &str) -> Result<(), String> {
         return Err("the name is empty".to_owned());
     }
     if name.starts_with(RESERVED_PREFIX) {
-        return Err(format!("names that start with `{RESERVED_PREFIX}` belong to the runtime"));
+        return Err(format!(
+            "names that start with `{RESERVED_PREFIX}` belong to the runtime"
+        ));
     }
     Ok(())
 }
@@ -175,7 +201,14 @@ fn check_tag(tag: &str) -> Result<(), String> {
 }
 
 fn listed(valid: &[&str]) -> String {
-    format!("valid keys are {}", valid.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", "))
+    format!(
+        "valid keys are {}",
+        valid
+            .iter()
+            .map(|key| format!("`{key}`"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    )
 }
 
 /// The candidate that was probably meant, as a help line; empty when none is near.

@@ -17,17 +17,28 @@ impl Parse for Function {
             let content;
             let brace_token = braced!(content in input);
             attrs.extend(content.call(Attribute::parse_inner)?);
-            Some(Block { brace_token, stmts: content.call(Block::parse_within)? })
+            Some(Block {
+                brace_token,
+                stmts: content.call(Block::parse_within)?,
+            })
         };
         let marks = sig.inputs.iter_mut().map(take_marks).collect();
-        Ok(Function { attrs, vis, sig, body, marks })
+        Ok(Function {
+            attrs,
+            vis,
+            sig,
+            body,
+            marks,
+        })
     }
 }
 
 /// Takes `#[state]` and `#[serde(default)]` off a parameter: they are ours, rustc knows neither.
 fn take_marks(parameter: &mut FnArg) -> Marks {
     let mut marks = Marks::default();
-    let FnArg::Typed(parameter) = parameter else { return marks };
+    let FnArg::Typed(parameter) = parameter else {
+        return marks;
+    };
     parameter.attrs.retain(|attribute| {
         if attribute.path().is_ident("state") {
             marks.state = true;

@@ -14,7 +14,7 @@ pub(crate) enum Reading {
     /// `duroxide::join!`: likewise.
     Join(Vec<Expr>),
     /// Expressions with commas or semicolons between, as in `println!` or `vec!`.
-    Expressions(List),
+    Expressions(Box<List>),
     /// Anything else.
     Opaque,
 }
@@ -57,28 +57,31 @@ pub(crate) fn arms(input: ParseStream) -> syn::Result<Vec<Arm>> {
 /// Expressions and what stands between them, so that they can be written back as they were.
 pub(crate) enum List {
     Commas(Punctuated<Expr, Token![,]>),
-    Repeat(Expr, Token![;], Expr),
+    Repeat(Box<[Expr; 2]>, Token![;]),
 }
 
 impl List {
     pub(crate) fn expressions(&self) -> Vec<&Expr> {
         match self {
             List::Commas(list) => list.iter().collect(),
-            List::Repeat(value, _, count) => vec![value, count],
+            List::Repeat(both, _) => both.iter().collect(),
         }
     }
 
     pub(crate) fn expressions_mut(&mut self) -> Vec<&mut Expr> {
         match self {
             List::Commas(list) => list.iter_mut().collect(),
-            List::Repeat(value, _, count) => vec![value, count],
+            List::Repeat(both, _) => both.iter_mut().collect(),
         }
     }
 
     pub(crate) fn into_tokens(self) -> TokenStream {
         match self {
             List::Commas(list) => quote::quote!(#list),
-            List::Repeat(value, semicolon, count) => quote::quote!(#value #semicolon #count),
+            List::Repeat(both, semicolon) => {
+                let [value, count] = &*both;
+                quote::quote!(#value #semicolon #count)
+            }
         }
     }
 }
@@ -97,10 +100,15 @@ pub(crate) fn read(mac: &Macro, paths: &Paths) -> Reading {
         }
     }
     if let Ok(list) = Punctuated::<Expr, Token![,]>::parse_terminated.parse2(mac.tokens.clone()) {
-        return Reading::Expressions(List::Commas(list));
+        return Reading::Expressions(Box::new(List::Commas(list)));
     }
-    let repeat = |input: ParseStream| Ok(List::Repeat(input.parse()?, input.parse()?, input.parse()?));
-    repeat.parse2(mac.tokens.clone()).map_or(Reading::Opaque, Reading::Expressions)
+    let repeat = |input: ParseStream| {
+        let (value, semicolon, count) = (input.parse()?, input.parse()?, input.parse()?);
+        Ok(List::Repeat(Box::new([value, count]), semicolon))
+    };
+    repeat
+        .parse2(mac.tokens.clone())
+        .map_or(Reading::Opaque, |list| Reading::Expressions(Box::new(list)))
 }
 
 /// Whether the macro is ours and looks after its own awaits.

@@ -13,12 +13,18 @@ fn pretty(tokens: TokenStream) -> String {
 /// The texts of the `compile_error!`s, in order.
 fn errors(tokens: &TokenStream) -> Vec<String> {
     let text = tokens.to_string();
-    text.split("compile_error ! {").skip(1).map(|rest| rest.split('}').next().unwrap_or_default().trim().to_owned()).collect()
+    text.split("compile_error ! {")
+        .skip(1)
+        .map(|rest| rest.split('}').next().unwrap_or_default().trim().to_owned())
+        .collect()
 }
 
 /// The codes of the errors, in order.
 fn codes(tokens: &TokenStream) -> Vec<String> {
-    errors(tokens).iter().map(|text| text.trim_start_matches(['"', ' ']).chars().take(6).collect()).collect()
+    errors(tokens)
+        .iter()
+        .map(|text| text.trim_start_matches(['"', ' ']).chars().take(6).collect())
+        .collect()
 }
 
 fn orchestration(body: TokenStream) -> TokenStream {
@@ -89,9 +95,19 @@ fn a_race_nests_to_the_right_so_that_earlier_arms_win() {
 
 #[test]
 fn an_activity_without_body_is_declared_and_not_registered() {
-    let expanded = expand::handler(Kind::Activity, quote!(), quote!(async fn render(order: Order) -> Result<Pdf>;)).to_string();
+    let expanded = expand::handler(
+        Kind::Activity,
+        quote!(),
+        quote!(
+            async fn render(order: Order) -> Result<Pdf>;
+        ),
+    )
+    .to_string();
     assert!(expanded.contains("fn call"), "{expanded}");
-    assert!(!expanded.contains("inventory") && !expanded.contains("async fn render"), "{expanded}");
+    assert!(
+        !expanded.contains("inventory") && !expanded.contains("async fn render"),
+        "{expanded}"
+    );
 }
 
 #[test]
@@ -120,13 +136,19 @@ fn every_rule_finds_its_calls_however_they_are_written() {
         (quote!(let f = || async { process::id() };), "DX0006"),
         (quote!(futures::select! { a => b };), "DX0007"),
         (quote!(println!("{}", vec![env::var("x"); 2].len());), "DX0006"),
-        (quote!(duroxide::select! { _ = f() => fs::read("x"), _ = fs::read("y") => () };), "DX0005"),
+        (
+            quote!(duroxide::select! { _ = f() => fs::read("x"), _ = fs::read("y") => () };),
+            "DX0005",
+        ),
         (quote!(duroxide::join!(fs::read("x"));), "DX0005"),
         (quote!(opaque!(x.await => y);), "DX2002"),
     ];
     for (body, code) in cases {
         let found = codes(&orchestration(body.clone()));
-        assert!(!found.is_empty() && found.iter().all(|found| found == code), "{body}: {found:?}");
+        assert!(
+            !found.is_empty() && found.iter().all(|found| found == code),
+            "{body}: {found:?}"
+        );
     }
 }
 
@@ -138,7 +160,11 @@ fn what_only_looks_similar_is_left_alone() {
         quote!(Command::new("order");),
         quote!(randomize(&ctx).await;),
         quote!(let time = order.time; time.now();),
-        quote!(fn inner() { std::fs::read("x"); }),
+        quote!(
+            fn inner() {
+                std::fs::read("x");
+            }
+        ),
         quote!(tracing::info!(order.id = %order.id, "no await here");),
         quote!(#[duroxide::allow(DX0005, reason = "tested")] let x = fs::read("x");),
         quote!(let x = #[duroxide::allow(DX0005, reason = "tested")] { fs::read("x") };),
@@ -164,12 +190,18 @@ fn all_that_is_wrong_is_told_at_once() {
     let expanded = expand::handler(
         Kind::Orchestration,
         quote!(nam = "x", version = "two", allow(DX9)),
-        quote!(fn f(order: &str) { std::fs::read(order); }),
+        quote!(
+            fn f(order: &str) {
+                std::fs::read(order);
+            }
+        ),
     );
     let found = codes(&expanded);
     assert_eq!(
         found,
-        ["DX1008", "DX1008", "DX1009", "DX1009", "DX1001", "DX1005", "DX1002", "DX1006", "DX0005"],
+        [
+            "DX1008", "DX1008", "DX1009", "DX1009", "DX1001", "DX1005", "DX1002", "DX1006", "DX0005"
+        ],
     );
 }
 
@@ -185,7 +217,16 @@ fn a_half_typed_function_stays_for_the_editor() {
 
 #[test]
 fn the_nearest_key_is_offered_and_nothing_far() {
-    let told = |brackets| errors(&expand::handler(Kind::Activity, brackets, quote!(async fn f() -> R<()> {}))).join("");
+    let told = |brackets| {
+        errors(&expand::handler(
+            Kind::Activity,
+            brackets,
+            quote!(
+                async fn f() -> R<()> {}
+            ),
+        ))
+        .join("")
+    };
     assert!(told(quote!(nmae = "x")).contains("did you mean `name`?"));
     assert!(!told(quote!(zebra)).contains("did you mean"));
     assert!(told(quote!(zebra)).contains("valid keys are `name`, `tag`, `crate`"));
@@ -193,15 +234,40 @@ fn the_nearest_key_is_offered_and_nothing_far() {
 
 #[test]
 fn token_soup_is_refused_and_never_panics() {
-    let soup = [quote!(= = ,), quote!(name name), quote!(crate), quote!(allow), quote!(name = ), quote!("x"), quote!({}), quote!(allow(,))];
+    let soup = [
+        quote!(= = ,),
+        quote!(name name),
+        quote!(crate),
+        quote!(allow),
+        quote!(name = ),
+        quote!("x"),
+        quote!({}),
+        quote!(allow(,)),
+    ];
     for brackets in soup {
         for kind in [Kind::Activity, Kind::Orchestration, Kind::Durable] {
-            for item in [quote!(), quote!(struct S;), quote!(async fn), quote!(async fn f(self, _: u8, ..) {})] {
+            for item in [
+                quote!(),
+                quote!(
+                    struct S;
+                ),
+                quote!(async fn),
+                quote!(async fn f(self, _: u8, ..) {}),
+            ] {
                 let expanded = expand::handler(kind, brackets.clone(), item.clone());
                 assert!(!errors(&expanded).is_empty(), "{kind:?} {brackets} {item}");
             }
         }
-        assert!(!errors(&expand::event::expand(brackets.clone(), quote!(struct S;))).is_empty(), "{brackets}");
+        assert!(
+            !errors(&expand::event::expand(
+                brackets.clone(),
+                quote!(
+                    struct S;
+                )
+            ))
+            .is_empty(),
+            "{brackets}"
+        );
         crate::race::select(brackets.clone());
         crate::race::join(brackets);
     }

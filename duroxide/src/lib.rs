@@ -5,6 +5,10 @@
 //! through that history, so that it goes on where it was. See [`OrchestrationContext`] for what an orchestration may
 //! do, [`Client`] for what can be done with one from outside, and [`runtime::Runtime`] for what runs them.
 
+// What the macros write names the library from outside; its own tests use them as well.
+#[cfg(test)]
+extern crate self as duroxide;
+
 #[doc(hidden)]
 #[cfg(feature = "macros")]
 #[path = "private.rs"]
@@ -65,7 +69,7 @@ pub use typed::{CallError, Signal};
 /// A store, shared.
 pub type ProviderRef = Arc<dyn providers::Provider>;
 /// An orchestration handler, shared.
-pub type OrchestrationHandlerRef = Arc<dyn runtime::OrchestrationHandler>;
+pub type OrchestrationHandlerRef = Arc<dyn OrchestrationHandler>;
 
 /// The pages whose code the documentation tests compile.
 #[cfg(all(doctest, feature = "macros", feature = "sqlite"))]

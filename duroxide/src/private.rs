@@ -1,12 +1,12 @@
 //! What generated code names: not for users, and without promises.
 
+pub use std::convert::Into;
 pub use std::future::Future;
 pub use std::marker::Send;
 pub use std::option::Option;
 pub use std::result::Result;
 pub use std::string::String;
 pub use std::vec::Vec;
-pub use std::convert::Into;
 
 pub use duroxide_macros::{join_impl, select_impl};
 pub use inventory;

@@ -2,3 +2,5 @@
 
 mod flawed_store;
 mod providers;
+mod scenarios;
+mod stores;

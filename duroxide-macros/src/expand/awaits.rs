@@ -46,7 +46,7 @@ impl VisitMut for Awaits<'_> {
             Expr::Await(awaited) => {
                 let at = awaited.await_token.span();
                 let (private, base) = (self.paths.private(at), &awaited.base);
-                awaited.base = Box::new(Expr::Verbatim(call(quote_spanned!(at=> #private::durable), base)));
+                *awaited.base = Expr::Verbatim(call(quote_spanned!(at=> #private::durable), base));
                 return;
             }
             Expr::Async(block) => {
@@ -66,7 +66,7 @@ impl VisitMut for Awaits<'_> {
         match reading::read(mac, self.paths) {
             // They rewrite what is theirs; what cannot be read was reported by the lint.
             Reading::Select(_) | Reading::Join(_) | Reading::Opaque => {}
-            Reading::Expressions(list) => mac.tokens = self.rewritten(list),
+            Reading::Expressions(list) => mac.tokens = self.rewritten(*list),
         }
     }
 }

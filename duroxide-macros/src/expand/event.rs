@@ -17,7 +17,12 @@ pub(crate) fn expand(brackets: TokenStream, item: TokenStream) -> TokenStream {
         Ok(Item::Struct(item)) => (Some(item.ident), item.generics),
         Ok(Item::Enum(item)) => (Some(item.ident), item.generics),
         Ok(other) => {
-            diagnostics.report(other, "DX1000", "`#[event]` stands on a struct or an enum", "it names the payload of an event");
+            diagnostics.report(
+                other,
+                "DX1000",
+                "`#[event]` stands on a struct or an enum",
+                "it names the payload of an event",
+            );
             (None, syn::Generics::default())
         }
         Err(error) => {
@@ -26,7 +31,12 @@ pub(crate) fn expand(brackets: TokenStream, item: TokenStream) -> TokenStream {
         }
     };
     if !generics.params.is_empty() {
-        diagnostics.report(&generics, "DX1003", "an event cannot be generic: it has one name", "write one type for each event");
+        diagnostics.report(
+            &generics,
+            "DX1003",
+            "an event cannot be generic: it has one name",
+            "write one type for each event",
+        );
     }
     let signal = ident.filter(|_| generics.params.is_empty()).map(|ident| {
         let name = args.name.as_ref().map_or_else(|| ident.to_string(), LitStr::value);

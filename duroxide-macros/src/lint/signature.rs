@@ -8,7 +8,12 @@ use crate::diagnostics::Diagnostics;
 
 /// Reports what is wrong with the signature; a handler comes back only when nothing is.
 pub(crate) fn check(kind: Kind, function: &Function, diagnostics: &Diagnostics) -> Option<Handler> {
-    let mut checked = Checked { kind, function, diagnostics, sound: true };
+    let mut checked = Checked {
+        kind,
+        function,
+        diagnostics,
+        sound: true,
+    };
     checked.asynchronous();
     checked.body();
     if kind == Kind::Durable {
@@ -18,7 +23,10 @@ pub(crate) fn check(kind: Kind, function: &Function, diagnostics: &Diagnostics) 
     checked.generics();
     let params = checked.params();
     let output = checked.output();
-    checked.sound.then_some(Handler { params, output: output? })
+    checked.sound.then_some(Handler {
+        params,
+        output: output?,
+    })
 }
 
 struct Checked<'a> {
@@ -41,7 +49,12 @@ impl Checked<'_> {
     fn asynchronous(&mut self) {
         if self.sig().asyncness.is_none() {
             let (what, name, at) = (self.kind.described(), self.sig().ident.to_string(), self.sig().fn_token);
-            self.report(at, "DX1001", &format!("{what} must be `async`"), &format!("write `async fn {name}`"));
+            self.report(
+                at,
+                "DX1001",
+                &format!("{what} must be `async`"),
+                &format!("write `async fn {name}`"),
+            );
         }
     }
 
@@ -91,15 +104,20 @@ impl Checked<'_> {
     fn params(&mut self) -> Vec<Param> {
         let function = self.function;
         let mut params = Vec::new();
-        let named = function.sig.inputs.iter().any(
-            |parameter| matches!(parameter, FnArg::Typed(parameter) if is_context(self.kind, parameter)),
-        );
+        let named = function
+            .sig
+            .inputs
+            .iter()
+            .any(|parameter| matches!(parameter, FnArg::Typed(parameter) if is_context(self.kind, parameter)));
         for (place, (parameter, marks)) in function.sig.inputs.iter().zip(&function.marks).enumerate() {
             match parameter {
                 FnArg::Receiver(receiver) => self.report(
                     receiver,
                     "DX1007",
-                    &format!("{} cannot take `self`: nothing of this process is there when it runs again", self.kind.described()),
+                    &format!(
+                        "{} cannot take `self`: nothing of this process is there when it runs again",
+                        self.kind.described()
+                    ),
                     "write a free function; an activity gets what it needs as `#[state]`",
                 ),
                 FnArg::Typed(parameter) => params.extend(self.param(place, parameter, marks)),
@@ -143,23 +161,44 @@ impl Checked<'_> {
             return None;
         }
         if let Type::ImplTrait(bounds) = &*parameter.ty {
-            self.report(bounds, "DX1003", "an argument needs a concrete type: history must know how to read it back", "");
+            self.report(
+                bounds,
+                "DX1003",
+                "an argument needs a concrete type: history must know how to read it back",
+                "",
+            );
             return None;
         }
-        Some(Param::Argument(Argument { name: pattern.ident.clone(), ty: (*parameter.ty).clone(), default: marks.default }))
+        Some(Param::Argument(Argument {
+            name: pattern.ident.clone(),
+            ty: (*parameter.ty).clone(),
+            default: marks.default,
+        }))
     }
 
     fn context(&mut self, place: usize, parameter: &PatType) -> Option<Param> {
         if place != 0 {
-            self.report(parameter, "DX1002", "the context comes first", "make it the first parameter");
+            self.report(
+                parameter,
+                "DX1002",
+                "the context comes first",
+                "make it the first parameter",
+            );
             return None;
         }
         if let Type::Reference(_) = &*parameter.ty {
             let help = match self.kind {
-                Kind::Orchestration => "write `ctx: OrchestrationContext`; a `#[durable]` helper takes `&OrchestrationContext`",
+                Kind::Orchestration => {
+                    "write `ctx: OrchestrationContext`; a `#[durable]` helper takes `&OrchestrationContext`"
+                }
                 Kind::Activity | Kind::Durable => "write `ctx: ActivityContext`",
             };
-            self.report(&parameter.ty, "DX1002", &format!("{} owns its context", self.kind.described()), help);
+            self.report(
+                &parameter.ty,
+                "DX1002",
+                &format!("{} owns its context", self.kind.described()),
+                help,
+            );
             return None;
         }
         Some(Param::Context)
@@ -195,7 +234,12 @@ impl Checked<'_> {
             ReturnType::Type(_, ty) => Some((**ty).clone()),
             ReturnType::Default => {
                 let (what, at) = (self.kind.described(), self.sig().ident.clone());
-                self.report(at, "DX1006", &format!("{what} returns a `Result`"), "write `-> Result<(), String>`, or an error type of your own");
+                self.report(
+                    at,
+                    "DX1006",
+                    &format!("{what} returns a `Result`"),
+                    "write `-> Result<(), String>`, or an error type of your own",
+                );
                 None
             }
         }
@@ -234,8 +278,14 @@ fn is_surely_no_result(ty: &Type) -> bool {
         "i64", "i128", "isize", "f32", "f64",
     ];
     match ty {
-        Type::Path(path) => path.path.segments.last().is_some_and(|last| PLAIN.iter().any(|plain| last.ident == plain)),
-        Type::Tuple(_) | Type::Reference(_) | Type::Array(_) | Type::Slice(_) | Type::ImplTrait(_) | Type::Never(_) => true,
+        Type::Path(path) => path
+            .path
+            .segments
+            .last()
+            .is_some_and(|last| PLAIN.iter().any(|plain| last.ident == plain)),
+        Type::Tuple(_) | Type::Reference(_) | Type::Array(_) | Type::Slice(_) | Type::ImplTrait(_) | Type::Never(_) => {
+            true
+        }
         // Macros and what later kinds of `syn` may be.
         _ => false,
     }

@@ -46,6 +46,7 @@ pub mod management;
 pub mod pruning;
 pub mod queues;
 pub mod sessions;
+pub mod signal;
 pub mod tags;
 pub mod worker;
 
@@ -201,6 +202,7 @@ pub fn laws() -> Vec<Law> {
         pruning::LAWS,
         errors::LAWS,
         concurrency::LAWS,
+        signal::LAWS,
     ]
     .concat()
 }

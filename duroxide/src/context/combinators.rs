@@ -194,7 +194,10 @@ pub struct Join2<F1: Future, F2: Future> {
 
 impl<F1: Future, F2: Future> Join2<F1, F2> {
     pub(crate) fn new(f1: F1, f2: F2) -> Self {
-        Join2 { first: Child::new(f1), second: Child::new(f2) }
+        Join2 {
+            first: Child::new(f1),
+            second: Child::new(f2),
+        }
     }
 }
 
@@ -241,7 +244,10 @@ pub struct Select2<F1, F2> {
 
 impl<F1: Future, F2: Future> Select2<F1, F2> {
     pub(crate) fn new(f1: F1, f2: F2) -> Self {
-        Select2 { first: Box::pin(f1), second: Box::pin(f2) }
+        Select2 {
+            first: Box::pin(f1),
+            second: Box::pin(f2),
+        }
     }
 }
 

@@ -111,7 +111,9 @@ impl<T: Send + 'static> DurableFuture<T> {
 
     /// Changes what was asked for, while the engine has not taken it. `option` names the call that came too late.
     pub(crate) fn amend(&self, option: &str, change: impl FnOnce(&mut Action)) {
-        let State::Asked { ledger, token, .. } = &self.state else { return };
+        let State::Asked { ledger, token, .. } = &self.state else {
+            return;
+        };
         ledger.with(|book| {
             if !book.amend(*token, change) {
                 book.misuse.get_or_insert_with(|| {

@@ -66,8 +66,8 @@ pub(crate) fn claim(held: Option<&Lease>, claim: Claim<'_>) -> Option<Lease> {
 
 /// Like [`claim`], and also if the claimant's own incarnation holds it: its earlier token is void from then on.
 pub(crate) fn reclaim(held: Option<&Lease>, claim: Claim<'_>) -> Option<Lease> {
-    let taken = held.is_some_and(|lease| lease.is_live(claim.now_ms) && lease.owner != claim.owner);
-    (!taken).then(|| grant(held, claim))
+    let open = held.is_none_or(|lease| lease.is_open_to(claim.owner, claim.now_ms));
+    open.then(|| grant(held, claim))
 }
 
 fn grant(held: Option<&Lease>, claim: Claim<'_>) -> Lease {
@@ -84,6 +84,11 @@ impl Lease {
     /// Whether it still counts.
     pub(crate) fn is_live(&self, now_ms: u64) -> bool {
         is_live(self.until_ms, now_ms)
+    }
+
+    /// Whether `owner` may [`reclaim`] it.
+    pub(crate) fn is_open_to(&self, owner: &str, now_ms: u64) -> bool {
+        !self.is_live(now_ms) || self.owner == owner
     }
 
     /// Whether the bearer of `token` may write.

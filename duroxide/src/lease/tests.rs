@@ -1,3 +1,5 @@
+//! Leases as tables: who gets one, who may write, when to renew.
+
 use std::time::Duration;
 
 use super::{Claim, Lease, Refusal, claim, is_poisoned, reclaim, renewal_interval, retry_renewal_in, until};

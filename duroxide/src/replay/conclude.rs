@@ -132,7 +132,7 @@ impl Execution {
                     .in_flight(Class::Child)
                     .filter(|(id, _)| self.history.is_persisted(*id));
                 cancels(
-                    started.filter_map(|(_, schedule)| schedule.child.as_deref()),
+                    started.filter_map(|(_, schedule)| schedule.target.as_deref()),
                     "parent canceled",
                 )
             }
@@ -291,9 +291,11 @@ impl Execution {
     /// started, and nobody is sent a cancel for it.
     fn cancels_of_dropped_children(&self, cancelled: &[(Class, u64)]) -> Vec<WorkItem> {
         let is_started = |id: &u64| self.outcome == Outcome::Continue || self.history.is_persisted(*id);
-        let children = of_class(cancelled, Class::Child)
-            .filter(is_started)
-            .filter_map(|id| self.history.schedule(id).and_then(|schedule| schedule.child.as_deref()));
+        let children = of_class(cancelled, Class::Child).filter(is_started).filter_map(|id| {
+            self.history
+                .schedule(id)
+                .and_then(|schedule| schedule.target.as_deref())
+        });
         cancels(children, "parent dropped sub-orchestration future")
     }
 }

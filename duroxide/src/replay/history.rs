@@ -24,10 +24,17 @@ pub(crate) struct Parent {
 #[derive(Debug)]
 pub(super) struct Schedule {
     pub class: Class,
-    /// Full instance id, of a child.
-    pub child: Option<String>,
+    /// The full instance id of a child, the name of a wait.
+    pub target: Option<String>,
     pub answered: bool,
     pub cancel_requested: bool,
+}
+
+/// The dequeues of one queue that were not cancelled, and how many messages came.
+#[derive(Debug, Default)]
+struct Dequeues {
+    waiting: BTreeSet<u64>,
+    arrivals: usize,
 }
 
 /// Facts about the rows of one execution, those of the running turn included. Never looks at a row twice.
@@ -46,8 +53,8 @@ pub(super) struct History {
     schedules: BTreeMap<u64, Schedule>,
     /// Open positional waits by name.
     signals: HashMap<String, BTreeSet<u64>>,
-    /// Dequeues not cancelled, and arrivals, by queue.
-    queues: HashMap<String, (BTreeSet<u64>, usize)>,
+    /// What the rows say of each queue.
+    queues: HashMap<String, Dequeues>,
     /// Schedules that rows of reason `dropped_future` cancelled.
     dropped: BTreeSet<(Class, u64)>,
 }
@@ -137,7 +144,7 @@ impl History {
         sorted(
             self.queues
                 .values()
-                .flat_map(|(dequeues, arrivals)| dequeues.iter().skip(*arrivals).copied()),
+                .flat_map(|queue| queue.waiting.iter().skip(queue.arrivals).copied()),
         )
     }
 
@@ -177,17 +184,19 @@ impl History {
                 self.scheduled(id, Class::Child, Some(child));
             }
             EventKind::ExternalSubscribed { name } => {
-                self.scheduled(id, Class::External, None);
+                self.scheduled(id, Class::External, Some(name.clone()));
                 self.signals.entry(name.clone()).or_default().insert(id);
             }
             EventKind::QueueSubscribed { name } => {
-                self.scheduled(id, Class::Queue, None);
-                self.queues.entry(name.clone()).or_default().0.insert(id);
+                self.scheduled(id, Class::Queue, Some(name.clone()));
+                self.queues.entry(name.clone()).or_default().waiting.insert(id);
             }
             EventKind::ExternalEvent { name, .. } => {
                 self.signals.get_mut(name).and_then(BTreeSet::pop_first);
             }
-            EventKind::QueueEventDelivered { name, .. } => self.queues.entry(name.clone()).or_default().1 += 1,
+            EventKind::QueueEventDelivered { name, .. } => {
+                self.queues.entry(name.clone()).or_default().arrivals += 1;
+            }
             EventKind::ActivityCompleted { .. }
             | EventKind::ActivityFailed { .. }
             | EventKind::TimerFired { .. }
@@ -195,18 +204,8 @@ impl History {
             | EventKind::SubOrchestrationFailed { .. } => self.answered(source),
             EventKind::ActivityCancelRequested { reason } => self.cancelled(Class::Activity, source, reason),
             EventKind::SubOrchestrationCancelRequested { reason } => self.cancelled(Class::Child, source, reason),
-            EventKind::ExternalSubscribedCancelled { reason } => {
-                self.cancelled(Class::External, source, reason);
-                self.signals
-                    .values_mut()
-                    .for_each(|open| drop(source.map(|id| open.remove(&id))));
-            }
-            EventKind::QueueSubscriptionCancelled { reason } => {
-                self.cancelled(Class::Queue, source, reason);
-                self.queues
-                    .values_mut()
-                    .for_each(|(dequeues, _)| drop(source.map(|id| dequeues.remove(&id))));
-            }
+            EventKind::ExternalSubscribedCancelled { reason } => self.cancelled(Class::External, source, reason),
+            EventKind::QueueSubscriptionCancelled { reason } => self.cancelled(Class::Queue, source, reason),
             EventKind::OrchestrationCompleted { .. }
             | EventKind::OrchestrationFailed { .. }
             | EventKind::OrchestrationContinuedAsNew { .. }
@@ -217,16 +216,14 @@ impl History {
         }
     }
 
-    fn scheduled(&mut self, event_id: u64, class: Class, child: Option<String>) {
-        self.schedules.insert(
-            event_id,
-            Schedule {
-                class,
-                child,
-                answered: false,
-                cancel_requested: false,
-            },
-        );
+    fn scheduled(&mut self, event_id: u64, class: Class, target: Option<String>) {
+        let schedule = Schedule {
+            class,
+            target,
+            answered: false,
+            cancel_requested: false,
+        };
+        self.schedules.insert(event_id, schedule);
     }
 
     fn answered(&mut self, source: Option<u64>) {
@@ -240,8 +237,23 @@ impl History {
         if reason == DROPPED_FUTURE {
             self.dropped.insert((class, event_id));
         }
-        if let Some(schedule) = self.schedules.get_mut(&event_id) {
-            schedule.cancel_requested = true;
+        let Some(schedule) = self.schedules.get_mut(&event_id) else {
+            return;
+        };
+        schedule.cancel_requested = true;
+        let name = schedule.target.as_deref().unwrap_or_default();
+        match class {
+            Class::External => {
+                self.signals.entry(name.to_owned()).or_default().remove(&event_id);
+            }
+            Class::Queue => {
+                self.queues
+                    .entry(name.to_owned())
+                    .or_default()
+                    .waiting
+                    .remove(&event_id);
+            }
+            Class::Activity | Class::Timer | Class::Child => {}
         }
     }
 

@@ -34,7 +34,6 @@ use crate::model::VERSION;
 use crate::model::action::Action;
 use crate::model::error::ErrorDetails;
 use crate::model::event::{Event, EventKind};
-use crate::model::ids::INITIAL_EVENT_ID;
 use crate::model::item::KvEntry;
 use crate::model::work_item::WorkItem;
 
@@ -199,11 +198,6 @@ impl Execution {
     /// Who waits for this orchestration.
     pub(crate) fn parent(&self) -> Option<&Parent> {
         self.history.parent()
-    }
-
-    /// The id of the last event.
-    pub(crate) fn last_event_id(&self) -> u64 {
-        self.history.next_event_id() - INITIAL_EVENT_ID
     }
 
     fn replay(&mut self, events: &[Event]) {

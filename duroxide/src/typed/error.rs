@@ -59,7 +59,9 @@ impl<E> CallError<E> {
     }
 
     pub(crate) fn codec(error: &CodecError) -> Self {
-        CallError::Codec { message: error.to_string() }
+        CallError::Codec {
+            message: error.to_string(),
+        }
     }
 }
 

@@ -18,7 +18,10 @@ pub(crate) struct ActivityGlue<A> {
 
 impl<A> ActivityGlue<A> {
     pub(crate) fn new(states: States) -> Self {
-        ActivityGlue { states, of: PhantomData }
+        ActivityGlue {
+            states,
+            of: PhantomData,
+        }
     }
 }
 
@@ -58,7 +61,9 @@ fn unreadable(name: &str, error: &CodecError) -> String {
 
 fn written<T: Serialize, E: Serialize>(name: &str, result: Result<T, E>) -> Result<String, String> {
     match result {
-        Ok(value) => codec::to_json(&value).map_err(|error| format!("the output of `{name}` has no JSON form: {error}")),
+        Ok(value) => {
+            codec::to_json(&value).map_err(|error| format!("the output of `{name}` has no JSON form: {error}"))
+        }
         Err(error) => Err(wire::write_error(&error)),
     }
 }

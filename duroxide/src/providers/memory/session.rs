@@ -19,16 +19,19 @@ impl Tables {
             (Some(_), None) => false,
             (Some(id), Some(caller)) => {
                 let session = self.sessions.get(id);
-                session.is_none_or(|session| !session.is_live(now_ms) || session.owner == caller.owner_id)
+                session.is_none_or(|session| session.lease.is_open_to(&caller.owner_id, now_ms))
             }
         }
     }
 
     /// The caller owns the session from now on.
     pub(super) fn claim_session(&mut self, id: &str, caller: &SessionFetchConfig, now_ms: u64) {
+        let held = self.sessions.remove(id).map(|session| session.lease);
+        let lease = self
+            .reclaim(held.as_ref(), &caller.owner_id, now_ms, caller.lock_timeout)
+            .expect("only activities of sessions open to the caller are chosen");
         let session = SessionRow {
-            owner: caller.owner_id.clone(),
-            until_ms: lease::until(now_ms, caller.lock_timeout),
+            lease,
             last_activity_at_ms: now_ms,
         };
         self.sessions.insert(id.to_owned(), session);
@@ -37,7 +40,7 @@ impl Tables {
     /// Something happened in a session, if it still lives.
     pub(super) fn touch_session(&mut self, id: Option<&str>, now_ms: u64) {
         if let Some(session) = id.and_then(|id| self.sessions.get_mut(id))
-            && session.is_live(now_ms)
+            && session.lease.is_live(now_ms)
         {
             session.last_activity_at_ms = now_ms;
         }
@@ -52,13 +55,13 @@ impl Tables {
         now_ms: u64,
     ) -> usize {
         let renewable = |session: &&mut SessionRow| {
-            owners.contains(&session.owner.as_str())
-                && session.is_live(now_ms)
+            owners.contains(&session.lease.owner.as_str())
+                && session.lease.is_live(now_ms)
                 && lease::is_live(lease::until(session.last_activity_at_ms, idle), now_ms)
         };
         let mut renewed = 0;
         for session in self.sessions.values_mut().filter(renewable) {
-            session.until_ms = lease::until(now_ms, extend_for);
+            session.lease.until_ms = lease::until(now_ms, extend_for);
             renewed += 1;
         }
         renewed
@@ -73,13 +76,7 @@ impl Tables {
             .collect();
         let before = self.sessions.len();
         self.sessions
-            .retain(|id, session| session.is_live(now_ms) || used.contains(id.as_str()));
+            .retain(|id, session| session.lease.is_live(now_ms) || used.contains(id.as_str()));
         before - self.sessions.len()
-    }
-}
-
-impl SessionRow {
-    fn is_live(&self, now_ms: u64) -> bool {
-        lease::is_live(self.until_ms, now_ms)
     }
 }

@@ -1,6 +1,7 @@
 //! The rows of the store, in plain maps.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use semver::Version;
 
@@ -42,6 +43,7 @@ pub(super) struct Tables {
     /// Who is to be told once the change is made.
     pub(super) rings: Rings,
     last_row: u64,
+    /// Outlives every lease, and every instance.
     last_fence: u64,
 }
 
@@ -102,8 +104,7 @@ pub(super) struct ActivityRow {
 }
 
 pub(super) struct SessionRow {
-    pub(super) owner: String,
-    pub(super) until_ms: u64,
+    pub(super) lease: Lease,
     pub(super) last_activity_at_ms: u64,
 }
 
@@ -123,17 +124,33 @@ impl Tables {
     }
 
     /// A lease for this store's object; `None` while somebody holds one.
-    pub(super) fn claim(&mut self, held: Option<&Lease>, now_ms: u64, timeout: std::time::Duration) -> Option<Lease> {
-        let claim = Claim {
-            owner: super::NAME,
+    pub(super) fn claim(&mut self, held: Option<&Lease>, now_ms: u64, timeout: Duration) -> Option<Lease> {
+        let lease = lease::claim(held, self.asks(super::NAME, now_ms, timeout))?;
+        self.last_fence = lease.fence;
+        Some(lease)
+    }
+
+    /// A lease for a worker, who may hold one already; `None` while somebody else does.
+    pub(super) fn reclaim(
+        &mut self,
+        held: Option<&Lease>,
+        owner: &str,
+        now_ms: u64,
+        timeout: Duration,
+    ) -> Option<Lease> {
+        let lease = lease::reclaim(held, self.asks(owner, now_ms, timeout))?;
+        self.last_fence = lease.fence;
+        Some(lease)
+    }
+
+    fn asks<'a>(&self, owner: &'a str, now_ms: u64, timeout: Duration) -> Claim<'a> {
+        Claim {
+            owner,
             token: seams::lock_token(),
             last_fence: self.last_fence,
             now_ms,
             timeout,
-        };
-        let lease = lease::claim(held, claim)?;
-        self.last_fence = lease.fence;
-        Some(lease)
+        }
     }
 
     /// The row of an instance's current execution.

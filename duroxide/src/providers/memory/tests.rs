@@ -1,3 +1,5 @@
+//! What the contract leaves to a store: orphans, unreadable rows, wake-ups.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

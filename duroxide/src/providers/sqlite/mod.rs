@@ -15,6 +15,7 @@ mod error;
 mod fetch;
 mod history;
 mod kv;
+mod node;
 mod open;
 mod prune;
 mod readers;
@@ -41,9 +42,10 @@ use crate::providers::Provider;
 use crate::providers::error::ProviderError;
 use crate::providers::management::ProviderAdmin;
 use crate::providers::signal::WorkSignal;
-use crate::{clock, lease, seams};
+use crate::{clock, lease};
 use error::StoreError;
 use fetch::Capability;
+use node::Node;
 use open::Location;
 use readers::Readers;
 use ready::Wakes;
@@ -65,8 +67,8 @@ pub struct SqliteProvider {
     readers: Option<Arc<Readers>>,
     pool: SqlitePool,
     signal: Arc<WorkSignal>,
-    /// Who holds the leases taken here: new with every object.
-    owner: Arc<str>,
+    /// Signs the leases taken here; dropped with the store, so that the next one knows that they are nobody's.
+    node: Node,
 }
 
 impl SqliteProvider {
@@ -118,20 +120,25 @@ impl SqliteProvider {
     fn open_blocking(location: &Location, pool: SqlitePool) -> Result<Self, SqliteOpenError> {
         let mut conn = location.connect()?;
         schema::migrate(&mut conn)?;
+        let (readers, sync, node) = match location {
+            Location::File { path, .. } => {
+                let node = Node::beside(path);
+                node::reclaim(&mut conn, path, &node)?;
+                let readers = Arc::new(Readers::new(path.clone()));
+                (Some(readers), Sync::PerTransaction(true), node)
+            }
+            Location::Memory { .. } => (None, Sync::Fixed, Node::alone()),
+        };
         let signal = Arc::new(WorkSignal::new());
         ready::seed(&conn, &signal)?;
-        let (readers, sync) = match location {
-            Location::File { path, .. } => (Some(Arc::new(Readers::new(path.clone()))), Sync::PerTransaction(true)),
-            Location::Memory { .. } => (None, Sync::Fixed),
-        };
-        let writer = Writer::start(conn, sync, Arc::clone(&signal), ())
-            .map_err(|error| SqliteOpenError::Thread(Box::new(error)))?;
+        let writer =
+            Writer::start(conn, sync, Arc::clone(&signal)).map_err(|error| SqliteOpenError::Thread(Box::new(error)))?;
         Ok(SqliteProvider {
             writer,
             readers,
             pool,
             signal,
-            owner: seams::new_guid().into(),
+            node,
         })
     }
 
@@ -223,7 +230,7 @@ impl Provider for SqliteProvider {
         filter: Option<&DispatcherCapabilityFilter>,
     ) -> Result<Option<(OrchestrationItem, String, u32)>, ProviderError> {
         let capability = Capability::of(filter);
-        let (owner, writer) = (Arc::clone(&self.owner), self.writer.downgrade());
+        let (owner, writer) = (self.node.owner(), self.writer.downgrade());
         let fetched = self
             .lease("fetch_orchestration_item", move |conn, _| {
                 let fetched = fetch::fetch(conn, lock_timeout, capability, &owner)?;
@@ -317,7 +324,7 @@ impl Provider for SqliteProvider {
             session: session.cloned(),
             tags: tag_filter.clone(),
         };
-        let (owner, writer) = (Arc::clone(&self.owner), self.writer.downgrade());
+        let (owner, writer) = (self.node.owner(), self.writer.downgrade());
         let taken = self
             .lease("fetch_work_item", move |conn, _| {
                 let taken = worker::fetch(conn, &wanted, &owner)?;

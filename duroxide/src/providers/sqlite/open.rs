@@ -207,7 +207,7 @@ fn prepare(conn: &Connection) -> rusqlite::Result<()> {
 
 /// Waits for another program's lock: at first briefly, because two stores of one file take turns in less than a
 /// millisecond; in all about [`BUSY`].
-#[allow(
+#[expect(
     clippy::disallowed_methods,
     reason = "SQLite calls this on a thread of the store's own, never on one that runs tasks"
 )]

@@ -112,6 +112,8 @@ CREATE INDEX worker_queue_session ON worker_queue (session_id) WHERE session_id 
 CREATE TABLE sessions (
     session_id TEXT PRIMARY KEY NOT NULL,
     worker_id TEXT NOT NULL,
+    -- The store through which it was claimed.
+    owner TEXT NOT NULL,
     locked_until INTEGER NOT NULL,
     last_activity_at INTEGER NOT NULL
 ) WITHOUT ROWID;

@@ -5,28 +5,31 @@ use std::time::Duration;
 use rusqlite::{Connection, params};
 
 use super::row::int;
+use crate::model::filter::SessionFetchConfig;
 use crate::{clock, lease};
 
 /// Takes or refreshes a session; `false` when somebody else holds it.
 pub(super) fn claim(
     conn: &Connection,
     session_id: &str,
-    owner_id: &str,
-    lock_timeout: Duration,
+    session: &SessionFetchConfig,
+    owner: &str,
     now_ms: u64,
 ) -> rusqlite::Result<bool> {
     let claimed = conn
         .prepare_cached(
-            "INSERT INTO sessions (session_id, worker_id, locked_until, last_activity_at) VALUES (?1, ?2, ?3, ?4)
+            "INSERT INTO sessions (session_id, worker_id, locked_until, last_activity_at, owner)
+             VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT DO UPDATE SET worker_id = excluded.worker_id, locked_until = excluded.locked_until,
-                 last_activity_at = excluded.last_activity_at
+                 last_activity_at = excluded.last_activity_at, owner = excluded.owner
              WHERE sessions.worker_id = excluded.worker_id OR sessions.locked_until <= excluded.last_activity_at",
         )?
         .execute(params![
             session_id,
-            owner_id,
-            int(lease::until(now_ms, lock_timeout)),
-            int(now_ms)
+            session.owner_id,
+            int(lease::until(now_ms, session.lock_timeout)),
+            int(now_ms),
+            owner
         ])?;
     Ok(claimed > 0)
 }

@@ -1,3 +1,5 @@
+//! What is particular to this store: the writer, the files, the indexes, other programs.
+
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -843,4 +845,41 @@ async fn deletion_takes_everything_and_fences_off_what_is_under_way() {
         .await;
     assert!(late.is_err());
     assert!(store.list_instances().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn leases_of_a_dead_store_are_reclaimed_at_once_and_those_of_a_living_one_are_not() {
+    let dir = Dir::new();
+    let pinned = async |store: &SqliteProvider, owner_id: &str| {
+        let owner = SessionFetchConfig {
+            owner_id: owner_id.into(),
+            lock_timeout: LOCK,
+        };
+        store
+            .fetch_work_item(LOCK, NOW, Some(&owner), &TagFilter::Any)
+            .await
+            .unwrap()
+    };
+    let living = dir.open().await;
+    let dying = dir.open().await;
+    for instance in ["a", "b"] {
+        living.enqueue_for_orchestrator(start(instance), None).await.unwrap();
+        let work = activity(instance, 2, None, Some(instance));
+        living.enqueue_for_worker(work).await.unwrap();
+    }
+    let (_, kept, _) = fetch(&living).await.unwrap();
+    pinned(&living, "one").await.unwrap();
+    let (item, stale, _) = fetch(&dying).await.unwrap();
+    pinned(&dying, "two").await.unwrap();
+    drop(dying);
+
+    let newcomer = dir.open().await;
+    let (again, _, attempts) = fetch(&newcomer).await.expect("reclaimed");
+    assert_eq!((again.instance, attempts), (item.instance, 2));
+    assert!(fetch(&newcomer).await.is_none(), "the other is alive");
+    let (work, _, attempts) = pinned(&newcomer, "three").await.expect("reclaimed with its session");
+    assert_eq!((work, attempts), (activity("b", 2, None, Some("b")), 2));
+    assert!(pinned(&newcomer, "three").await.is_none());
+    assert!(newcomer.abandon_orchestration_item(&stale, None, false).await.is_err());
+    ack_first_turn(&living, &kept, "a", vec![]).await;
 }

@@ -69,7 +69,7 @@ pub(super) fn fetch(conn: &Connection, wanted: &Wanted, owner: &str) -> Result<O
             }
         };
         if let (Some(session_id), Some(session)) = (&row.session_id, &wanted.session)
-            && !session::claim(conn, session_id, &session.owner_id, session.lock_timeout, now_ms)?
+            && !session::claim(conn, session_id, session, owner, now_ms)?
         {
             return Ok(None);
         }

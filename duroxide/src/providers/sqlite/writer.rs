@@ -39,21 +39,13 @@ pub(super) struct WeakWriter {
 }
 
 impl Writer {
-    /// Starts the thread. It owns the connection, and `keep` until it ends.
-    pub(super) fn start<K: Send + 'static>(
-        conn: Connection,
-        sync: Sync,
-        signal: Arc<WorkSignal>,
-        keep: K,
-    ) -> std::io::Result<Self> {
+    /// Starts the thread. It owns the connection.
+    pub(super) fn start(conn: Connection, sync: Sync, signal: Arc<WorkSignal>) -> std::io::Result<Self> {
         let (inbox, requests) = mpsc::channel(INBOX);
         let thread = WriterThread { conn, sync, signal };
         std::thread::Builder::new()
             .name("duroxide-sqlite".to_owned())
-            .spawn(move || {
-                thread.run(requests);
-                drop(keep);
-            })?;
+            .spawn(move || thread.run(requests))?;
         Ok(Writer { inbox })
     }
 

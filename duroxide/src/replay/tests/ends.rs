@@ -35,7 +35,7 @@ fn completion_closes_waits_by_the_rows_then_ends_then_gives_activities_up() {
 
 #[test]
 fn an_error_fails_the_orchestration_and_tells_the_parent() {
-    let mut story = Story::of(|_, _| async move { Err("no stock".to_owned()) }).as_child();
+    let mut story = Story::of(|_, _| async move { Err("no stock".to_owned()) }).with_parent();
     let commit = story.turn([]);
     assert_eq!(commit.metadata.status.as_deref(), Some("Failed"));
     assert_eq!(commit.metadata.parent_instance_id.as_deref(), Some("parent"));
@@ -53,7 +53,7 @@ fn an_error_fails_the_orchestration_and_tells_the_parent() {
 
 #[test]
 fn a_result_tells_the_parent() {
-    let mut story = Story::of(|_, input| async move { Ok(input) }).as_child();
+    let mut story = Story::of(|_, input| async move { Ok(input) }).with_parent();
     let result = "in".to_owned();
     assert_eq!(
         story.turn([]).orchestrator_items,
@@ -74,7 +74,7 @@ fn cancellation_runs_the_code_once_more_and_wins_over_its_result() {
         drop(child);
         Ok(data)
     })
-    .as_child();
+    .with_parent();
     story.turn([]);
     let commit = story.turn([raised("go", "x"), cancel("first"), cancel("second")]);
     assert_eq!(
@@ -124,7 +124,7 @@ fn continue_as_new_carries_status_unread_messages_and_the_parent() {
         drop(running);
         end
     })
-    .as_child();
+    .with_parent();
     story.turn([]);
     let commit = story.turn([
         queued("q", "read"),
@@ -227,7 +227,7 @@ fn a_broken_limit_fails_once_and_tells_the_parent() {
             }
             Ok("done".into())
         })
-        .as_child();
+        .with_parent();
         let commit = story.turn([]);
         assert_eq!(story.failure(), text);
         assert_eq!(commit.delta.iter().filter(|event| event.is_terminal()).count(), 1);

@@ -55,7 +55,7 @@ impl Story {
     }
 
     /// The orchestration is the child of `parent`'s schedule event 7.
-    pub(super) fn as_child(mut self) -> Self {
+    pub(super) fn with_parent(mut self) -> Self {
         self.start = start(Some("parent"));
         self
     }

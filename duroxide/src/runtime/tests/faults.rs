@@ -202,7 +202,15 @@ async fn an_instance_that_cannot_be_read_is_closed_once_and_takes_nothing_after(
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
-    assert!(admin.get_instance_info("i").await.unwrap().output.unwrap().contains("deserialization failed"));
+    assert!(
+        admin
+            .get_instance_info("i")
+            .await
+            .unwrap()
+            .output
+            .unwrap()
+            .contains("deserialization failed")
+    );
     runtime.shutdown(None).await;
     assert_eq!(admin.get_queue_depths().await.unwrap().orchestrator_queue, 0);
 }

@@ -19,7 +19,7 @@ pub(super) const FLOORS: &[&[&str]] = &[
 ];
 
 /// Files that stand outside the floors because all they do is hand things out: to users, and to generated code.
-pub(super) const OUTSIDE: &[&str] = &["lib", "private"];
+pub(super) const OUTSIDE: &[&str] = &["lib", "macros", "private"];
 
 /// Modules that only `lib.rs` may name: adapters for programs outside. The house does not bend for them.
 pub(super) const FOR_OTHERS: &[&str] = &["compat"];

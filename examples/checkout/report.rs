@@ -1,0 +1,63 @@
+//! Progress while orders are processed, and the table at the end.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+
+use duroxide::CallError;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::flow::Outcome;
+
+/// What became of one order.
+pub type Ended = Result<Outcome, CallError<String>>;
+
+/// A bar on a terminal, a line for every tenth of the orders otherwise.
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    total: usize,
+    done: usize,
+}
+
+impl Progress {
+    pub fn new(total: usize) -> Self {
+        let style =
+            ProgressStyle::with_template("{bar:40} {pos}/{len} orders, {elapsed}").expect("the template is ours");
+        let bar = std::io::stderr()
+            .is_terminal()
+            .then(|| ProgressBar::new(total as u64).with_style(style));
+        Progress { bar, total, done: 0 }
+    }
+
+    pub fn one_more(&mut self) {
+        self.done += 1;
+        match &self.bar {
+            Some(bar) => bar.inc(1),
+            None if self.done * 10 / self.total != (self.done - 1) * 10 / self.total => {
+                println!("{} of {} orders done", self.done, self.total);
+            }
+            None => {}
+        }
+    }
+}
+
+/// Counts and sums by kind of end.
+pub fn summary(ended: &[(String, Ended)]) -> String {
+    let mut rows: BTreeMap<&str, (usize, u64, String)> = BTreeMap::new();
+    for (id, end) in ended {
+        let (kind, cents, detail) = match end {
+            Ok(Outcome::Shipped { parcel, cents }) => ("shipped", *cents, parcel.clone()),
+            Ok(Outcome::OutOfStock { sku }) => ("out of stock", 0, format!("{id}: {sku}")),
+            Ok(Outcome::Declined { reason }) => ("declined", 0, format!("{id}: {reason}")),
+            Err(error) => ("failed", 0, format!("{id}: {error}")),
+        };
+        let row = rows.entry(kind).or_default();
+        row.0 += 1;
+        row.1 += cents;
+        row.2 = detail;
+    }
+    let mut table = format!("\n{:<14}{:>8}{:>14}  last\n", "outcome", "orders", "cents");
+    for (kind, (count, cents, detail)) in rows {
+        table.push_str(&format!("{kind:<14}{count:>8}{cents:>14}  {detail}\n"));
+    }
+    table
+}

@@ -1,0 +1,292 @@
+//! Kills the checkout example with `kill -9` again and again, always with work in flight, and checks every order.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use duroxide::EventKind;
+use duroxide::providers::sqlite::SqliteProvider;
+use duroxide::providers::{Event, Provider, ProviderAdmin};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+/// How often the process is killed, each time with orders proven in flight.
+const KILLS: usize = 50;
+const ORDERS: usize = 40;
+/// History rows between two kills, at most: about one order's worth.
+const STEP_MAX: u64 = 24;
+/// Longer than any step here takes; past it the test fails instead of hanging.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+#[tokio::test]
+async fn every_order_ends_exactly_as_it_should_however_often_the_process_is_killed() {
+    let mut kills = 0;
+    let mut round = 0;
+    let mut random = Random(std::process::id().into());
+    println!("seed {}", random.0);
+    while kills < KILLS {
+        round += 1;
+        let shop = Shop::new();
+        kills += shop.kill_until_done(&mut random, KILLS - kills).await;
+        shop.finish();
+        shop.check().await;
+        println!("round {round}: {kills} kills so far");
+    }
+}
+
+#[test]
+fn a_bad_line_is_named_by_its_number_and_the_good_ones_are_processed() {
+    let shop = Shop::new();
+    let good = order(1).to_string();
+    std::fs::write(&shop.orders, format!("{good}\n{{\"id\": 7}}\n")).unwrap();
+    let output = shop.command().output().unwrap();
+    let (stdout, stderr) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert_eq!(output.status.code(), Some(2), "{stdout}{stderr}");
+    assert!(stderr.contains("orders.jsonl:2: not an order: "), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stdout.contains("shipped              1"), "{stdout}");
+}
+
+#[test]
+fn a_wrong_path_and_a_database_that_cannot_be_opened_get_one_sentence() {
+    let shop = Shop::new();
+    for (arguments, sentence) in [
+        (
+            vec!["no-such-file.jsonl"],
+            "cannot read the orders file no-such-file.jsonl: ",
+        ),
+        (
+            vec!["--db", "no/such/folder/x.db"],
+            "cannot open the database no/such/folder/x.db: ",
+        ),
+        (
+            vec!["--speed"],
+            "unknown option --speed; usage: checkout [ORDERS.jsonl] [--db FILE]",
+        ),
+    ] {
+        let output = Command::new(checkout())
+            .args(arguments)
+            .current_dir(shop.folder.path())
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.starts_with(sentence) && stderr.lines().count() == 1, "{stderr}");
+    }
+}
+
+/// One database and one file of orders.
+struct Shop {
+    folder: tempfile::TempDir,
+    orders: PathBuf,
+    database: PathBuf,
+}
+
+impl Shop {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (orders, database) = (folder.path().join("orders.jsonl"), folder.path().join("shop.db"));
+        let lines: Vec<String> = (1..=ORDERS).map(|n| order(n).to_string()).collect();
+        std::fs::write(&orders, lines.join("\n")).unwrap();
+        Shop {
+            folder,
+            orders,
+            database,
+        }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(checkout());
+        command.arg(&self.orders).arg("--db").arg(&self.database);
+        command
+    }
+
+    /// Starts and kills until all orders are done or there were enough kills. Returns how many there were.
+    async fn kill_until_done(&self, random: &mut Random, enough: usize) -> usize {
+        let mut kills = 0;
+        let mut target = 0;
+        while kills < enough {
+            let mut process = self.command().stdout(Stdio::null()).spawn().unwrap();
+            target = self.rows().max(target) + random.below(STEP_MAX);
+            let finished = self.wait_for_rows(&mut process, target);
+            // SIGKILL: no destructor, no flush, no goodbye.
+            process.kill().unwrap();
+            process.wait().unwrap();
+            if finished || self.running_instances() == 0 {
+                break;
+            }
+            // Only a kill that takes activities from under their workers counts.
+            kills += usize::from(self.leased_activities() > 0);
+        }
+        kills
+    }
+
+    /// Returns whether the process ended by itself before history had that many rows.
+    fn wait_for_rows(&self, process: &mut Child, target: u64) -> bool {
+        let begun = Instant::now();
+        while self.rows() < target {
+            if process.try_wait().unwrap().is_some() {
+                return true;
+            }
+            assert!(begun.elapsed() < PATIENCE, "stuck at {} of {target} rows", self.rows());
+            std::thread::yield_now();
+        }
+        false
+    }
+
+    fn rows(&self) -> u64 {
+        self.query("SELECT count(*) FROM history")
+    }
+
+    fn running_instances(&self) -> u64 {
+        self.query("SELECT count(*) FROM executions WHERE status = 'Running'")
+    }
+
+    fn leased_activities(&self) -> u64 {
+        self.query("SELECT count(*) FROM worker_queue WHERE lock_token IS NOT NULL")
+    }
+
+    /// A number from the database, 0 while there is none.
+    fn query(&self, sql: &str) -> u64 {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let database = rusqlite::Connection::open_with_flags(&self.database, flags);
+        database
+            .and_then(|database| database.query_row(sql, [], |row| row.get::<_, i64>(0)))
+            .map_or(0, i64::unsigned_abs)
+    }
+
+    /// The last run: nobody kills it.
+    fn finish(&self) {
+        let output = self.command().output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    async fn check(&self) {
+        let store = SqliteProvider::open(&self.database).await.unwrap();
+        let histories = histories(&store).await;
+        for n in 1..=ORDERS {
+            let id = order(n)["id"].as_str().unwrap().to_owned();
+            let history = histories.get(&id).unwrap_or_else(|| panic!("{id} was lost"));
+            let Some(output) = output_of(history) else {
+                panic!("{id} did not complete: {history:?}")
+            };
+            assert_eq!(
+                serde_json::from_str::<Value>(output).unwrap(),
+                expected(&order(n)),
+                "{id}"
+            );
+        }
+        histories.iter().for_each(|(id, history)| well_formed(id, history));
+        assert_eq!(
+            self.query("SELECT count(*) FROM worker_queue"),
+            0,
+            "activities are left over"
+        );
+        // Each run starts each order again; what has not been dropped yet of these is all that may be left.
+        let others = r#"SELECT count(*) FROM orchestrator_queue WHERE work_item NOT LIKE '{"StartOrchestration"%'"#;
+        assert_eq!(self.query(others), 0, "messages are left over");
+        assert_eq!(
+            self.query("SELECT count(*) FROM quarantine"),
+            0,
+            "something could not be read"
+        );
+    }
+}
+
+async fn histories(store: &SqliteProvider) -> BTreeMap<String, Vec<Event>> {
+    let mut histories = BTreeMap::new();
+    for id in store.list_instances().await.unwrap() {
+        let history = store.read(&id).await.unwrap();
+        histories.insert(id, history);
+    }
+    histories
+}
+
+fn output_of(history: &[Event]) -> Option<&str> {
+    history.iter().find_map(|event| match &event.kind {
+        EventKind::OrchestrationCompleted { output } => Some(output.as_str()),
+        _ => None,
+    })
+}
+
+/// Ids without gap, one start, one end, and each answer once and to something that was asked.
+fn well_formed(id: &str, history: &[Event]) {
+    let mut answered = HashSet::new();
+    for (event, expected_id) in history.iter().zip(1..) {
+        assert_eq!(event.event_id, expected_id, "{id}");
+        assert_eq!(
+            expected_id == 1,
+            matches!(event.kind, EventKind::OrchestrationStarted { .. }),
+            "{id}"
+        );
+        let is_answer = matches!(
+            event.kind,
+            EventKind::ActivityCompleted { .. }
+                | EventKind::ActivityFailed { .. }
+                | EventKind::TimerFired { .. }
+                | EventKind::SubOrchestrationCompleted { .. }
+                | EventKind::SubOrchestrationFailed { .. }
+        );
+        if is_answer {
+            let source = event.source_event_id.unwrap();
+            assert!(source < event.event_id && answered.insert(source), "{id}: {event:?}");
+        }
+    }
+    assert_eq!(history.iter().filter(|event| event.is_terminal()).count(), 1, "{id}");
+}
+
+/// Every seventh order asks for what is not there, every fifth is paid with a bad card.
+fn order(n: usize) -> Value {
+    let sku = if n % 7 == 0 { "unicorn" } else { "mug" };
+    let card = if n % 5 == 0 {
+        "4000000000000002"
+    } else {
+        "4242424242424242"
+    };
+    json!({
+        "id": format!("order-{n:03}"), "customer": "Ada", "card": card,
+        "items": [{ "sku": "lamp", "quantity": 1, "cents": 4_900 }, { "sku": sku, "quantity": n, "cents": 100 }],
+    })
+}
+
+/// What must become of an order, from the order alone.
+fn expected(order: &Value) -> Value {
+    let item = &order["items"][1];
+    let cents = 4_900 + 100 * item["quantity"].as_u64().unwrap();
+    match (item["sku"].as_str().unwrap(), order["card"].as_str().unwrap()) {
+        ("unicorn", _) => json!({ "OutOfStock": { "sku": "unicorn" } }),
+        (_, card) if card.starts_with("4000") => {
+            json!({ "Declined": { "reason": format!("card {card} refused {cents} cents") } })
+        }
+        _ => json!({ "Shipped": { "parcel": format!("parcel-{}", order["id"].as_str().unwrap()), "cents": cents } }),
+    }
+}
+
+/// The example's binary: built by `cargo test` before the tests of its package.
+fn checkout() -> PathBuf {
+    let this = std::env::current_exe().unwrap();
+    let folder = this.parent().and_then(Path::parent).unwrap().join("examples");
+    let binary = folder.join(format!("checkout{}", std::env::consts::EXE_SUFFIX));
+    assert!(
+        binary.exists(),
+        "{} is missing: run `cargo build --example checkout`",
+        binary.display()
+    );
+    binary
+}
+
+/// A small generator (xorshift): the test prints its seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}

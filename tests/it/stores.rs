@@ -1,0 +1,33 @@
+//! Fresh stores of every kind.
+
+use std::sync::Arc;
+
+use duroxide::providers::Provider;
+use duroxide::providers::memory::MemoryProvider;
+use duroxide::providers::sqlite::SqliteProvider;
+
+/// What must live as long as its store: the folder of a file.
+pub(crate) type Kept = Option<tempfile::TempDir>;
+
+pub(crate) fn memory() -> (Arc<dyn Provider>, Kept) {
+    (Arc::new(MemoryProvider::new()), None)
+}
+
+pub(crate) async fn sqlite_in_memory() -> (Arc<dyn Provider>, Kept) {
+    (
+        Arc::new(
+            SqliteProvider::new_in_memory()
+                .await
+                .expect("a database in memory opens"),
+        ),
+        None,
+    )
+}
+
+pub(crate) async fn sqlite_file() -> (Arc<dyn Provider>, Kept) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = SqliteProvider::open(folder.path().join("store.db"))
+        .await
+        .expect("a new file opens");
+    (Arc::new(store), Some(folder))
+}
