@@ -206,7 +206,6 @@ impl Orchestrations {
             name: head.name.clone(),
             version: head.version.clone(),
             input,
-            worker_id: worker_id.to_string(),
             history,
             kv_snapshot,
             now_ms: clock::now_ms(),
