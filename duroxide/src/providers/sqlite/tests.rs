@@ -393,10 +393,10 @@ async fn started_as_stored(store: &SqliteProvider) -> Event {
     store.read_with_execution("a", 1).await.unwrap().remove(0)
 }
 
-/// Asks until there is an answer; what is awaited ends a lease of a millisecond.
 /// Longer than anything here takes; past it a test fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Asks until there is an answer; what is awaited ends a lease of a millisecond.
 async fn eventually<T, F: Future<Output = Option<T>>>(mut ask: impl FnMut() -> F) -> T {
     let begun = tokio::time::Instant::now();
     while begun.elapsed() < PATIENCE {
