@@ -96,7 +96,7 @@ impl Processor for Orchestrations {
         }))
     }
 
-    async fn process(&self, worker_id: &Arc<str>, work: Fetched) -> Option<Done> {
+    async fn process(&self, _worker_id: &Arc<str>, work: Fetched) -> Option<Done> {
         self.env.metrics.record_orch_dispatcher_items_fetched(1);
         let began = Instant::now();
         let kept = self.env.keeper.hold(Lease {
@@ -104,7 +104,7 @@ impl Processor for Orchestrations {
             token: Arc::clone(&work.token),
             terms: self.env.settings.turn_lease,
         });
-        let done = self.turn(worker_id, work, kept, began).await;
+        let done = self.turn(work, kept, began).await;
         if done.is_none() {
             self.record_duration(began);
         }
@@ -125,7 +125,7 @@ impl Orchestrations {
     }
 
     /// One turn, up to its commit; one that needs no code is committed here.
-    async fn turn(&self, worker_id: &Arc<str>, work: Fetched, kept: Kept, began: Instant) -> Option<Done> {
+    async fn turn(&self, work: Fetched, kept: Kept, began: Instant) -> Option<Done> {
         let Fetched { item, token, attempt } = work;
         #[cfg(feature = "test-hooks")]
         if let Some(delay) = super::test_hooks::get_orch_processing_delay(&item.instance) {
@@ -168,7 +168,7 @@ impl Orchestrations {
                 closing.commit.execution_id = execution_id;
                 self.close(&token, &instance, closing, REFUSED_DELAY).await;
             }
-            Verdict::Run(turn) => return Some(self.run(worker_id, token, kept, *turn, began).await),
+            Verdict::Run(turn) => return Some(self.run(token, kept, *turn, began).await),
         }
         None
     }
@@ -188,7 +188,7 @@ impl Orchestrations {
         }
     }
 
-    async fn run(&self, worker_id: &Arc<str>, token: Arc<str>, kept: Kept, turn: Turn, began: Instant) -> Done {
+    async fn run(&self, token: Arc<str>, kept: Kept, turn: Turn, began: Instant) -> Done {
         let report = Report::of_turn(&turn);
         let Turn {
             head,
