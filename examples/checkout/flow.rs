@@ -9,7 +9,7 @@ use crate::orders::{Item, Order};
 
 /// How an order ended. All of these are good ends: the customer is told, the stock is right, the books are right.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// On its way.
     Shipped { parcel: String, cents: u64 },
     /// Something was not there; nothing was charged.
@@ -20,21 +20,21 @@ pub enum Outcome {
 
 /// Why stock could not be reserved.
 #[derive(Debug, Serialize, Deserialize)]
-pub enum StockError {
+pub(crate) enum StockError {
     /// None left.
     OutOfStock { sku: String },
 }
 
 /// Why money could not be taken.
 #[derive(Debug, Serialize, Deserialize)]
-pub enum PayError {
+pub(crate) enum PayError {
     /// The bank said no.
     Declined { reason: String },
 }
 
 /// Sets an item aside.
 #[activity]
-pub async fn reserve(order: String, item: Item) -> Result<String, StockError> {
+pub(crate) async fn reserve(order: String, item: Item) -> Result<String, StockError> {
     work().await;
     match item.sku.as_str() {
         "unicorn" => Err(StockError::OutOfStock { sku: item.sku }),
@@ -44,7 +44,7 @@ pub async fn reserve(order: String, item: Item) -> Result<String, StockError> {
 
 /// Puts an item back.
 #[activity]
-pub async fn release(reservation: String) -> Result<(), String> {
+pub(crate) async fn release(reservation: String) -> Result<(), String> {
     work().await;
     let _ = reservation;
     Ok(())
@@ -52,7 +52,7 @@ pub async fn release(reservation: String) -> Result<(), String> {
 
 /// Takes the money; the instance id makes a good idempotency key for a real bank.
 #[activity]
-pub async fn charge(ctx: ActivityContext, card: String, cents: u64) -> Result<String, PayError> {
+pub(crate) async fn charge(ctx: ActivityContext, card: String, cents: u64) -> Result<String, PayError> {
     work().await;
     if card.starts_with("4000") {
         return Err(PayError::Declined {
@@ -64,21 +64,21 @@ pub async fn charge(ctx: ActivityContext, card: String, cents: u64) -> Result<St
 
 /// Hands the parcel to the carrier.
 #[activity]
-pub async fn hand_over(order: String) -> Result<String, String> {
+pub(crate) async fn hand_over(order: String) -> Result<String, String> {
     work().await;
     Ok(format!("parcel-{order}"))
 }
 
 /// Packs for a while, then ships: a workflow of its own.
 #[orchestration]
-pub async fn ship(ctx: OrchestrationContext, order: String) -> Result<String, String> {
+pub(crate) async fn ship(ctx: OrchestrationContext, order: String) -> Result<String, String> {
     ctx.schedule_timer(Duration::from_millis(200)).await;
     Ok(hand_over::call(&ctx, order).await?)
 }
 
 /// One order from start to end.
 #[orchestration]
-pub async fn checkout(ctx: OrchestrationContext, order: Order) -> Result<Outcome, String> {
+pub(crate) async fn checkout(ctx: OrchestrationContext, order: Order) -> Result<Outcome, String> {
     let calls = order
         .items
         .iter()

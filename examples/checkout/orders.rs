@@ -6,26 +6,26 @@ use serde::{Deserialize, Serialize};
 
 /// What a customer sent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Order {
+pub(crate) struct Order {
     /// Also the id of its orchestration: the same order is never processed twice.
-    pub id: String,
-    pub customer: String,
-    pub card: String,
-    pub items: Vec<Item>,
+    pub(crate) id: String,
+    pub(crate) customer: String,
+    pub(crate) card: String,
+    pub(crate) items: Vec<Item>,
 }
 
 /// One line of an order.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Item {
-    pub sku: String,
-    pub quantity: u64,
+pub(crate) struct Item {
+    pub(crate) sku: String,
+    pub(crate) quantity: u64,
     /// Price of one.
-    pub cents: u64,
+    pub(crate) cents: u64,
 }
 
 impl Order {
     /// What the customer pays.
-    pub fn cents(&self) -> u64 {
+    pub(crate) fn cents(&self) -> u64 {
         self.items
             .iter()
             .map(|item| item.quantity.saturating_mul(item.cents))
@@ -37,7 +37,7 @@ impl Order {
 ///
 /// # Errors
 /// When the file cannot be read.
-pub fn read(path: &Path) -> Result<(Vec<Order>, Vec<String>), String> {
+pub(crate) fn read(path: &Path) -> Result<(Vec<Order>, Vec<String>), String> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| format!("cannot read the orders file {}: {error}", path.display()))?;
     let mut orders = Vec::new();

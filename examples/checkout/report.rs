@@ -9,17 +9,17 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::flow::Outcome;
 
 /// What became of one order.
-pub type Ended = Result<Outcome, CallError<String>>;
+pub(crate) type Ended = Result<Outcome, CallError<String>>;
 
 /// A bar on a terminal, a line for every tenth of the orders otherwise.
-pub struct Progress {
+pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     total: usize,
     done: usize,
 }
 
 impl Progress {
-    pub fn new(total: usize) -> Self {
+    pub(crate) fn new(total: usize) -> Self {
         let style =
             ProgressStyle::with_template("{bar:40} {pos}/{len} orders, {elapsed}").expect("the template is ours");
         let bar = std::io::stderr()
@@ -28,7 +28,7 @@ impl Progress {
         Progress { bar, total, done: 0 }
     }
 
-    pub fn one_more(&mut self) {
+    pub(crate) fn one_more(&mut self) {
         self.done += 1;
         match &self.bar {
             Some(bar) => bar.inc(1),
@@ -41,7 +41,7 @@ impl Progress {
 }
 
 /// Counts and sums by kind of end.
-pub fn summary(ended: &[(String, Ended)]) -> String {
+pub(crate) fn summary(ended: &[(String, Ended)]) -> String {
     let mut rows: BTreeMap<&str, (usize, u64, String)> = BTreeMap::new();
     for (id, end) in ended {
         let (kind, cents, detail) = match end {

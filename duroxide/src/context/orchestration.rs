@@ -30,14 +30,13 @@ impl OrchestrationContext {
         instance_id: String,
         orchestration_name: String,
         orchestration_version: String,
-        worker_id: Option<String>,
+        _worker_id: Option<String>,
     ) -> Self {
         let identity = Identity {
             instance: instance_id,
             execution_id,
             name: orchestration_name,
             version: orchestration_version,
-            worker_id,
         };
         let ledger = Ledger::new(identity, Book::default());
         ledger.with(|book| book.replaying = !history.is_empty());

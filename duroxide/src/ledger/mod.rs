@@ -22,7 +22,6 @@ pub(crate) struct Identity {
     pub execution_id: u64,
     pub name: String,
     pub version: String,
-    pub worker_id: Option<String>,
 }
 
 /// The sheet between user code and engine: code asks and takes, the engine binds and delivers.

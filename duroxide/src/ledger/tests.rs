@@ -106,7 +106,6 @@ fn a_detached_ledger_records_nothing() {
             execution_id: 1,
             name: "n".into(),
             version: "1.0.0".into(),
-            worker_id: None,
         },
         Book::default(),
     );

@@ -48,7 +48,6 @@ pub(crate) struct Opening {
     pub name: String,
     pub version: String,
     pub input: String,
-    pub worker_id: String,
     /// What storage has of this execution; empty on its first turn.
     pub history: Vec<Event>,
     /// Key-values that earlier executions left.
@@ -119,7 +118,6 @@ impl Execution {
             name,
             version,
             input,
-            worker_id,
             history,
             kv_snapshot,
             now_ms,
@@ -129,7 +127,6 @@ impl Execution {
             execution_id,
             name,
             version,
-            worker_id: Some(worker_id),
         };
         let mut book = Book::default();
         book.now_ms = now_ms;

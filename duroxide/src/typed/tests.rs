@@ -52,7 +52,6 @@ fn ledger() -> (Ledger, OrchestrationContext) {
         execution_id: 1,
         name: "n".to_owned(),
         version: "1.0.0".to_owned(),
-        worker_id: None,
     };
     let ledger = Ledger::new(identity, Book::default());
     (ledger.clone(), OrchestrationContext::of(ledger))

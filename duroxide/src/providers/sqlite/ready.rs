@@ -85,31 +85,20 @@ pub(super) fn enqueue(
 ) -> rusqlite::Result<()> {
     let state: i64 = conn
         .prepare_cached(
-            "INSERT INTO orchestrator_queue (instance_id, work_item, is_start, visible_at, enqueued_at, state)
-             VALUES (?1, ?2, ?3, ?4, ?5, CASE
-                 WHEN ?4 > ?5 THEN 0
+            "INSERT INTO orchestrator_queue (instance_id, work_item, visible_at, enqueued_at, state)
+             VALUES (?1, ?2, ?3, ?4, CASE
+                 WHEN ?3 > ?4 THEN 0
                  WHEN EXISTS (SELECT 1 FROM instance_locks WHERE instance_id = ?1 AND lapsed = 0) THEN 2
                  ELSE 1 END)
              RETURNING state",
         )?
         .query_row(
-            params![
-                message.instance,
-                message.json,
-                message.is_start,
-                int(visible_at),
-                int(now_ms)
-            ],
+            params![message.instance, message.json, int(visible_at), int(now_ms)],
             |row| row.get(0),
         )?;
     match state {
         0 => wakes.ready_at(WorkQueue::Orchestrator, visible_at),
-        1 => {
-            if message.is_start {
-                unpark(conn, &message.instance)?;
-            }
-            wakes.ready(WorkQueue::Orchestrator);
-        }
+        1 => wakes.ready(WorkQueue::Orchestrator),
         // Held: whoever holds the instance wakes them when it lets go.
         _ => {}
     }
@@ -120,11 +109,6 @@ pub(super) fn enqueue(
 pub(super) fn promote_messages(conn: &Connection, now_ms: u64) -> rusqlite::Result<()> {
     let due = "SELECT 1 FROM orchestrator_queue WHERE state = 0 AND visible_at <= ?1 LIMIT 1";
     if exists(conn, due, now_ms)? {
-        conn.prepare_cached(
-            "UPDATE orchestrator_queue SET state = 1 WHERE state = 3 AND instance_id IN
-                 (SELECT instance_id FROM orchestrator_queue WHERE state = 0 AND visible_at <= ?1 AND is_start = 1)",
-        )?
-        .execute([int(now_ms)])?;
         conn.prepare_cached(
             "UPDATE orchestrator_queue SET state = CASE
                  WHEN EXISTS (SELECT 1 FROM instance_locks l
@@ -176,17 +160,12 @@ pub(super) fn release(conn: &Connection, instance: &str, wakes: &mut Wakes) -> r
     Ok(())
 }
 
-/// Puts messages aside until their instance exists: they must neither block the queue's head nor be lost at once.
+/// Puts messages aside until their instance exists: they must neither block the queue's head nor be lost at once. The
+/// batch that starts the instance takes them along, because it takes all that is visible.
 pub(super) fn park(conn: &Connection, instance: &str, now_ms: u64) -> rusqlite::Result<()> {
     conn.prepare_cached("UPDATE orchestrator_queue SET state = 3 WHERE instance_id = ?1 AND state = 1")?
         .execute([instance])?;
     drop_stale(conn, now_ms)
-}
-
-fn unpark(conn: &Connection, instance: &str) -> rusqlite::Result<()> {
-    conn.prepare_cached("UPDATE orchestrator_queue SET state = 1 WHERE instance_id = ?1 AND state = 3")?
-        .execute([instance])?;
-    Ok(())
 }
 
 fn drop_stale(conn: &Connection, now_ms: u64) -> rusqlite::Result<()> {

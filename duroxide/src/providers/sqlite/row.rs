@@ -15,8 +15,6 @@ pub(super) struct MessageRow {
     pub(super) instance: String,
     /// The message as JSON.
     pub(super) json: String,
-    /// Whether it brings an instance to life.
-    pub(super) is_start: bool,
     /// When it says that it is due, milliseconds since the Unix epoch.
     pub(super) fire_at_ms: Option<u64>,
 }
@@ -27,7 +25,6 @@ impl MessageRow {
         Ok(MessageRow {
             instance: item.target_instance().to_owned(),
             json: to_json(item)?,
-            is_start: is_start(item),
             fire_at_ms: match item {
                 WorkItem::TimerFired { fire_at_ms, .. } => Some(*fire_at_ms),
                 _ => None,
@@ -75,14 +72,6 @@ impl ActivityRow {
             },
         })
     }
-}
-
-/// Whether a message brings its instance to life.
-pub(super) fn is_start(item: &WorkItem) -> bool {
-    matches!(
-        item,
-        WorkItem::StartOrchestration { .. } | WorkItem::ContinueAsNew { .. }
-    )
 }
 
 /// A work item or an event as JSON.

@@ -61,8 +61,6 @@ CREATE TABLE orchestrator_queue (
     id INTEGER PRIMARY KEY,
     instance_id TEXT NOT NULL,
     work_item TEXT NOT NULL,
-    -- 1 for what brings an instance to life: StartOrchestration, ContinueAsNew.
-    is_start INTEGER NOT NULL DEFAULT 0,
     state INTEGER NOT NULL,
     visible_at INTEGER NOT NULL,
     enqueued_at INTEGER NOT NULL,

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::model::event::EventKind;
+use crate::model::prune::{InstanceFilter, PruneOptions};
 use crate::providers::signal::WorkQueue;
 
 const LOCK: Duration = Duration::from_secs(30);
@@ -306,7 +307,7 @@ async fn requests_that_pile_up_share_one_commit() {
 }
 
 /// Polls once.
-fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
     match std::pin::Pin::new(future).poll(&mut cx) {
         std::task::Poll::Ready(output) => Some(output),
@@ -320,7 +321,7 @@ async fn a_fetch_dropped_while_it_waits_leases_nothing() {
     store.enqueue_for_orchestrator(start("a"), None).await.unwrap();
     let held = hold_writer(&store);
     let mut waiting = store.fetch_orchestration_item(LOCK, NOW, None);
-    assert!(futures_poll(&mut waiting).is_none());
+    assert!(poll_once(&mut waiting).is_none());
     drop(waiting);
     drop(held);
     assert_eq!(fetch(&store).await.expect("not leased").2, 1);
@@ -333,8 +334,8 @@ async fn a_fetch_dropped_after_its_commit_is_given_back() {
     store.enqueue_for_worker(activity("a", 2, None, None)).await.unwrap();
     let mut orchestration = store.fetch_orchestration_item(LOCK, NOW, None);
     let mut work = store.fetch_work_item(LOCK, NOW, None, &TagFilter::DefaultOnly);
-    assert!(futures_poll(&mut orchestration).is_none());
-    assert!(futures_poll(&mut work).is_none());
+    assert!(poll_once(&mut orchestration).is_none());
+    assert!(poll_once(&mut work).is_none());
     // Behind them in the queue, so they are committed when this is answered.
     assert_eq!(rows(&store, "SELECT COUNT(*) FROM instance_locks").await, 1);
     drop(orchestration);
@@ -392,14 +393,19 @@ async fn started_as_stored(store: &SqliteProvider) -> Event {
     store.read_with_execution("a", 1).await.unwrap().remove(0)
 }
 
+/// Longer than anything here takes; past it a test fails instead of hanging.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Asks until there is an answer; what is awaited ends a lease of a millisecond.
 async fn eventually<T, F: Future<Output = Option<T>>>(mut ask: impl FnMut() -> F) -> T {
-    loop {
+    let begun = tokio::time::Instant::now();
+    while begun.elapsed() < PATIENCE {
         if let Some(answer) = ask().await {
             return answer;
         }
         tokio::task::yield_now().await;
     }
+    panic!("nothing came within {PATIENCE:?}");
 }
 
 #[tokio::test]
@@ -591,6 +597,8 @@ async fn messages_that_arrive_during_a_turn_wait_for_its_end() {
     store.enqueue_for_orchestrator(raised("a"), None).await.unwrap();
     let (_, token, _) = fetch(&store).await.unwrap();
     store.enqueue_for_orchestrator(message("a"), None).await.unwrap();
+    let held = "SELECT COUNT(*) FROM orchestrator_queue WHERE state = 2";
+    assert_eq!(rows(&store, held).await, 2);
     assert!(fetch(&store).await.is_none());
     store
         .abandon_orchestration_item(&token, Some(Duration::from_secs(60)), false)
@@ -598,18 +606,30 @@ async fn messages_that_arrive_during_a_turn_wait_for_its_end() {
         .unwrap();
     let (item, token, attempts) = fetch(&store).await.unwrap();
     assert_eq!((item.messages, attempts), (vec![message("a")], 1));
+    store.enqueue_for_orchestrator(message("a"), None).await.unwrap();
     let signal = store.work_signal().unwrap();
     let ticket = signal.ticket(WorkQueue::Orchestrator);
-    store.enqueue_for_orchestrator(message("a"), None).await.unwrap();
-    store
-        .ack_orchestration_item(&token, 1, vec![], vec![], vec![timer("a", u64::MAX)], named(), vec![])
-        .await
-        .unwrap();
+    let later = vec![timer("a", u64::MAX)];
+    ack_turn(&store, &token, vec![]).await;
     tokio::time::timeout(LOCK, signal.wait(WorkQueue::Orchestrator, ticket, Duration::MAX))
         .await
         .expect("the end of the turn wakes");
-    assert_eq!(fetch(&store).await.unwrap().0.messages, [message("a")]);
-    assert_eq!(store.get_queue_depths().await.unwrap().orchestrator_queue, 2);
+    let (item, token, _) = fetch(&store).await.unwrap();
+    assert_eq!(item.messages, [message("a")]);
+    ack_turn(&store, &token, later).await;
+    assert!(fetch(&store).await.is_none());
+    assert_eq!(
+        store.get_queue_depths().await.unwrap().orchestrator_queue,
+        2,
+        "delayed ones"
+    );
+}
+
+async fn ack_turn(store: &SqliteProvider, token: &str, messages: Vec<WorkItem>) {
+    store
+        .ack_orchestration_item(token, 1, vec![], vec![], messages, named(), vec![])
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -882,4 +902,286 @@ async fn leases_of_a_dead_store_are_reclaimed_at_once_and_those_of_a_living_one_
     assert!(pinned(&newcomer, "three").await.is_none());
     assert!(newcomer.abandon_orchestration_item(&stale, None, false).await.is_err());
     ack_first_turn(&living, &kept, "a", vec![]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_nobody_waits_for_does_not_run() {
+    let store = SqliteProvider::new_in_memory().await.unwrap();
+    let (ran, has_run) = mpsc::channel::<()>();
+    let held = hold_writer(&store);
+    let mut waiting = Box::pin(store.write("never", move |_, _| {
+        ran.send(()).unwrap();
+        Ok(())
+    }));
+    assert!(poll_once(&mut waiting).is_none());
+    drop(waiting);
+    drop(held);
+    assert_eq!(rows(&store, "SELECT COUNT(*) FROM instances").await, 0);
+    assert!(has_run.recv().is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_given_up_while_it_runs_is_undone() {
+    let store = SqliteProvider::new_in_memory().await.unwrap();
+    let (go_on, may_go_on) = mpsc::channel::<()>();
+    let (entered, has_entered) = mpsc::channel::<()>();
+    let row = MessageRow::new(&start("a")).unwrap();
+    let mut running = Box::pin(store.write("given up", move |conn, wakes| {
+        ready::enqueue(conn, &row, 0, 1, wakes)?;
+        entered.send(()).unwrap();
+        let _ = may_go_on.recv();
+        Ok(())
+    }));
+    assert!(poll_once(&mut running).is_none());
+    tokio::task::block_in_place(|| has_entered.recv().unwrap());
+    drop(running);
+    drop(go_on);
+    assert_eq!(rows(&store, "SELECT COUNT(*) FROM orchestrator_queue").await, 0);
+}
+
+fn kv(id: u64, kind: EventKind) -> Event {
+    Event::with_event_id(id, "a", 1, None, kind)
+}
+
+fn set(id: u64, key: &str, value: &str) -> Event {
+    let kind = EventKind::KeyValueSet {
+        key: key.into(),
+        value: value.into(),
+        last_updated_at_ms: 7,
+    };
+    kv(id, kind)
+}
+
+#[tokio::test]
+async fn key_values_are_in_flight_until_the_execution_ends() {
+    let dir = Dir::new();
+    let store = dir.open().await;
+    begin(&store, "a").await;
+    let turn = async |execution_id: u64, delta: Vec<Event>, status: Option<&str>| {
+        store.enqueue_for_orchestrator(raised("a"), None).await.unwrap();
+        let (item, token, _) = fetch(&store).await.unwrap();
+        let metadata = ExecutionMetadata {
+            status: status.map(str::to_owned),
+            ..ExecutionMetadata::default()
+        };
+        store
+            .ack_orchestration_item(&token, execution_id, delta, vec![], vec![], metadata, vec![])
+            .await
+            .unwrap();
+        item.kv_snapshot
+    };
+    let get = async |key: &str| store.get_kv_value("a", key).await.unwrap();
+
+    turn(1, vec![set(2, "x", "1"), set(3, "y", "2")], None).await;
+    assert_eq!(get("x").await.as_deref(), Some("1"));
+    let seen = turn(1, vec![set(4, "x", "")], Some("ContinuedAsNew")).await;
+    assert!(seen.is_empty(), "nothing is committed before the execution ends");
+
+    let clear = EventKind::KeyValueCleared { key: "x".into() };
+    let seen = turn(2, vec![kv(1, clear), set(2, "z", "3")], None).await;
+    assert_eq!(seen.len(), 2);
+    assert_eq!((seen["x"].value.as_str(), seen["x"].last_updated_at_ms), ("", 7));
+    assert_eq!(get("x").await, None, "hidden by what the running execution removed");
+    let stats = store.get_instance_stats("a").await.unwrap().unwrap();
+    assert_eq!((stats.kv_user_key_count, stats.kv_total_value_bytes), (2, 2));
+
+    turn(
+        2,
+        vec![kv(3, EventKind::KeyValuesCleared), set(4, "w", "4")],
+        Some("Completed"),
+    )
+    .await;
+    let all = store.get_kv_all_values("a").await.unwrap();
+    assert_eq!(all, HashMap::from([("w".to_owned(), "4".to_owned())]));
+    assert_eq!(rows(&store, "SELECT COUNT(*) FROM kv_delta").await, 0);
+    assert_eq!(rows(&store, "SELECT COUNT(*) FROM kv_store").await, 1);
+
+    let pruned = store.prune_executions("a", PruneOptions::default()).await.unwrap();
+    assert_eq!((pruned.executions_deleted, pruned.events_deleted), (1, 4));
+    assert_eq!(
+        get("w").await.as_deref(),
+        Some("4"),
+        "key-values belong to the instance"
+    );
+    assert_eq!(store.list_executions("a").await.unwrap(), [2]);
+    let pruned = store
+        .prune_executions_bulk(InstanceFilter::default(), PruneOptions::default())
+        .await
+        .unwrap();
+    assert_eq!((pruned.instances_processed, pruned.executions_deleted), (1, 0));
+    let deleted = store.delete_instance_bulk(InstanceFilter::default()).await.unwrap();
+    assert_eq!((deleted.instances_deleted, deleted.events_deleted), (1, 4));
+    assert_eq!(rows(&store, "SELECT COUNT(*) FROM kv_store").await, 0);
+}
+
+#[tokio::test]
+async fn what_an_administrator_reads_comes_from_the_rows() {
+    let dir = Dir::new();
+    let store = dir.open().await;
+    for instance in ["a", "b"] {
+        begin(&store, instance).await;
+    }
+    store.enqueue_for_orchestrator(raised("b"), None).await.unwrap();
+    let (_, token, _) = fetch(&store).await.unwrap();
+    let status = EventKind::CustomStatusUpdated {
+        status: Some("packing".into()),
+    };
+    let metadata = ExecutionMetadata {
+        status: Some("Completed".into()),
+        output: Some("done".into()),
+        ..ExecutionMetadata::default()
+    };
+    let delta = vec![Event::with_event_id(2, "b", 1, None, status)];
+    store
+        .ack_orchestration_item(&token, 1, delta, vec![], vec![], metadata, vec![])
+        .await
+        .unwrap();
+
+    assert_eq!(store.list_instances().await.unwrap(), ["b", "a"], "newest first");
+    assert_eq!(store.list_instances_by_status("Completed").await.unwrap(), ["b"]);
+    let info = store.get_instance_info("b").await.unwrap();
+    assert_eq!(
+        (info.status.as_str(), info.output.as_deref()),
+        ("Completed", Some("done"))
+    );
+    assert!(info.created_at > 0 && info.updated_at >= info.created_at);
+    let info = store.get_execution_info("b", 1).await.unwrap();
+    assert_eq!(info.event_count, 2);
+    assert!(info.started_at > 0 && info.completed_at.is_some());
+    assert_eq!(store.get_execution_info("a", 1).await.unwrap().completed_at, None);
+    for error in [
+        store.get_instance_info("nobody").await.map(drop).unwrap_err(),
+        store.get_execution_info("a", 9).await.map(drop).unwrap_err(),
+        store.get_parent_id("nobody").await.map(drop).unwrap_err(),
+    ] {
+        assert!(!error.is_retryable() && error.message.contains("not found"), "{error}");
+    }
+    let metrics = store.get_system_metrics().await.unwrap();
+    assert_eq!(
+        (metrics.total_instances, metrics.total_executions, metrics.total_events),
+        (2, 2, 3)
+    );
+    assert_eq!((metrics.running_instances, metrics.completed_instances), (1, 1));
+    let status = store.get_custom_status("b", 0).await.unwrap();
+    assert_eq!(status, Some((Some("packing".into()), 1)));
+    assert_eq!(store.get_custom_status("b", 1).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn only_executions_of_a_version_in_range_are_taken() {
+    let store = SqliteProvider::new_in_memory().await.unwrap();
+    let version = |text: &str| semver::Version::parse(text).unwrap();
+    store.enqueue_for_orchestrator(start("a"), None).await.unwrap();
+    let (_, token, _) = fetch(&store).await.unwrap();
+    let metadata = ExecutionMetadata {
+        // Numbers from 1000 up must not run into each other.
+        pinned_duroxide_version: Some(version("1.1000.5")),
+        ..named()
+    };
+    store
+        .ack_orchestration_item(&token, 1, vec![started("a")], vec![], vec![], metadata, vec![])
+        .await
+        .unwrap();
+    store.enqueue_for_orchestrator(raised("a"), None).await.unwrap();
+    // Lowest, highest, whether it is taken.
+    let table = [
+        ("0.0.0", "1.999.9999", false),
+        ("1.1000.6", "2.0.0", false),
+        ("2.0.0", "9.0.0", false),
+        ("1.1000.5", "1.1000.5", true),
+        ("0.9999.9999", "2.0.0", true),
+    ];
+    for (min, max, taken) in table {
+        let filter = DispatcherCapabilityFilter {
+            supported_duroxide_versions: vec![crate::model::filter::SemverRange::new(version(min), version(max))],
+        };
+        let fetched = store.fetch_orchestration_item(LOCK, NOW, Some(&filter)).await.unwrap();
+        assert_eq!(fetched.is_some(), taken, "{min} to {max}");
+        if let Some((_, token, attempts)) = fetched {
+            assert_eq!(attempts, 1, "not counted by those who could not take it");
+            store.abandon_orchestration_item(&token, None, true).await.unwrap();
+        }
+    }
+    let nothing = DispatcherCapabilityFilter {
+        supported_duroxide_versions: vec![],
+    };
+    assert!(
+        store
+            .fetch_orchestration_item(LOCK, NOW, Some(&nothing))
+            .await
+            .unwrap()
+            .is_none()
+    );
+}
+
+#[tokio::test]
+async fn an_activity_asked_for_and_cancelled_in_one_turn_comes_to_nothing() {
+    let store = SqliteProvider::new_in_memory().await.unwrap();
+    store.enqueue_for_orchestrator(start("a"), None).await.unwrap();
+    let (_, token, _) = fetch(&store).await.unwrap();
+    let cancelled = |activity_id| ScheduledActivityIdentifier {
+        instance: "a".into(),
+        execution_id: 1,
+        activity_id,
+    };
+    let asked = vec![activity("a", 2, None, None), activity("a", 3, None, None)];
+    store
+        .ack_orchestration_item(
+            &token,
+            1,
+            vec![started("a")],
+            asked,
+            vec![],
+            named(),
+            vec![cancelled(2), cancelled(9)],
+        )
+        .await
+        .unwrap();
+    let (item, token, _) = fetch_activity(&store).await.unwrap();
+    assert_eq!(item, activity("a", 3, None, None));
+    assert!(fetch_activity(&store).await.is_none());
+    let wrong = store.ack_work_item(&token, Some(raised("a"))).await.unwrap_err();
+    assert!(!wrong.is_retryable(), "only a completion answers an activity");
+    store.ack_work_item(&token, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refused_turn_changes_nothing() {
+    let store = SqliteProvider::new_in_memory().await.unwrap();
+    begin(&store, "a").await;
+    store.enqueue_for_orchestrator(raised("a"), None).await.unwrap();
+    let (_, token, _) = fetch(&store).await.unwrap();
+    for event_id in [0, 1] {
+        let delta = vec![set(2, "x", "1"), kv(event_id, EventKind::KeyValuesCleared)];
+        let work = vec![activity("a", 2, None, None)];
+        let refused = store
+            .ack_orchestration_item(
+                &token,
+                2,
+                delta.clone(),
+                work.clone(),
+                vec![raised("b")],
+                named(),
+                vec![],
+            )
+            .await;
+        // The second is a duplicate only in the execution that has the event.
+        let refused = if event_id == 0 {
+            refused
+        } else {
+            refused.unwrap();
+            break;
+        };
+        assert!(!refused.unwrap_err().is_retryable());
+        let refused = store
+            .ack_orchestration_item(&token, 1, vec![started("a")], work, vec![raised("b")], named(), vec![])
+            .await;
+        assert!(!refused.unwrap_err().is_retryable());
+        assert_eq!(store.list_executions("a").await.unwrap(), [1]);
+        assert!(fetch_activity(&store).await.is_none());
+        assert!(store.get_kv_all_values("a").await.unwrap().is_empty());
+        assert_eq!(rows(&store, "SELECT COUNT(*) FROM orchestrator_queue").await, 1);
+        store.renew_orchestration_item_lock(&token, LOCK).await.unwrap();
+    }
+    assert_eq!(store.list_executions("a").await.unwrap(), [1, 2]);
 }

@@ -183,3 +183,26 @@ fn a_recorded_drop_that_the_code_no_longer_does_is_nondeterminism() {
          ctx_cancelled_in_replayed_segment={}"
     );
 }
+
+#[test]
+fn a_wait_dropped_before_it_was_bound_keeps_its_place_until_its_row_is_applied() {
+    let mut story = Story::of(|ctx, _| async move {
+        drop(ctx.schedule_wait("go"));
+        Ok(ctx.schedule_wait("go").await)
+    });
+    assert_eq!(
+        rows(&story.turn([])),
+        [
+            "1 OrchestrationStarted",
+            "2 ExternalSubscribed",
+            "3 ExternalSubscribed",
+            "4<2 ExternalSubscribedCancelled"
+        ]
+    );
+    story.turn([raised("go", "first")]);
+    assert_eq!(
+        story.completed(),
+        "first",
+        "the row gave the place up before the event came"
+    );
+}

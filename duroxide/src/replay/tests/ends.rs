@@ -249,3 +249,48 @@ fn exactly_at_a_limit_is_allowed() {
     story.turn([]);
     assert_eq!(story.completed(), "done");
 }
+
+#[test]
+fn the_parent_is_told_before_dropped_children_are_cancelled() {
+    let mut story = Story::of(|ctx, _| async move {
+        let child = ctx.schedule_sub_orchestration("c", "");
+        ctx.schedule_orchestration("Mail", "mail-1", "");
+        let data = ctx.schedule_wait("go").await;
+        ctx.schedule_orchestration("Mail", "mail-2", "");
+        drop(child);
+        Ok(data)
+    })
+    .with_parent();
+    story.turn([]);
+    let commit = story.turn([raised("go", "")]);
+    let sent: Vec<_> = commit
+        .orchestrator_items
+        .iter()
+        .map(crate::model::work_item::kind_of)
+        .collect();
+    assert_eq!(sent, ["StartOrchestration", "SubOrchCompleted", "CancelInstance"]);
+}
+
+#[test]
+fn activities_are_given_up_with_the_reason_of_the_end() {
+    for (end, reason) in [
+        ("ok", "orchestration_terminal_completed"),
+        ("error", "orchestration_terminal_failed"),
+        ("next", "orchestration_terminal_continued_as_new"),
+    ] {
+        let mut story = Story::of(move |ctx, _| async move {
+            std::mem::forget(ctx.schedule_activity("a", ""));
+            ctx.schedule_wait("go").await;
+            match end {
+                "ok" => Ok(String::new()),
+                "error" => Err(String::new()),
+                _ => ctx.continue_as_new("").await,
+            }
+        });
+        story.turn([]);
+        let commit = story.turn([raised("go", "")]);
+        let last = &commit.delta.last().unwrap().kind;
+        assert_eq!(*last, EventKind::ActivityCancelRequested { reason: reason.into() });
+        assert_eq!(commit.cancelled_activities.len(), 1);
+    }
+}

@@ -146,3 +146,52 @@ fn user_code_may_poll_durable_futures_by_hand() {
     story.turn([done(2, "x")]);
     assert_eq!(story.completed(), "x after 2");
 }
+
+/// Collects what is logged on this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn traces_are_emitted_once_however_often_the_code_is_replayed() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    tracing::subscriber::with_default(subscriber, || {
+        let story = Story::of(|ctx, _| async move {
+            ctx.trace_info("charging");
+            ctx.schedule_activity("charge", "").await
+        });
+        let mut first = story.open(Vec::new());
+        first.advance(story.input(Vec::new()));
+        let history = first.conclude(None).delta;
+        for _ in 0..3 {
+            drop(story.open(history.clone()));
+        }
+    });
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("charging")).collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    for part in [
+        "INFO duroxide::orchestration:",
+        "instance_id=order",
+        "execution_id=1",
+        "orchestration_name=Checkout",
+        "orchestration_version=1.0.0",
+    ] {
+        assert!(lines[0].contains(part), "{part}: {}", lines[0]);
+    }
+}

@@ -3,6 +3,7 @@
 //! Every turn of every story is driven three ways: live on an execution that stayed in memory, cold from its history,
 //! and once from each prefix of that history. The three must agree.
 
+mod batches;
 mod drops;
 mod ends;
 mod events;
@@ -77,7 +78,6 @@ impl Story {
             name: "Checkout".into(),
             version: "1.0.0".into(),
             input: "in".into(),
-            worker_id: "orch-0-test".into(),
             history,
             kv_snapshot: self.kv.clone(),
             now_ms: self.now_ms,
