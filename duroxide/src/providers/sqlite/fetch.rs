@@ -262,7 +262,7 @@ fn set_orphans_aside(conn: &Connection, instance: &str, messages: &[WorkItem], n
         conn.prepare_cached("DELETE FROM orchestrator_queue WHERE instance_id = ?1 AND visible_at <= ?2")?
             .execute(params![instance, int(now_ms)])?;
     } else {
-        conn.execute("DELETE FROM orchestrator_queue WHERE instance_id = ?1", [instance])?;
+        ready::park(conn, instance, now_ms)?;
     }
     Ok(())
 }
