@@ -393,19 +393,16 @@ async fn started_as_stored(store: &SqliteProvider) -> Event {
     store.read_with_execution("a", 1).await.unwrap().remove(0)
 }
 
-/// Longer than anything here takes; past it a test fails instead of hanging.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Asks until there is an answer; what is awaited ends a lease of a millisecond.
+/// Asks until there is an answer, which the end of a delay of milliseconds brings.
 async fn eventually<T, F: Future<Output = Option<T>>>(mut ask: impl FnMut() -> F) -> T {
-    let begun = tokio::time::Instant::now();
-    while begun.elapsed() < PATIENCE {
-        if let Some(answer) = ask().await {
-            return answer;
+    let answered = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
         }
-        tokio::task::yield_now().await;
-    }
-    panic!("nothing came within {PATIENCE:?}");
+    };
+    tokio::time::timeout(LOCK, answered).await.expect("an answer in time")
 }
 
 #[tokio::test]
@@ -787,7 +784,9 @@ async fn delayed_rows_and_work_done_elsewhere_reach_the_signal() {
         let ticket = signal.ticket(WorkQueue::Orchestrator);
         match fetch(&store).await {
             Some(found) => break found,
-            None => signal.wait(WorkQueue::Orchestrator, ticket, Duration::MAX).await,
+            None => tokio::time::timeout(LOCK, signal.wait(WorkQueue::Orchestrator, ticket, Duration::MAX))
+                .await
+                .expect("the signal fires when the row is due"),
         }
     };
     assert_eq!(item.instance, "a");
