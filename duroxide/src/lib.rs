@@ -17,6 +17,7 @@ mod activity;
 pub mod client;
 mod clock;
 mod codec;
+mod compat;
 #[cfg(feature = "provider-test")]
 pub mod conformance;
 mod context;
@@ -39,6 +40,9 @@ use std::sync::Arc;
 
 pub use activity::ActivityContext;
 pub use client::{Client, ClientError};
+#[doc(hidden)]
+pub use compat::idle_types::CompletionResult;
+pub use compat::idle_types::{LogLevel, ScheduleKind};
 pub use context::combinators::{Either2, Either3};
 pub use context::durable::{BoxDurable, Durable, assume_durable};
 pub use context::future::DurableFuture;

@@ -4,7 +4,7 @@ use super::history::History;
 use super::{Execution, nondeterminism};
 use crate::ledger::bindings::Class;
 use crate::model::error::ErrorDetails;
-use crate::model::event::EventKind;
+use crate::model::event::{Event, EventKind};
 use crate::model::work_item::{WorkItem, kind_of};
 
 /// What a message is to an execution.
@@ -20,28 +20,56 @@ enum Arrival {
 impl Execution {
     /// Appends an event for each message that counts. Returns why the turn must fail without running code, if it must.
     pub(super) fn absorb(&mut self, messages: Vec<WorkItem>) -> Option<ErrorDetails> {
-        let mut abort = None;
-        for message in messages {
-            let kind = kind_of(&message);
-            match arrival(message, &self.history) {
-                Arrival::Event(source, event) => {
-                    if let Some(details) = system_failure(&event) {
-                        // System errors fail the awaiting orchestration: its code could not know what to do.
-                        abort.get_or_insert_with(|| details.clone());
-                    }
-                    self.append(source, event);
-                }
-                Arrival::Dropped(why) => tracing::warn!(
-                    target: "duroxide::runtime::replay_engine",
-                    instance = %self.ledger.identity().instance,
-                    message = kind,
-                    "dropped a message: {why}",
-                ),
-                Arrival::Alien(details) => abort = Some(details),
-            }
-        }
+        let Absorbed { events, abort } = absorbed(&mut self.history, messages, self.now_ms);
+        self.delta.extend(events);
         abort
     }
+}
+
+/// What messages became.
+pub(crate) struct Absorbed {
+    /// One for each message that counts.
+    pub(crate) events: Vec<Event>,
+    /// Why the turn must fail without running code, if it must.
+    pub(crate) abort: Option<ErrorDetails>,
+}
+
+/// What messages become after `rows`, without any code to lead through them: for programs that drive the engine step
+/// by step.
+pub(crate) fn absorb_after<'a>(
+    rows: impl IntoIterator<Item = &'a Event>,
+    (instance, execution_id): (&str, u64),
+    messages: Vec<WorkItem>,
+    now_ms: u64,
+) -> Absorbed {
+    let mut history = History::new(instance, execution_id);
+    rows.into_iter().for_each(|event| history.note(event));
+    absorbed(&mut history, messages, now_ms)
+}
+
+fn absorbed(history: &mut History, messages: Vec<WorkItem>, now_ms: u64) -> Absorbed {
+    let mut events = Vec::with_capacity(messages.len());
+    let mut abort = None;
+    for message in messages {
+        let kind = kind_of(&message);
+        match arrival(message, history) {
+            Arrival::Event(source, event) => {
+                if let Some(details) = system_failure(&event) {
+                    // System errors fail the awaiting orchestration: its code could not know what to do.
+                    abort.get_or_insert_with(|| details.clone());
+                }
+                events.push(history.row(source, event, now_ms));
+            }
+            Arrival::Dropped(why) => tracing::warn!(
+                target: "duroxide::runtime::replay_engine",
+                instance = %history.instance(),
+                message = kind,
+                "dropped a message: {why}",
+            ),
+            Arrival::Alien(details) => abort = Some(details),
+        }
+    }
+    Absorbed { events, abort }
 }
 
 fn system_failure(event: &EventKind) -> Option<&ErrorDetails> {

@@ -36,7 +36,7 @@ impl Execution {
     /// The execution stays usable for the next turn if it goes on and the commit succeeds; otherwise drop it.
     pub(crate) fn conclude(&mut self, parent_execution_id: Option<u64>) -> Commit {
         let mut cancelled = Vec::new();
-        if matches!(self.outcome, Outcome::Continue | Outcome::Completed(_)) || self.failed_by_code() {
+        if self.counts_drops() {
             match self.cancel_dropped() {
                 Ok(dropped) => cancelled = dropped,
                 Err(details) => self.outcome = Outcome::Failed(details),
@@ -64,9 +64,13 @@ impl Execution {
         self.commit(worker_items, orchestrator_items, gone)
     }
 
-    /// Only what user code returned is followed by dropped-future rows, not what the machine found.
-    fn failed_by_code(&self) -> bool {
-        matches!(self.outcome, Outcome::Failed(_)) && self.failure.is_none()
+    /// Only what user code decided is followed by dropped-future rows, not what the machine found or others asked for.
+    pub(super) fn counts_drops(&self) -> bool {
+        match self.outcome {
+            Outcome::Continue | Outcome::Completed(_) => true,
+            Outcome::Failed(_) => self.failure.is_none(),
+            Outcome::ContinueAsNew { .. } | Outcome::Cancelled(_) => false,
+        }
     }
 
     /// Writes the rows that end the execution; returns the activities that are given up.

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::ledger::Identity;
 use crate::ledger::bindings::Class;
+use crate::model::VERSION;
 use crate::model::event::{Event, EventKind};
 use crate::model::ids::{self, INITIAL_EVENT_ID};
 
@@ -60,10 +60,10 @@ pub(super) struct History {
 }
 
 impl History {
-    pub(super) fn new(identity: &Identity) -> Self {
+    pub(super) fn new(instance: &str, execution_id: u64) -> Self {
         History {
-            instance: identity.instance.clone(),
-            execution_id: identity.execution_id,
+            instance: instance.to_owned(),
+            execution_id,
             next_event_id: INITIAL_EVENT_ID,
             count: 0,
             persisted: 0,
@@ -76,6 +76,10 @@ impl History {
             queues: HashMap::new(),
             dropped: BTreeSet::new(),
         }
+    }
+
+    pub(super) fn instance(&self) -> &str {
+        &self.instance
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -150,6 +154,21 @@ impl History {
 
     pub(super) fn dropped(&self) -> &BTreeSet<(Class, u64)> {
         &self.dropped
+    }
+
+    /// A new row, noted.
+    pub(super) fn row(&mut self, source_event_id: Option<u64>, kind: EventKind, now_ms: u64) -> Event {
+        let event = Event {
+            event_id: self.next_event_id,
+            source_event_id,
+            instance_id: self.instance.clone(),
+            execution_id: self.execution_id,
+            timestamp_ms: now_ms,
+            duroxide_version: VERSION.to_owned(),
+            kind,
+        };
+        self.note(&event);
+        event
     }
 
     pub(super) fn note(&mut self, event: &Event) {

@@ -4,7 +4,7 @@
 //! giving it messages and a time. A cold replay and the live continuation of an execution that stayed in memory are
 //! the same two calls. Nothing here awaits, reads a clock or draws a random number.
 
-mod absorb;
+pub(crate) mod absorb;
 pub(crate) mod batch;
 mod cancel;
 mod conclude;
@@ -13,6 +13,7 @@ mod limits;
 mod matching;
 mod nondeterminism;
 mod probe;
+pub(crate) mod step;
 mod syscall;
 mod turn;
 
@@ -30,7 +31,6 @@ use crate::context::orchestration::OrchestrationContext;
 use crate::ledger::bindings::Class;
 use crate::ledger::kv::Overlay;
 use crate::ledger::{Book, Identity, Ledger};
-use crate::model::VERSION;
 use crate::model::action::Action;
 use crate::model::error::ErrorDetails;
 use crate::model::event::{Event, EventKind};
@@ -136,7 +136,7 @@ impl Execution {
         let defined_at = handler.defined_at();
         let context = OrchestrationContext::of(ledger.clone());
         let mut execution = Execution {
-            history: History::new(ledger.identity()),
+            history: History::new(&ledger.identity().instance, execution_id),
             ledger,
             code: Some(Box::pin(async move { handler.invoke(context, input).await })),
             defined_at,
@@ -224,18 +224,8 @@ impl Execution {
 
     /// A new event of this turn.
     fn append(&mut self, source_event_id: Option<u64>, kind: EventKind) -> u64 {
-        let event_id = self.history.next_event_id();
-        let identity = self.ledger.identity();
-        let event = Event {
-            event_id,
-            source_event_id,
-            instance_id: identity.instance.clone(),
-            execution_id: identity.execution_id,
-            timestamp_ms: self.now_ms,
-            duroxide_version: VERSION.to_owned(),
-            kind,
-        };
-        self.history.note(&event);
+        let event = self.history.row(source_event_id, kind, self.now_ms);
+        let event_id = event.event_id;
         self.delta.push(event);
         event_id
     }

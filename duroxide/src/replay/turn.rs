@@ -87,9 +87,10 @@ impl Execution {
         matching::number(&mut action, self.history.next_event_id(), self.history.execution_id());
         let Some(event) = matching::recorded(&action) else {
             self.history.skip_event_id();
-            if let Action::ContinueAsNew { input, version } = action {
-                self.continued.get_or_insert((input, version));
+            if let Action::ContinueAsNew { input, version } = &action {
+                self.continued.get_or_insert_with(|| (input.clone(), version.clone()));
             }
+            self.asked.push(action);
             return None;
         };
         let event_id = self.append(None, event.clone());

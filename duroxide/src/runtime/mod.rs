@@ -21,6 +21,8 @@ use crate::observe::{ObservabilityHandle, target};
 use crate::providers::Provider;
 
 pub use crate::activity::{ActivityHandler, FnActivity};
+pub use crate::compat::history_manager::HistoryManager;
+pub use crate::compat::work_item_reader::WorkItemReader;
 pub use crate::context::handler::{FnOrchestration, OrchestrationHandler};
 #[cfg(feature = "test-hooks")]
 pub use crate::dispatch::test_hooks;
@@ -46,6 +48,14 @@ pub mod observability {
         LogFormat, MetricsProvider, MetricsSnapshot, ObservabilityConfig, ObservabilityHandle, init_logging,
     };
 }
+
+/// The engine, to be driven step by step.
+pub mod replay_engine {
+    pub use crate::compat::replay_engine::{ReplayEngine, TurnResult};
+}
+
+/// Nothing: kept for programs that name the path.
+pub mod execution {}
 
 /// Names and versions to handlers.
 pub mod registry {

@@ -21,8 +21,11 @@ pub(super) const FLOORS: &[&[&str]] = &[
 /// Files that stand outside the floors because all they do is hand things out: to users, and to generated code.
 pub(super) const OUTSIDE: &[&str] = &["lib", "macros", "private"];
 
-/// Modules that only `lib.rs` may name: adapters for programs outside. The house does not bend for them.
+/// Modules that only `lib.rs` and the facade may name: adapters for programs outside. The house does not bend for them.
 pub(super) const FOR_OTHERS: &[&str] = &["compat"];
+
+/// The module whose public paths programs outside know; it hands the adapters out.
+pub(super) const FACADE: &str = "runtime";
 
 /// The pure core: plain functions of what they are given.
 pub(super) const CORE: &[&str] = &["model", "ledger", "context", "replay", "registry", "codec", "lease"];
