@@ -18,10 +18,12 @@ impl CodecError {
         }
     }
 
+    #[cfg(feature = "macros")]
     pub(crate) fn at(path: &str, error: impl std::fmt::Display) -> Self {
         CodecError::new(format!("{path}: {error}"))
     }
 
+    #[cfg(feature = "macros")]
     pub(crate) fn missing(name: &str) -> Self {
         CodecError::new(format!("argument `{name}` is missing"))
     }

@@ -106,7 +106,7 @@ impl ReplayEngine {
         input: String,
         orchestration_name: String,
         orchestration_version: String,
-        worker_id: &str,
+        _worker_id: &str,
     ) -> TurnResult {
         if let Some(details) = &self.abort {
             return TurnResult::Failed(details.clone());
@@ -122,7 +122,6 @@ impl ReplayEngine {
             name: orchestration_name,
             version: orchestration_version,
             input,
-            worker_id: worker_id.to_owned(),
             history: persisted.to_vec(),
             kv_snapshot: self.kv_snapshot.clone(),
             now_ms,

@@ -52,11 +52,13 @@ pub struct AssumedDurable<F> {
 }
 
 /// An `async` block whose awaits were all checked; only the macros make one.
+#[cfg(feature = "macros")]
 #[must_use = "futures do nothing unless awaited"]
 pub struct DurableBlock<F> {
     inner: Pin<Box<F>>,
 }
 
+#[cfg(feature = "macros")]
 impl<F: Future> DurableBlock<F> {
     pub(crate) fn new(block: F) -> Self {
         DurableBlock { inner: Box::pin(block) }
@@ -71,6 +73,7 @@ impl<F: Future> Future for AssumedDurable<F> {
     }
 }
 
+#[cfg(feature = "macros")]
 impl<F: Future> Future for DurableBlock<F> {
     type Output = F::Output;
 
@@ -98,7 +101,6 @@ durable! {
     [A: Durable, B: Durable, C: Durable] Join3<A, B, C>;
     [A: Durable, B: Durable] Select2<A, B>;
     [A: Durable, B: Durable, C: Durable] Select3<A, B, C>;
-    [F: Future] DurableBlock<F>;
     [F: Future] AssumedDurable<F>;
     // Neither depends on anything outside; the first is a legal way to wait for cancellation.
     [T] Pending<T>;
@@ -106,4 +108,9 @@ durable! {
     [F: Durable + Unpin + ?Sized] &mut F;
     [F: Durable + ?Sized] Pin<Box<F>>;
     [F: Durable + Unpin + ?Sized] Box<F>;
+}
+
+#[cfg(feature = "macros")]
+durable! {
+    [F: Future] DurableBlock<F>;
 }

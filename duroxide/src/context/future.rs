@@ -127,6 +127,7 @@ impl<T: Send + 'static> DurableFuture<T> {
     }
 
     /// Drops it; what the engine has not taken yet was never asked for.
+    #[cfg(feature = "macros")]
     pub(crate) fn retract(mut self) {
         if let State::Asked { ledger, token, .. } = &self.state
             && ledger.with(|book| book.retract(*token))

@@ -7,7 +7,8 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::keeper::{Kept, Lease};
-use super::processor::Processor;
+use super::processor::{Processor, Weigh};
+use super::session;
 use super::{Env, Redelivery, builtin, with_retries};
 use crate::activity::ActivityHandler;
 use crate::activity::context::{ActivityContext, Identity};
@@ -49,6 +50,25 @@ struct Job {
     tag: Option<String>,
 }
 
+/// One activity whose result is to be stored, its lease still kept.
+pub(crate) struct Done {
+    fetched: Instant,
+    began: Instant,
+    token: Arc<str>,
+    _kept: Kept,
+    _session: Option<session::Entered>,
+    job: Job,
+    result: Result<String, String>,
+}
+
+impl Weigh for Done {
+    fn weight(&self) -> usize {
+        match &self.result {
+            Ok(text) | Err(text) => text.len(),
+        }
+    }
+}
+
 /// How an activity ended.
 enum Ended {
     Returned(Result<String, String>),
@@ -78,6 +98,7 @@ pub(super) fn completion(instance: &str, execution_id: u64, id: u64, result: Res
 
 impl Processor for Activities {
     type Work = Fetched;
+    type Done = Done;
     const QUEUE: WorkQueue = WorkQueue::Worker;
 
     async fn fetch(&self, worker_id: &Arc<str>) -> Result<Option<Fetched>, ProviderError> {
@@ -101,17 +122,25 @@ impl Processor for Activities {
         }))
     }
 
-    async fn process(&self, worker_id: &Arc<str>, work: Fetched) {
-        let metrics = &self.env.metrics;
-        metrics.record_worker_dispatcher_items_fetched(1);
-        let began = Instant::now();
+    async fn process(&self, worker_id: &Arc<str>, work: Fetched) -> Option<Done> {
+        self.env.metrics.record_worker_dispatcher_items_fetched(1);
+        let fetched = Instant::now();
         let kept = self.env.keeper.hold(Lease {
             queue: WorkQueue::Worker,
             token: Arc::clone(&work.token),
             terms: self.env.settings.activity_lease,
         });
-        self.take(worker_id, work, kept).await;
-        metrics.record_worker_dispatcher_execution_duration(clock::as_ms(began.elapsed()));
+        let done = self.take(worker_id, work, kept, fetched).await;
+        if done.is_none() {
+            self.record_duration(fetched);
+        }
+        done
+    }
+
+    async fn commit(&self, done: Done) {
+        let fetched = done.fetched;
+        self.complete(done).await;
+        self.record_duration(fetched);
     }
 }
 
@@ -120,33 +149,65 @@ impl Activities {
         Activities { env }
     }
 
-    /// One delivery; the lease is kept until it returns.
-    async fn take(&self, worker_id: &Arc<str>, work: Fetched, kept: Kept) {
+    /// One delivery, up to its result.
+    async fn take(&self, worker_id: &Arc<str>, work: Fetched, kept: Kept, fetched: Instant) -> Option<Done> {
         let Fetched { item, token, attempt } = work;
         if is_poisoned(attempt, self.env.settings.max_attempts) {
-            return self.poison(&token, item, attempt).await;
+            self.poison(&token, item, attempt).await;
+            return None;
         }
-        let job = match Job::of(item) {
+        let mut job = match Job::of(item) {
             Ok(job) => job,
-            Err(foreign) => return self.leave(&token, &foreign).await,
+            Err(foreign) => {
+                self.leave(&token, &foreign).await;
+                return None;
+            }
         };
-        let _session = match &job.session_id {
+        let session = match &job.session_id {
             None => None,
-            Some(session_id) => match self.env.sessions.enter(session_id) {
-                Some(entered) => Some(entered),
-                None => return self.abandon(&token, AGAIN_DELAY, Redelivery::Free).await,
-            },
+            Some(session_id) => {
+                let entered = self.env.sessions.enter(session_id);
+                if entered.is_none() {
+                    self.abandon(&token, AGAIN_DELAY, Redelivery::Free).await;
+                    return None;
+                }
+                entered
+            }
         };
-        let handler = self.env.activities.resolve_handler(&job.name);
-        if let Some((_, handler)) = handler {
-            self.run(worker_id, &token, &kept, attempt, job, handler).await;
-        } else if job.name.starts_with(SYSCALL_PREFIX)
-            && let Some(answer) = builtin::answer(&*self.env.store, &builtin::call_named(&job.name, &job.input)).await
-        {
-            self.complete(&token, &job, answer, Instant::now()).await;
-        } else {
-            self.unregistered(&token, &job, attempt).await;
+        let began = Instant::now();
+        let result = self.result(worker_id, &token, &kept, attempt, &mut job).await?;
+        Some(Done {
+            fetched,
+            began,
+            token,
+            _kept: kept,
+            _session: session,
+            job,
+            result,
+        })
+    }
+
+    /// What the activity returns; `None` when it is not run here or its result counts for nothing.
+    async fn result(
+        &self,
+        worker_id: &Arc<str>,
+        token: &Arc<str>,
+        kept: &Kept,
+        attempt: u32,
+        job: &mut Job,
+    ) -> Option<Result<String, String>> {
+        if let Some((_, handler)) = self.env.activities.resolve_handler(&job.name) {
+            return self.run(worker_id, token, kept, attempt, job, handler).await;
         }
+        let answer = if job.name.starts_with(SYSCALL_PREFIX) {
+            builtin::answer(&*self.env.store, &builtin::call_named(&job.name, &job.input)).await
+        } else {
+            None
+        };
+        if answer.is_none() {
+            self.unregistered(token, job, attempt).await;
+        }
+        answer
     }
 
     async fn run(
@@ -155,12 +216,12 @@ impl Activities {
         token: &Arc<str>,
         kept: &Kept,
         attempt: u32,
-        mut job: Job,
+        job: &mut Job,
         handler: Arc<dyn ActivityHandler>,
-    ) {
+    ) -> Option<Result<String, String>> {
         let began = Instant::now();
         let input = std::mem::take(&mut job.input);
-        let context = self.context(worker_id, kept, attempt, &job).await;
+        let context = self.context(worker_id, kept, attempt, job).await;
         let key = (job.instance.clone(), job.execution_id, job.id);
         let running = self.env.running.enter(key, kept.lost().clone());
         let task = self
@@ -170,15 +231,16 @@ impl Activities {
         let ended = self.ended(AbortOnDropHandle::new(task), kept).await;
         drop(running);
         match ended {
-            Ended::Returned(result) => self.complete(token, &job, result, began).await,
+            Ended::Returned(result) => return Some(result),
             Ended::Cancelled => {
-                self.record(&job, "cancelled", began);
+                self.record(job, "cancelled", began);
                 // The row is gone when it was cancelled. When it is not, the lease was lost for another reason, and
                 // the activity must run again.
                 let _ = self.env.store.abandon_work_item(token, None, false).await;
             }
             Ended::Aborted => {}
         }
+        None
     }
 
     /// Waits for the activity. One that is cancelled gets some time to stop by itself.
@@ -218,11 +280,20 @@ impl Activities {
         ActivityContext::new(identity, kept.lost().child_token(), Arc::clone(store))
     }
 
-    async fn complete(&self, token: &Arc<str>, job: &Job, result: Result<String, String>, began: Instant) {
+    async fn complete(&self, done: Done) {
+        let Done {
+            token,
+            job,
+            result,
+            began,
+            _kept,
+            _session,
+            fetched: _,
+        } = done;
         let outcome = if result.is_ok() { "success" } else { "app_error" };
         let completion = completion(&job.instance, job.execution_id, job.id, result);
-        match self.ack(token, completion).await {
-            Ok(()) => self.record(job, outcome, began),
+        match self.ack(&token, completion).await {
+            Ok(()) => self.record(&job, outcome, began),
             Err(error) => {
                 tracing::warn!(
                     target: target::WORKER,
@@ -232,9 +303,9 @@ impl Activities {
                     activity_name = %job.name,
                     "the result of an activity could not be stored; it runs again if it is still wanted: {error}"
                 );
-                self.record(job, "infra_error", began);
+                self.record(&job, "infra_error", began);
                 // Refused when the row is gone, which is as good.
-                let _ = self.env.store.abandon_work_item(token, Some(AGAIN_DELAY), false).await;
+                let _ = self.env.store.abandon_work_item(&token, Some(AGAIN_DELAY), false).await;
             }
         }
     }
@@ -317,6 +388,11 @@ impl Activities {
             // The lease ends by itself.
             tracing::warn!(target: target::WORKER, "an activity could not be given back before its lease ends: {error}");
         }
+    }
+
+    fn record_duration(&self, fetched: Instant) {
+        let took_ms = clock::as_ms(fetched.elapsed());
+        self.env.metrics.record_worker_dispatcher_execution_duration(took_ms);
     }
 
     fn record(&self, job: &Job, outcome: &str, began: Instant) {

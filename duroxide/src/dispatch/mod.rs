@@ -16,6 +16,7 @@ pub(crate) mod settings;
 pub mod test_hooks;
 mod triage;
 mod verdict;
+mod weight;
 
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -35,7 +37,7 @@ use crate::registry::OrchestrationRegistry;
 
 use keeper::Keeper;
 use names::Names;
-use processor::Processor;
+use processor::{Processor, Weigh};
 use running::Running;
 use session::Sessions;
 use settings::Settings;
@@ -50,6 +52,13 @@ const RETRYABLE_ERROR_PAUSE: (Duration, Duration) = (Duration::from_millis(100),
 /// stay well below any lease.
 const ACK_RETRIES: u32 = 5;
 const ACK_RETRY_PAUSE: Duration = Duration::from_millis(10);
+
+/// Commits of one slot that may wait for the store at once, beside the one that is being prepared: as many as a store
+/// usefully puts into one flush.
+const COMMITS_IN_FLIGHT: usize = 32;
+
+/// A heavier commit is waited for, so that memory stays bounded by slots and not by commits: 64 KiB.
+const LIGHT_COMMIT_BYTES: usize = 65_536;
 
 /// What all slots of a runtime share. When the last slot drops it, nothing of the runtime uses the store any more.
 pub(crate) struct Env {
@@ -112,8 +121,9 @@ enum Redelivery {
 
 /// One of the tasks that do one kind of work, one item at a time.
 pub(crate) struct Slot<P> {
-    processor: P,
+    processor: Arc<P>,
     worker_id: Arc<str>,
+    tasks: TaskTracker,
     signal: Option<Arc<WorkSignal>>,
     poll_min: Duration,
     stop: CancellationToken,
@@ -122,8 +132,9 @@ pub(crate) struct Slot<P> {
 impl<P: Processor> Slot<P> {
     pub(crate) fn new(processor: P, worker_id: String, env: &Env, stop: CancellationToken) -> Self {
         Slot {
-            processor,
+            processor: Arc::new(processor),
             worker_id: worker_id.into(),
+            tasks: env.tasks.clone(),
             signal: env.signal.clone(),
             poll_min: env.settings.poll_min,
             stop,
@@ -132,6 +143,12 @@ impl<P: Processor> Slot<P> {
 
     /// Takes and does work until stopped. What was taken is finished first.
     pub(crate) async fn run(self) {
+        let mut commits = JoinSet::new();
+        self.work(&mut commits).await;
+        while commits.join_next().await.is_some() {}
+    }
+
+    async fn work(&self, commits: &mut JoinSet<()>) {
         let mut failures = 0;
         while !self.stop.is_cancelled() {
             // Taken before looking, so that what arrives in between ends the wait.
@@ -146,7 +163,7 @@ impl<P: Processor> Slot<P> {
             match fetched {
                 Ok(Ok(Some(work))) => {
                     failures = 0;
-                    self.process(work).await;
+                    self.process(work, commits).await;
                     // A store that answers at once would otherwise never let go of the thread.
                     tokio::task::coop::consume_budget().await;
                 }
@@ -163,19 +180,38 @@ impl<P: Processor> Slot<P> {
         }
     }
 
-    async fn process(&self, work: P::Work) {
-        if let Err(panic) = contain::contain(self.processor.process(&self.worker_id, work)).await {
-            self.recover(&panic).await;
+    async fn process(&self, work: P::Work, commits: &mut JoinSet<()>) {
+        match contain::contain(self.processor.process(&self.worker_id, work)).await {
+            Ok(Some(done)) => self.commit(done, commits).await,
+            Ok(None) => {}
+            Err(panic) => self.recover(&panic).await,
+        }
+    }
+
+    /// Leaves a light commit to itself and waits for a heavy one.
+    async fn commit(&self, done: P::Done, commits: &mut JoinSet<()>) {
+        let is_light = done.weight() <= LIGHT_COMMIT_BYTES;
+        let processor = Arc::clone(&self.processor);
+        let worker_id = Arc::clone(&self.worker_id);
+        let commit = async move {
+            if let Err(panic) = contain::contain(processor.commit(done)).await {
+                report_panic(&worker_id, &panic);
+            }
+        };
+        if is_light {
+            while commits.try_join_next().is_some() {}
+            if commits.len() >= COMMITS_IN_FLIGHT {
+                commits.join_next().await;
+            }
+            commits.spawn(self.tasks.track_future(commit));
+        } else {
+            commit.await;
         }
     }
 
     /// The work comes back when its lease ends; the slot goes on.
     async fn recover(&self, panic: &str) {
-        tracing::error!(
-            target: target::RUNTIME,
-            worker_id = %self.worker_id,
-            "a dispatcher slot panicked and goes on: {panic}"
-        );
+        report_panic(&self.worker_id, panic);
         self.sleep(PERMANENT_ERROR_PAUSE).await;
     }
 
@@ -214,6 +250,10 @@ impl<P: Processor> Slot<P> {
             () = tokio::time::sleep(duration) => {}
         }
     }
+}
+
+fn report_panic(worker_id: &str, panic: &str) {
+    tracing::error!(target: target::RUNTIME, worker_id, "a dispatcher slot panicked and goes on: {panic}");
 }
 
 /// `failures` counts the failed fetches in a row, this one included.

@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::keeper::{Kept, Lease};
-use super::processor::Processor;
+use super::processor::{Processor, Weigh};
 use super::report::{self, Report};
 use super::triage::{Rules, triage};
 use super::verdict::{Closing, Head, IfRefused, Notice, Reluctance, Turn, Verdict};
-use super::{Env, Redelivery, builtin, closing, with_retries};
+use super::{Env, Redelivery, builtin, closing, weight, with_retries};
 use crate::clock;
 use crate::model::commit::Commit;
 use crate::model::filter::DispatcherCapabilityFilter;
@@ -45,6 +45,27 @@ pub(crate) struct Fetched {
     attempt: u32,
 }
 
+/// One turn that is to be committed, its lease still kept.
+pub(crate) struct Done {
+    began: Instant,
+    token: Arc<str>,
+    _kept: Kept,
+    head: Head,
+    commit: Commit,
+    collisions: Vec<Notice>,
+    report: Report,
+}
+
+impl Weigh for Done {
+    fn weight(&self) -> usize {
+        self.commit
+            .delta
+            .iter()
+            .map(|event| weight::of_event(&event.kind))
+            .sum()
+    }
+}
+
 /// What became of a commit.
 enum Acked {
     Done,
@@ -58,6 +79,7 @@ enum Acked {
 
 impl Processor for Orchestrations {
     type Work = Fetched;
+    type Done = Done;
     const QUEUE: WorkQueue = WorkQueue::Orchestrator;
 
     async fn fetch(&self, _worker_id: &Arc<str>) -> Result<Option<Fetched>, ProviderError> {
@@ -74,17 +96,25 @@ impl Processor for Orchestrations {
         }))
     }
 
-    async fn process(&self, worker_id: &Arc<str>, work: Fetched) {
-        let metrics = &self.env.metrics;
-        metrics.record_orch_dispatcher_items_fetched(1);
+    async fn process(&self, _worker_id: &Arc<str>, work: Fetched) -> Option<Done> {
+        self.env.metrics.record_orch_dispatcher_items_fetched(1);
         let began = Instant::now();
         let kept = self.env.keeper.hold(Lease {
             queue: WorkQueue::Orchestrator,
             token: Arc::clone(&work.token),
             terms: self.env.settings.turn_lease,
         });
-        self.turn(worker_id, work, kept).await;
-        metrics.record_orch_dispatcher_processing_duration(clock::as_ms(began.elapsed()));
+        let done = self.turn(work, kept, began).await;
+        if done.is_none() {
+            self.record_duration(began);
+        }
+        done
+    }
+
+    async fn commit(&self, done: Done) {
+        let began = done.began;
+        self.finish(done).await;
+        self.record_duration(began);
     }
 }
 
@@ -94,8 +124,8 @@ impl Orchestrations {
         Orchestrations { env, filter }
     }
 
-    /// One turn; the lease is kept until it returns.
-    async fn turn(&self, worker_id: &Arc<str>, work: Fetched, kept: Kept) {
+    /// One turn, up to its commit; one that needs no code is committed here.
+    async fn turn(&self, work: Fetched, kept: Kept, began: Instant) -> Option<Done> {
         let Fetched { item, token, attempt } = work;
         #[cfg(feature = "test-hooks")]
         if let Some(delay) = super::test_hooks::get_orch_processing_delay(&item.instance) {
@@ -138,8 +168,14 @@ impl Orchestrations {
                 closing.commit.execution_id = execution_id;
                 self.close(&token, &instance, closing, REFUSED_DELAY).await;
             }
-            Verdict::Run(turn) => self.run(worker_id, &token, &kept, *turn).await,
+            Verdict::Run(turn) => return Some(self.run(token, kept, *turn, began).await),
         }
+        None
+    }
+
+    fn record_duration(&self, began: Instant) {
+        let took_ms = clock::as_ms(began.elapsed());
+        self.env.metrics.record_orch_dispatcher_processing_duration(took_ms);
     }
 
     fn rules(&self) -> Rules<'_> {
@@ -152,7 +188,7 @@ impl Orchestrations {
         }
     }
 
-    async fn run(&self, worker_id: &Arc<str>, token: &Arc<str>, kept: &Kept, turn: Turn) {
+    async fn run(&self, token: Arc<str>, kept: Kept, turn: Turn, began: Instant) -> Done {
         let report = Report::of_turn(&turn);
         let Turn {
             head,
@@ -180,13 +216,21 @@ impl Orchestrations {
             messages,
             now_ms: clock::now_ms(),
         });
-        self.answer_system_calls(&mut execution, &head, kept).await;
+        self.answer_system_calls(&mut execution, &head, &kept).await;
         let parent_execution = self.execution_of_parent(execution.parent()).await;
         let mut commit = execution.conclude(Some(parent_execution));
         let report = report.concluded(&commit, execution.outcome());
         drop(execution);
         commit.orchestrator_items.extend(self.messages(&collisions).await);
-        self.finish(token, &head, commit, collisions, report).await;
+        Done {
+            began,
+            token,
+            _kept: kept,
+            head,
+            commit,
+            collisions,
+            report,
+        }
     }
 
     /// Answers what the code asked of the runtime itself, within the turn.
@@ -218,7 +262,17 @@ impl Orchestrations {
     }
 
     /// Commits a turn and does what follows from success or failure.
-    async fn finish(&self, token: &Arc<str>, head: &Head, commit: Commit, collisions: Vec<Notice>, report: Report) {
+    async fn finish(&self, done: Done) {
+        let Done {
+            token,
+            head,
+            commit,
+            collisions,
+            report,
+            _kept,
+            ..
+        } = done;
+        let (token, head) = (&token, &head);
         let asks_for_activities = !commit.worker_items.is_empty();
         if asks_for_activities {
             // Before the commit: an idle worker may take one the moment it is there.

@@ -10,12 +10,25 @@ pub(crate) trait Processor: Send + Sync + 'static {
     /// What a fetch brings: an item under a lease.
     type Work: Send + 'static;
 
+    /// What is left to be stored when user code has run.
+    type Done: Weigh + Send + 'static;
+
     /// The queue it comes from.
     const QUEUE: WorkQueue;
 
     /// Takes the next item under a lease, if there is one. May be dropped at any await.
     fn fetch(&self, worker_id: &Arc<str>) -> impl Future<Output = Result<Option<Self::Work>, ProviderError>> + Send;
 
-    /// Does the work and commits it, or gives it back. Is never dropped but by an abort.
-    fn process(&self, worker_id: &Arc<str>, work: Self::Work) -> impl Future<Output = ()> + Send;
+    /// Does the work. `None` when it was given back or needed no code, and everything is stored.
+    fn process(&self, worker_id: &Arc<str>, work: Self::Work) -> impl Future<Output = Option<Self::Done>> + Send;
+
+    /// Stores what was done. The slot may be busy with the next item meanwhile: a slot bounds how much user code
+    /// runs at once, not how many commits wait for the disk together.
+    fn commit(&self, done: Self::Done) -> impl Future<Output = ()> + Send;
+}
+
+/// How much memory a commit holds while it waits.
+pub(crate) trait Weigh {
+    /// Bytes of payload, roughly.
+    fn weight(&self) -> usize;
 }

@@ -15,12 +15,15 @@ use crate::providers::{Provider, SessionFetchConfig};
 /// Sessions with running activities, each with how many.
 pub(super) struct Sessions {
     max: usize,
-    held: Mutex<HashMap<String, usize>>,
+    held: Arc<Mutex<Held>>,
 }
 
+/// Activities by session.
+type Held = HashMap<String, usize>;
+
 /// One activity of a session; dropping it says that it ended.
-pub(super) struct Entered<'a> {
-    sessions: &'a Sessions,
+pub(super) struct Entered {
+    held: Arc<Mutex<Held>>,
     session_id: String,
 }
 
@@ -28,40 +31,40 @@ impl Sessions {
     pub(super) fn new(max: usize) -> Self {
         Sessions {
             max,
-            held: Mutex::default(),
+            held: Arc::default(),
         }
     }
 
     /// How to fetch: without sessions when no more of them fit.
     pub(super) fn fetch_config(&self, owner_id: &str, lock_timeout: Duration) -> Option<SessionFetchConfig> {
-        (self.held().len() < self.max).then(|| SessionFetchConfig {
+        (lock(&self.held).len() < self.max).then(|| SessionFetchConfig {
             owner_id: owner_id.to_owned(),
             lock_timeout,
         })
     }
 
     /// An activity of a session begins; `None` when that is one session too many: two slots may have fetched at once.
-    pub(super) fn enter(&self, session_id: &str) -> Option<Entered<'_>> {
-        let mut held = self.held();
+    pub(super) fn enter(&self, session_id: &str) -> Option<Entered> {
+        let mut held = lock(&self.held);
         if held.len() >= self.max && !held.contains_key(session_id) {
             return None;
         }
         *held.entry(session_id.to_owned()).or_default() += 1;
         Some(Entered {
-            sessions: self,
+            held: Arc::clone(&self.held),
             session_id: session_id.to_owned(),
         })
     }
-
-    fn held(&self) -> MutexGuard<'_, HashMap<String, usize>> {
-        // Counts are changed in one step.
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl Drop for Entered<'_> {
+fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
+    // Counts are changed in one step.
+    held.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Drop for Entered {
     fn drop(&mut self) {
-        let mut held = self.sessions.held();
+        let mut held = lock(&self.held);
         if let Some(count) = held.get_mut(&self.session_id) {
             *count -= 1;
             if *count == 0 {

@@ -188,6 +188,7 @@ impl Book {
     }
 
     /// Takes a request of this poll back as if it had not been made; `false` when the engine has taken it already.
+    #[cfg(feature = "macros")]
     pub(crate) fn retract(&mut self, token: u64) -> bool {
         let Some(at) = self.emitted.iter().rposition(|emitted| emitted.token == token) else {
             return false;

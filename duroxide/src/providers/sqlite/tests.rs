@@ -393,14 +393,16 @@ async fn started_as_stored(store: &SqliteProvider) -> Event {
     store.read_with_execution("a", 1).await.unwrap().remove(0)
 }
 
-/// Asks until there is an answer; what is awaited ends a lease of a millisecond.
+/// Asks until there is an answer, which the end of a delay of milliseconds brings.
 async fn eventually<T, F: Future<Output = Option<T>>>(mut ask: impl FnMut() -> F) -> T {
-    loop {
-        if let Some(answer) = ask().await {
-            return answer;
+    let answered = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
         }
-        tokio::task::yield_now().await;
-    }
+    };
+    tokio::time::timeout(LOCK, answered).await.expect("an answer in time")
 }
 
 #[tokio::test]
@@ -782,7 +784,9 @@ async fn delayed_rows_and_work_done_elsewhere_reach_the_signal() {
         let ticket = signal.ticket(WorkQueue::Orchestrator);
         match fetch(&store).await {
             Some(found) => break found,
-            None => signal.wait(WorkQueue::Orchestrator, ticket, Duration::MAX).await,
+            None => tokio::time::timeout(LOCK, signal.wait(WorkQueue::Orchestrator, ticket, Duration::MAX))
+                .await
+                .expect("the signal fires when the row is due"),
         }
     };
     assert_eq!(item.instance, "a");

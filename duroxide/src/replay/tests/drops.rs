@@ -192,8 +192,17 @@ fn a_wait_dropped_before_it_was_bound_keeps_its_place_until_its_row_is_applied()
     });
     assert_eq!(
         rows(&story.turn([])),
-        ["1 OrchestrationStarted", "2 ExternalSubscribed", "3 ExternalSubscribed", "4<2 ExternalSubscribedCancelled"]
+        [
+            "1 OrchestrationStarted",
+            "2 ExternalSubscribed",
+            "3 ExternalSubscribed",
+            "4<2 ExternalSubscribedCancelled"
+        ]
     );
     story.turn([raised("go", "first")]);
-    assert_eq!(story.completed(), "first", "the row gave the place up before the event came");
+    assert_eq!(
+        story.completed(),
+        "first",
+        "the row gave the place up before the event came"
+    );
 }

@@ -263,7 +263,11 @@ fn the_parent_is_told_before_dropped_children_are_cancelled() {
     .with_parent();
     story.turn([]);
     let commit = story.turn([raised("go", "")]);
-    let sent: Vec<_> = commit.orchestrator_items.iter().map(crate::model::work_item::kind_of).collect();
+    let sent: Vec<_> = commit
+        .orchestrator_items
+        .iter()
+        .map(crate::model::work_item::kind_of)
+        .collect();
     assert_eq!(sent, ["StartOrchestration", "SubOrchCompleted", "CancelInstance"]);
 }
 

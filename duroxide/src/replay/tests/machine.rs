@@ -166,7 +166,10 @@ impl std::io::Write for Log {
 fn traces_are_emitted_once_however_often_the_code_is_replayed() {
     let log = Log::default();
     let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
     tracing::subscriber::with_default(subscriber, || {
         let story = Story::of(|ctx, _| async move {
             ctx.trace_info("charging");

@@ -214,3 +214,28 @@ async fn an_instance_that_cannot_be_read_is_closed_once_and_takes_nothing_after(
     runtime.shutdown(None).await;
     assert_eq!(admin.get_queue_depths().await.unwrap().orchestrator_queue, 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn commits_wait_for_a_slow_store_together_unless_they_are_heavy() {
+    for (bytes, seconds) in [(1, 1), (100_000, 10)] {
+        let slow = || Fault::Slow(Duration::from_secs(1));
+        let store = Faulty::new([("ack_work_item", times(10, slow))]);
+        let orchestrations = OrchestrationRegistry::builder()
+            .register("Fan", |ctx, input: String| async move {
+                let all = (0..10).map(|_| ctx.schedule_activity("Echo", input.clone())).collect();
+                Ok(ctx.join(all).await.len().to_string())
+            })
+            .build();
+        let options = RuntimeOptions {
+            worker_concurrency: 1,
+            ..RuntimeOptions::default()
+        };
+        let (runtime, client) = start_with(&store, orchestrations, options).await;
+        let began = tokio::time::Instant::now();
+        client.start_orchestration("i", "Fan", "x".repeat(bytes)).await.unwrap();
+        assert_eq!(ended(&client, "i").await.unwrap(), "10");
+        let took = began.elapsed().as_secs();
+        assert!((seconds..=seconds + 2).contains(&took), "{bytes} bytes took {took} s");
+        runtime.shutdown(None).await;
+    }
+}

@@ -14,6 +14,8 @@ pub(super) enum Fault {
     Error(ProviderError),
     /// The operation happens, but the caller sees an error.
     After(ProviderError),
+    /// The operation happens this much later.
+    Slow(Duration),
     Panic,
 }
 
@@ -70,6 +72,10 @@ impl Faulty {
             Some(Fault::After(error)) => {
                 call.await?;
                 Err(error)
+            }
+            Some(Fault::Slow(by)) => {
+                tokio::time::sleep(by).await;
+                call.await
             }
             Some(Fault::Panic) => panic!("planted in {operation}"),
         }
