@@ -70,7 +70,7 @@ async fn schedules(ctx: OrchestrationContext, input: String) -> Text {
     let _c: DurableFuture<Result<u32, String>> = ctx.schedule_activity_typed::<Order, u32>("C", &order());
     let _d: DurableFuture<Text> = ctx.schedule_activity_on_session("D", "x", "s");
     let _e: DurableFuture<Result<u32, String>> =
-        ctx.schedule_activity_on_session_typed::<str, u32>("E", "raw", owned("s"));
+        ctx.schedule_activity_on_session_typed::<String, u32>("E", &owned("raw"), owned("s"));
     let _f: DurableFuture<String> = ctx.schedule_wait("f");
     let _g: DurableFuture<Order> = ctx.schedule_wait_typed::<Order>(owned("g"));
     let _h: DurableFuture<String> = ctx.dequeue_event("h");
@@ -190,7 +190,7 @@ fn only_activities_have_tags() {
 fn key_values_and_status_are_seen_at_once() {
     let (result, asked) = first_turn(|ctx, _| async move {
         ctx.set_kv_value("b", String::from("2"));
-        ctx.set_kv_value_typed::<str>(String::from("a"), "quoted");
+        ctx.set_kv_value_typed::<&str>(String::from("a"), &"quoted");
         ctx.set_kv_value_typed("c", &order());
         assert_eq!(ctx.get_kv_value("a").as_deref(), Some("\"quoted\""));
         assert_eq!(ctx.get_kv_value_typed::<Order>("c"), Ok(Some(order())));
