@@ -75,7 +75,7 @@ async fn start_talk_and_wait() -> Result<(), Box<dyn std::error::Error>> {
     client.raise_event_typed("a", String::from("unheard"), &1).await?;
     client.enqueue_event("a", "q", "y").await?;
     client.enqueue_event_typed("b", "q", &"fail").await?;
-    #[allow(deprecated, reason = "programs still call it")]
+    #[expect(deprecated, reason = "programs still call it")]
     client.raise_event_persistent("c", "q", "y").await?;
     client.cancel_instance("d", "enough").await?;
 

@@ -74,7 +74,7 @@ async fn schedules(ctx: OrchestrationContext, input: String) -> Text {
     let _f: DurableFuture<String> = ctx.schedule_wait("f");
     let _g: DurableFuture<Order> = ctx.schedule_wait_typed::<Order>(owned("g"));
     let _h: DurableFuture<String> = ctx.dequeue_event("h");
-    #[allow(deprecated, reason = "programs still call it")]
+    #[expect(deprecated, reason = "programs still call it")]
     let _i: DurableFuture<String> = ctx.schedule_wait_persistent("i");
     let _k: DurableFuture<Text> = ctx.schedule_sub_orchestration("K", "x");
     let _l: DurableFuture<Text> = ctx.schedule_sub_orchestration_with_id("L", "l-1", "x");

@@ -5,6 +5,7 @@ mod context;
 mod engine;
 mod errors;
 mod history;
+mod logs;
 mod names;
 mod observability;
 mod providers;

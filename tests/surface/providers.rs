@@ -240,6 +240,20 @@ async fn the_sqlite_store_opens_in_each_way() {
     assert!(admin.list_instances().await.unwrap().is_empty());
 }
 
+/// A function whose signature was written when opening failed with `sqlx::Error`.
+async fn open(url: &str) -> Result<SqliteProvider, sqlx::Error> {
+    let store = SqliteProvider::new(url, None).await?;
+    store.checkpoint().await?;
+    Ok(store)
+}
+
+#[tokio::test]
+async fn opening_fails_as_a_database_error_where_a_program_says_so() {
+    assert!(open("sqlite::memory:").await.is_ok());
+    let error = open("sqlite:/no/such/file.db").await.unwrap_err().to_string();
+    assert!(error.contains("/no/such/file.db"), "{error}");
+}
+
 #[tokio::test]
 async fn programs_run_sql_of_their_own() {
     let store = SqliteProvider::new_in_memory().await.unwrap();

@@ -1,6 +1,7 @@
 //! The runtime: options, limits, hooks, starting and stopping.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use duroxide::providers::Provider;
@@ -11,7 +12,8 @@ use duroxide::runtime::{
     observability, test_hooks,
 };
 use duroxide::{
-    Client, ErrorDetails, OrchestrationContext, OrchestrationDescriptor, OrchestrationRegistry, SemverRange, TagFilter,
+    ActivityContext, Client, ErrorDetails, OrchestrationContext, OrchestrationDescriptor, OrchestrationRegistry,
+    SemverRange, TagFilter,
 };
 
 #[test]
@@ -192,6 +194,45 @@ async fn a_runtime_needs_no_store() {
     let same = Arc::clone(&runtime);
     runtime.shutdown(None).await;
     same.shutdown(Some(0)).await;
+}
+
+async fn count(ctx: OrchestrationContext, input: String) -> Result<String, String> {
+    ctx.schedule_activity("Count", input).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_runtimes_share_a_file_and_no_activity_runs_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}?mode=rwc", folder.path().join("shared.db").display());
+    let ran = Arc::new(AtomicUsize::new(0));
+    let mut runtimes = Vec::new();
+    for _ in 0..2 {
+        let store = Arc::new(SqliteProvider::new(&url, None).await.unwrap());
+        let ran = Arc::clone(&ran);
+        let activities = ActivityRegistry::builder().register("Count", move |_: ActivityContext, input: String| {
+            ran.fetch_add(1, Ordering::SeqCst);
+            async move { Ok(input) }
+        });
+        let orchestrations = OrchestrationRegistry::builder().register("Count", count).build();
+        runtimes.push(Runtime::start_with_store(store, activities.build(), orchestrations).await);
+    }
+    let client = Client::new(Arc::new(SqliteProvider::new(&url, None).await.unwrap()));
+    for n in 0..20 {
+        client
+            .start_orchestration(format!("order-{n}"), "Count", n.to_string())
+            .await
+            .unwrap();
+    }
+    for n in 0..20 {
+        let output = client
+            .wait_for_orchestration_typed::<u32>(&format!("order-{n}"), Duration::from_secs(20))
+            .await;
+        assert_eq!(output.unwrap(), Ok(n));
+    }
+    for runtime in runtimes {
+        runtime.shutdown(None).await;
+    }
+    assert_eq!(ran.load(Ordering::SeqCst), 20);
 }
 
 #[tokio::test]
