@@ -28,7 +28,11 @@ async fn flow(ctx: OrchestrationContext, input: String) -> Result<String, String
 }
 
 async fn running() -> (Arc<Runtime>, Client) {
-    let store = Arc::new(SqliteProvider::new_in_memory().await.unwrap());
+    let store = Arc::new(
+        SqliteProvider::new_in_memory()
+            .await
+            .expect("a database in memory opens"),
+    );
     let orchestrations = OrchestrationRegistry::builder()
         .register("Flow", flow)
         .register_versioned("Flow", "2.0.0", flow)

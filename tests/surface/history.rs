@@ -1,5 +1,4 @@
-//! Events, actions and work items: literals without `..`, exhaustive matches, `{:?}` in the order of declaration, and
-//! the wire form.
+//! Events, actions and work items: literals without `..`, full matches, `{:?}` as declared, the wire form.
 
 use duroxide::providers::WorkItem;
 use duroxide::runtime::kind_of;
@@ -250,7 +249,7 @@ fn every_kind_prints_and_travels_as_it_always_did() {
     assert_eq!(kinds.len(), 26);
     for (kind, wire, shown) in kinds {
         assert_eq!(format!("{kind:?}"), shown);
-        assert_eq!(shown.matches(": ").count() >= field_count(&kind), true, "{shown}");
+        assert!(shown.matches(": ").count() >= field_count(&kind), "{shown}");
         let event = Event::with_event_id(3, "i", 1, Some(2), kind);
         let json = serde_json::to_value(&event).expect("plain data");
         assert_eq!(json["type"], wire);

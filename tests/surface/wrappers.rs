@@ -169,7 +169,11 @@ impl Provider for Recording {
 
 async fn recording() -> Arc<Recording> {
     Arc::new(Recording {
-        inner: Arc::new(SqliteProvider::new_in_memory().await.unwrap()),
+        inner: Arc::new(
+            SqliteProvider::new_in_memory()
+                .await
+                .expect("a database in memory opens"),
+        ),
         turns: AtomicUsize::new(0),
         activities: AtomicUsize::new(0),
     })

@@ -92,11 +92,9 @@ impl ReplayEngine {
     pub fn prep_completions(&mut self, messages: Vec<WorkItem>) {
         let rows = self.baseline.iter().chain(&self.delta);
         let identity = (self.instance.as_str(), self.execution_id);
-        let Absorbed { events, abort } = absorb_after(rows, identity, messages, clock::now_ms());
+        let Absorbed { events, abort } = absorb_after(rows, identity, messages, clock::now_ms(), self.abort.take());
         self.delta.extend(events);
-        if abort.is_some() {
-            self.abort = abort;
-        }
+        self.abort = abort;
     }
 
     /// Leads the handler through all events and on until it is quiet.

@@ -234,6 +234,19 @@ fn what_fails_a_turn_before_any_code_runs() {
 }
 
 #[test]
+fn a_message_of_other_code_outweighs_trouble_of_the_system_and_not_the_other_way_round() {
+    let trouble = || vec![failed(2, store_trouble())];
+    for batches in [[trouble(), vec![done(9)]], [vec![done(9)], trouble()]] {
+        let mut engine = engine(vec![start(), scheduled(2, "Charge")]);
+        batches.into_iter().for_each(|batch| engine.prep_completions(batch));
+        let TurnResult::Failed(details) = run(&mut engine, charge) else {
+            panic!("both fail the turn");
+        };
+        assert_eq!(details.category(), "configuration");
+    }
+}
+
+#[test]
 fn an_execution_that_ended_has_no_work() {
     let ends = [
         EventKind::OrchestrationCompleted { output: "ok".into() },

@@ -20,7 +20,7 @@ enum Arrival {
 impl Execution {
     /// Appends an event for each message that counts. Returns why the turn must fail without running code, if it must.
     pub(super) fn absorb(&mut self, messages: Vec<WorkItem>) -> Option<ErrorDetails> {
-        let Absorbed { events, abort } = absorbed(&mut self.history, messages, self.now_ms);
+        let Absorbed { events, abort } = absorbed(&mut self.history, messages, self.now_ms, None);
         self.delta.extend(events);
         abort
     }
@@ -35,21 +35,21 @@ pub(crate) struct Absorbed {
 }
 
 /// What messages become after `rows`, without any code to lead through them: for programs that drive the engine step
-/// by step.
+/// by step. `abort` is what earlier messages of the same turn left.
 pub(crate) fn absorb_after<'a>(
     rows: impl IntoIterator<Item = &'a Event>,
     (instance, execution_id): (&str, u64),
     messages: Vec<WorkItem>,
     now_ms: u64,
+    abort: Option<ErrorDetails>,
 ) -> Absorbed {
     let mut history = History::new(instance, execution_id);
     rows.into_iter().for_each(|event| history.note(event));
-    absorbed(&mut history, messages, now_ms)
+    absorbed(&mut history, messages, now_ms, abort)
 }
 
-fn absorbed(history: &mut History, messages: Vec<WorkItem>, now_ms: u64) -> Absorbed {
+fn absorbed(history: &mut History, messages: Vec<WorkItem>, now_ms: u64, mut abort: Option<ErrorDetails>) -> Absorbed {
     let mut events = Vec::with_capacity(messages.len());
-    let mut abort = None;
     for message in messages {
         let kind = kind_of(&message);
         match arrival(message, history) {
