@@ -96,6 +96,13 @@ impl From<rusqlite::Error> for SqliteOpenError {
     }
 }
 
+/// So that programs whose functions return `sqlx::Error` open a store with `?`.
+impl From<SqliteOpenError> for sqlx::Error {
+    fn from(error: SqliteOpenError) -> Self {
+        sqlx::Error::Configuration(Box::new(error))
+    }
+}
+
 /// Where a database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Location {

@@ -1,0 +1,15 @@
+//! The surface of the published crate, used as its programs use it: what compiles here and runs green need not change.
+
+mod client;
+mod context;
+mod engine;
+mod errors;
+mod history;
+mod logs;
+mod names;
+mod observability;
+mod providers;
+mod registry;
+mod root;
+mod runtime;
+mod wrappers;
