@@ -46,6 +46,8 @@ async fn run() -> Result<Vec<String>, String> {
     let options = RuntimeOptions {
         orchestration_concurrency: 4,
         worker_concurrency: 16,
+        // A run that is killed counts as an attempt of what it had under way, and this program is made to be killed.
+        max_attempts: 1_000,
         ..RuntimeOptions::default()
     };
     let runtime = Runtime::builder(store.clone())

@@ -34,6 +34,7 @@ laws!("fetch":
     a_waiting_event_counts_no_attempts,
     queue_messages_for_nobody_are_dropped,
     queue_messages_with_their_start_are_kept,
+    queue_messages_wait_for_a_start_that_is_delayed,
     ;
     with hooks:
     unreadable_history_is_reported_with_the_item,
@@ -267,6 +268,22 @@ pub async fn queue_messages_with_their_start_are_kept(factory: &dyn StoreFactory
     store.send(queued("a", "1")).await;
     store.send(start("a")).await;
     assert_eq!(store.take().await.item.messages, [queued("a", "1"), start("a")]);
+}
+
+pub async fn queue_messages_wait_for_a_start_that_is_delayed(factory: &dyn StoreFactory) {
+    let store = Case::of(factory).await;
+    // As when no node knows the orchestration yet, and its start is given back for a while.
+    store.send(start("a")).await;
+    let turn = store.take().await;
+    store
+        .abandon_orchestration_item(&turn.token, Some(SHORT), false)
+        .await
+        .expect("abandon");
+    store.send(queued("a", "1")).await;
+    assert_eq!(
+        store.take_eventually().await.item.messages,
+        [start("a"), queued("a", "1")]
+    );
 }
 
 /// An instance with unreadable history and one message.

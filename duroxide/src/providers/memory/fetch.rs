@@ -14,8 +14,8 @@ use crate::model::work_item::WorkItem;
 const OPERATION: &str = "fetch_orchestration_item";
 
 /// How long messages wait for an instance that nobody has started: an event may overtake the start of its instance,
-/// but not by hours, and messages to a mistyped id must not pile up for ever.
-const ORPHANS_KEPT: Duration = Duration::from_hours(1);
+/// but not by days, and messages to a mistyped id must not pile up for ever.
+const ORPHANS_KEPT: Duration = Duration::from_hours(24);
 
 /// What stands in for a version that was never recorded.
 pub(super) const UNKNOWN_VERSION: &str = "unknown";

@@ -44,14 +44,14 @@ async fn messages_of_next(store: &MemoryProvider) -> Option<Vec<WorkItem>> {
 }
 
 #[tokio::test]
-async fn an_event_that_overtook_its_start_waits_for_an_hour() {
+async fn an_event_that_overtook_its_start_waits_for_a_day() {
     let (store, clock) = store_and_clock();
     store
         .enqueue_for_orchestrator(event("early"), None)
         .await
         .expect("enqueue");
     assert_eq!(messages_of_next(&store).await, None);
-    clock.fetch_add(3_599_999, Ordering::SeqCst);
+    clock.fetch_add(86_399_999, Ordering::SeqCst);
     assert_eq!(messages_of_next(&store).await, None);
     store
         .enqueue_for_orchestrator(start("early"), None)
@@ -64,7 +64,7 @@ async fn an_event_that_overtook_its_start_waits_for_an_hour() {
         .enqueue_for_orchestrator(event("mistyped"), None)
         .await
         .expect("enqueue");
-    clock.fetch_add(3_600_000, Ordering::SeqCst);
+    clock.fetch_add(86_400_000, Ordering::SeqCst);
     assert!(
         messages_of_next(&store).await.is_some(),
         "the lock on the other one has expired"

@@ -332,10 +332,12 @@ async fn a_fetch_dropped_after_its_commit_is_given_back() {
     let store = SqliteProvider::new_in_memory().await.unwrap();
     store.enqueue_for_orchestrator(start("a"), None).await.unwrap();
     store.enqueue_for_worker(activity("a", 2, None, None)).await.unwrap();
+    let held = hold_writer(&store);
     let mut orchestration = store.fetch_orchestration_item(LOCK, NOW, None);
     let mut work = store.fetch_work_item(LOCK, NOW, None, &TagFilter::DefaultOnly);
     assert!(poll_once(&mut orchestration).is_none());
     assert!(poll_once(&mut work).is_none());
+    drop(held);
     // Behind them in the queue, so they are committed when this is answered.
     assert_eq!(rows(&store, "SELECT COUNT(*) FROM instance_locks").await, 1);
     drop(orchestration);
