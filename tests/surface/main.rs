@@ -2,6 +2,7 @@
 
 mod client;
 mod context;
+mod derives;
 mod engine;
 mod errors;
 mod history;

@@ -49,6 +49,17 @@ fn handlers_are_objects_and_functions() {
     let _: Arc<dyn ActivityHandler> = Arc::new(FnActivity(act));
 }
 
+/// A closure that cannot be cloned.
+#[test]
+fn a_typed_activity_may_own_what_cannot_be_copied() {
+    let seen = std::sync::atomic::AtomicU32::new(0);
+    let registry = ActivityRegistry::builder().register_typed("Count", move |_: ActivityContext, by: u32| {
+        let count = seen.fetch_add(by, std::sync::atomic::Ordering::SeqCst);
+        async move { Ok::<u32, String>(count) }
+    });
+    assert!(registry.build().has("Count"));
+}
+
 #[test]
 fn every_way_to_register_takes_strings_of_any_kind() {
     let registry = OrchestrationRegistry::builder()
