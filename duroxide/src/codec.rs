@@ -7,6 +7,7 @@ use serde_json::Value;
 /// Why a value could not be written or read: the serde text, with the path inside the payload when reading.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
+#[cfg_attr(not(feature = "macros"), expect(unreachable_pub, reason = "generated code names it"))]
 pub struct CodecError {
     message: String,
 }

@@ -1,7 +1,6 @@
 //! Commits that end an execution without running its code: poison, and turns that the store refuses.
 
-use super::triage::Rules;
-use super::verdict::{Closing, Head, IfRefused, Notice};
+use super::verdict::{Closing, Head, IfRefused, Notice, Rules};
 use crate::model::VERSION;
 use crate::model::commit::{Commit, ExecutionMetadata};
 use crate::model::error::{ErrorDetails, PoisonMessageType};

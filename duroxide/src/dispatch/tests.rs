@@ -6,8 +6,8 @@ use std::time::Duration;
 use semver::Version;
 
 use super::settings::UnregisteredBackoffConfig;
-use super::triage::{Rules, triage};
-use super::verdict::{Closing, Notice, Reluctance, Verdict};
+use super::triage::triage;
+use super::verdict::{Closing, Notice, Reluctance, Rules, Verdict};
 use super::*;
 use crate::model::VERSION;
 use crate::model::error::ErrorDetails;

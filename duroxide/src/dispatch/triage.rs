@@ -6,8 +6,7 @@ use std::time::Duration;
 use semver::Version;
 
 use super::closing;
-use super::settings::UnregisteredBackoffConfig;
-use super::verdict::{Closing, Head, Notice, Reluctance, Turn, Verdict};
+use super::verdict::{Closing, Head, Notice, Reluctance, Rules, Turn, Verdict};
 use crate::context::handler::OrchestrationHandler;
 use crate::lease::is_poisoned;
 use crate::model::error::{AppErrorKind, ErrorDetails};
@@ -25,16 +24,6 @@ const LEAVE_TO_OTHERS: Duration = Duration::from_secs(1);
 
 /// The version of executions that were begun without one.
 const NO_VERSION: &str = "0.0.0";
-
-/// What decides beside the item itself.
-pub(crate) struct Rules<'a> {
-    pub(crate) registry: &'a OrchestrationRegistry,
-    pub(crate) replayable: &'a SemverRange,
-    pub(crate) unregistered: &'a UnregisteredBackoffConfig,
-    pub(crate) max_attempts: u32,
-    /// Milliseconds since the Unix epoch.
-    pub(crate) now_ms: u64,
-}
 
 /// How far the fetched execution has come.
 #[derive(Debug, Clone, Copy, PartialEq)]

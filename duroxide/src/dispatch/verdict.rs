@@ -6,13 +6,26 @@ use std::time::Duration;
 
 use semver::Version;
 
+use super::settings::UnregisteredBackoffConfig;
 use crate::context::handler::OrchestrationHandler;
 use crate::model::commit::Commit;
 use crate::model::error::ErrorDetails;
 use crate::model::event::{Event, EventKind};
+use crate::model::filter::SemverRange;
 use crate::model::item::KvEntry;
 use crate::model::work_item::WorkItem;
+use crate::registry::OrchestrationRegistry;
 use crate::replay::Parent;
+
+/// What decides beside the item itself.
+pub(crate) struct Rules<'a> {
+    pub(crate) registry: &'a OrchestrationRegistry,
+    pub(crate) replayable: &'a SemverRange,
+    pub(crate) unregistered: &'a UnregisteredBackoffConfig,
+    pub(crate) max_attempts: u32,
+    /// Milliseconds since the Unix epoch.
+    pub(crate) now_ms: u64,
+}
 
 /// What to do with a fetched item.
 pub(crate) enum Verdict {

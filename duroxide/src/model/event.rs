@@ -233,7 +233,8 @@ impl EventKind {
         )
     }
 
-    /// The `type` field of the wire form.
+    /// The `type` field of the wire form; the SQLite store has a column for it.
+    #[cfg(any(test, feature = "sqlite"))]
     pub(crate) fn wire_type(&self) -> &'static str {
         match self {
             EventKind::OrchestrationStarted { .. } => "OrchestrationStarted",

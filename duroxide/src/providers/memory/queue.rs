@@ -58,6 +58,7 @@ impl Tables {
     }
 
     /// The highest number of attempts among the messages of an instance.
+    #[cfg(feature = "provider-test")]
     pub(super) fn max_attempt_count(&self, instance: &str) -> u32 {
         let inbox = self.inboxes.get(instance);
         inbox

@@ -177,11 +177,6 @@ fn list_executions(conn: &Connection, instance: &str) -> Result<Vec<u64>, StoreE
     Ok(ids)
 }
 
-/// What an unknown id is told.
-pub(super) fn not_found(what: &str) -> StoreError {
-    StoreError::Refused(format!("{what} not found"))
-}
-
 fn instance_info(conn: &Connection, instance: &str) -> Result<InstanceInfo, StoreError> {
     conn.prepare_cached(
         "SELECT i.orchestration_name, i.orchestration_version, i.current_execution_id, i.created_at, i.updated_at,
@@ -204,7 +199,7 @@ fn instance_info(conn: &Connection, instance: &str) -> Result<InstanceInfo, Stor
         })
     })
     .optional()?
-    .ok_or_else(|| not_found(&format!("instance {instance}")))
+    .ok_or_else(|| StoreError::not_found(&format!("instance {instance}")))
 }
 
 fn execution_info(conn: &Connection, instance: &str, execution_id: u64) -> Result<ExecutionInfo, StoreError> {
@@ -225,7 +220,7 @@ fn execution_info(conn: &Connection, instance: &str, execution_id: u64) -> Resul
         })
     })
     .optional()?
-    .ok_or_else(|| not_found(&format!("execution {execution_id} of instance {instance}")))
+    .ok_or_else(|| StoreError::not_found(&format!("execution {execution_id} of instance {instance}")))
 }
 
 fn count(row: &Row<'_>, index: usize) -> rusqlite::Result<usize> {
@@ -277,7 +272,7 @@ fn parent_of(conn: &Connection, instance: &str) -> Result<Option<String>, StoreE
     conn.prepare_cached("SELECT parent_instance_id FROM instances WHERE instance_id = ?1")?
         .query_row([instance], |row| row.get(0))
         .optional()?
-        .ok_or_else(|| not_found(&format!("instance {instance}")))
+        .ok_or_else(|| StoreError::not_found(&format!("instance {instance}")))
 }
 
 /// Sizes of the current execution; `None` for an unknown instance.

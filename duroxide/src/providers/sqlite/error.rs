@@ -19,6 +19,11 @@ pub(super) enum StoreError {
 }
 
 impl StoreError {
+    /// What an unknown id is told.
+    pub(super) fn not_found(what: &str) -> Self {
+        StoreError::Refused(format!("{what} not found"))
+    }
+
     /// The same error as callers of the contract see it.
     pub(super) fn during(self, operation: &str) -> ProviderError {
         match self {

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::admin::not_found;
 use super::error::StoreError;
 use super::row::{int, uint};
 use crate::model::prune::{DeleteInstanceResult, InstanceFilter, PruneOptions, PruneResult};
@@ -153,7 +152,7 @@ pub(super) fn prune_executions(
         .prepare_cached("SELECT current_execution_id FROM instances WHERE instance_id = ?1")?
         .query_row([instance], |row| uint(row, 0))
         .optional()?
-        .ok_or_else(|| not_found(&format!("instance {instance}")))?;
+        .ok_or_else(|| StoreError::not_found(&format!("instance {instance}")))?;
     let mut result = PruneResult {
         instances_processed: 1,
         ..PruneResult::default()
