@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::runtime::Runtime;
-use duroxide::{Client, Either2, OrchestrationContext, event, orchestration};
+use duroxide::{Client, OrchestrationContext, event, orchestration};
 use serde::{Deserialize, Serialize};
 
 #[event(name = "approved")]
@@ -17,10 +17,10 @@ struct Approved {
 #[orchestration]
 async fn approval(ctx: OrchestrationContext, patience_ms: u64) -> Result<String, String> {
     ctx.set_custom_status("waiting for approval");
-    let timeout = ctx.schedule_timer(Duration::from_millis(patience_ms));
-    match ctx.select2(ctx.wait::<Approved>(), timeout).await {
-        Either2::First(approved) => Ok(format!("approved by {}", approved.by)),
-        Either2::Second(()) => Ok("nobody approved in time".to_owned()),
+    let patience = Duration::from_millis(patience_ms);
+    duroxide::select! {
+        approved = ctx.wait::<Approved>() => Ok(format!("approved by {}", approved.by)),
+        _ = ctx.timer(patience) => Ok("nobody approved in time".to_owned()),
     }
 }
 

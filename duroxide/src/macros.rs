@@ -22,11 +22,21 @@ macro_rules! link {
 
 /// Waits for whichever is ready first, in an orchestration.
 ///
-/// ```ignore
-/// let approved = duroxide::select! {
-///     by = ctx.wait::<Approved>() => Some(by),
-///     _ = ctx.timer("24h") => None,
-/// };
+/// ```
+/// # use duroxide::{OrchestrationContext, event, orchestration};
+/// #[event(name = "approved")]
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// struct Approved {
+///     by: String,
+/// }
+///
+/// #[orchestration]
+/// async fn approval(ctx: OrchestrationContext) -> Result<Option<String>, String> {
+///     Ok(duroxide::select! {
+///         approved = ctx.wait::<Approved>() => Some(approved.by),
+///         _ = ctx.timer("24h") => None,
+///     })
+/// }
 /// ```
 /// At the same point of history the earlier arm wins. The losers are dropped, and so cancelled, before the winner's
 /// body runs. All futures must be durable. Write it with its path, so that the macros know it from others.

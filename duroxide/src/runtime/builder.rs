@@ -9,8 +9,17 @@ use crate::typed::{self, Entry, Expectation, Handler, Handlers, Problem, Problem
 
 /// A runtime under construction; made by [`Runtime::builder`].
 ///
-/// ```ignore
-/// let runtime = Runtime::builder(store).state(gateway).discover()?.start().await?;
+/// ```
+/// # use std::sync::Arc;
+/// # use duroxide::providers::Provider;
+/// # use duroxide::runtime::Runtime;
+/// # use duroxide::typed::Problems;
+/// #[derive(Clone)]
+/// struct Gateway;
+///
+/// async fn start(store: Arc<dyn Provider>) -> Result<Arc<Runtime>, Problems> {
+///     Runtime::builder(store).state(Gateway).discover()?.start().await
+/// }
 /// ```
 #[must_use = "nothing runs before `start`"]
 pub struct RuntimeBuilder {
