@@ -72,7 +72,10 @@ impl Faulty {
                 Ok(answer)
             }
             Some(Fault::Busy) => Err(ProviderError::retryable(operation, "database is locked")),
-            Some(Fault::Refused) => Err(ProviderError::permanent(operation, "attempt to write a readonly database")),
+            Some(Fault::Refused) => Err(ProviderError::permanent(
+                operation,
+                "attempt to write a readonly database",
+            )),
             Some(Fault::LostAnswer) => {
                 call.await?;
                 Err(ProviderError::retryable(operation, "connection reset"))

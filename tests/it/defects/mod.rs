@@ -97,7 +97,10 @@ fn memory_in_virtual_time() -> Arc<dyn Provider> {
     Arc::new(MemoryProvider::with_clock(Arc::new(clock)))
 }
 
-#[expect(clippy::disallowed_methods, reason = "a store in virtual time begins at the wall clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a store in virtual time begins at the wall clock"
+)]
 fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_millis() as u64)

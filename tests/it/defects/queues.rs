@@ -73,7 +73,10 @@ async fn d08_unreadable_messages_are_put_aside_on_sqlite() {
     store.enqueue_for_orchestrator(message, None).await.unwrap();
     store.enqueue_for_worker(activity).await.unwrap();
     for (sql, body) in [
-        ("UPDATE orchestrator_queue SET work_item = ?1", r#"{"FromTheFuture":{}}"#),
+        (
+            "UPDATE orchestrator_queue SET work_item = ?1",
+            r#"{"FromTheFuture":{}}"#,
+        ),
         ("UPDATE worker_queue SET work_item = ?1", "no JSON at all"),
     ] {
         sqlx::query(sql).bind(body).execute(store.get_pool()).await.unwrap();
@@ -100,7 +103,11 @@ async fn d11_a_duplicate_failure_is_dropped(store: Arc<dyn Provider>) {
     stage.until_waiting("i").await;
     let history = stage.store.read("i").await.unwrap();
     let is_schedule = |kind: &EventKind| matches!(kind, EventKind::ActivityScheduled { .. });
-    let id = history.iter().find(|event| is_schedule(&event.kind)).unwrap().event_id();
+    let id = history
+        .iter()
+        .find(|event| is_schedule(&event.kind))
+        .unwrap()
+        .event_id();
     let again = WorkItem::ActivityFailed {
         instance: "i".to_owned(),
         execution_id: 1,

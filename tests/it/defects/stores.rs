@@ -16,7 +16,9 @@ use duroxide::runtime::{OrchestrationRegistry, Runtime, RuntimeOptions};
 use duroxide::{ActivityContext, Client};
 
 use super::faulty::{Fault, Faulty};
-use super::{Stage, activities, eventually, now_ms, on_every_store, on_every_store_in_real_time, options, orchestrations};
+use super::{
+    Stage, activities, eventually, now_ms, on_every_store, on_every_store_in_real_time, options, orchestrations,
+};
 
 on_every_store!(d16_versions_are_compared_by_their_parts);
 
@@ -84,8 +86,13 @@ async fn d13_runtimes_do_not_share_sessions() {
             ..RuntimeOptions::default()
         };
         let store_of_runtime = Arc::clone(&store) as Arc<dyn Provider>;
-        let runtime =
-            Runtime::start_with_options(store_of_runtime, activities(), OrchestrationRegistry::default(), options).await;
+        let runtime = Runtime::start_with_options(
+            store_of_runtime,
+            activities(),
+            OrchestrationRegistry::default(),
+            options,
+        )
+        .await;
         eventually("the runtime asks for work", async || {
             store.answered("fetch_work_item").len() == started
         })
@@ -143,7 +150,11 @@ async fn d16_versions_are_compared_by_their_parts(store: Arc<dyn Provider>) {
         version
     };
     // A part from 1000 up, and the version that a packed number takes it for.
-    for (pinned, mistaken) in [((0, 1, 1_000), (0, 2, 0)), ((1, 1_000, 0), (2, 0, 0)), ((0, 1_001, 2), (1, 1, 2))] {
+    for (pinned, mistaken) in [
+        ((0, 1, 1_000), (0, 2, 0)),
+        ((1, 1_000, 0), (2, 0, 0)),
+        ((0, 1_001, 2), (1, 1, 2)),
+    ] {
         let instance = format!("{pinned:?}");
         store.enqueue_for_orchestrator(start(&instance), None).await.unwrap();
         let token = fetch(&*store, None).await.unwrap();
