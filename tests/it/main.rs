@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set its scene has failed")]
 
 mod differential;
+mod defects;
 mod flawed_store;
 mod providers;
 mod scenarios;
