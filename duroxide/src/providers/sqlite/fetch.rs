@@ -252,19 +252,33 @@ fn starts_as(message: &WorkItem) -> Option<Identity> {
     }
 }
 
-/// Messages for an instance that does not exist. Queue messages alone are dropped, as the contract has it; anything
-/// else may be ahead of its start and waits for it.
+/// Messages for an instance that does not exist. Queue messages alone are dropped, as the contract has it, unless the
+/// start is there and only delayed; anything else may be ahead of its start and waits for it.
 fn set_orphans_aside(conn: &Connection, instance: &str, messages: &[WorkItem], now_ms: u64) -> Result<(), StoreError> {
     let only_queue_messages = messages
         .iter()
         .all(|message| matches!(message, WorkItem::QueueMessage { .. }));
-    if only_queue_messages {
+    if only_queue_messages && !is_start_delayed(conn, instance, now_ms)? {
         conn.prepare_cached("DELETE FROM orchestrator_queue WHERE instance_id = ?1 AND visible_at <= ?2")?
             .execute(params![instance, int(now_ms)])?;
     } else {
         ready::park(conn, instance, now_ms)?;
     }
     Ok(())
+}
+
+/// Whether the message that starts the instance was given back for a while: its handler may be on its way here.
+fn is_start_delayed(conn: &Connection, instance: &str, now_ms: u64) -> Result<bool, StoreError> {
+    let mut statement =
+        conn.prepare_cached("SELECT work_item FROM orchestrator_queue WHERE instance_id = ?1 AND visible_at > ?2")?;
+    let mut rows = statement.query(params![instance, int(now_ms)])?;
+    while let Some(row) = rows.next()? {
+        let message = serde_json::from_str::<WorkItem>(&text(row, 0)?);
+        if message.is_ok_and(|message| starts_as(&message).is_some()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Locks the instance and marks its visible messages as the batch of this lease. `None` when somebody holds it, which

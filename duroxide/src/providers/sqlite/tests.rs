@@ -867,6 +867,24 @@ async fn deletion_takes_everything_and_fences_off_what_is_under_way() {
 }
 
 #[tokio::test]
+async fn queue_messages_wait_for_a_start_that_was_given_back() {
+    let dir = Dir::new();
+    let store = dir.open().await;
+    store.enqueue_for_orchestrator(start("a"), None).await.unwrap();
+    let (_, token, _) = fetch(&store).await.unwrap();
+    store
+        .abandon_orchestration_item(&token, Some(LOCK), false)
+        .await
+        .unwrap();
+    store.enqueue_for_orchestrator(message("a"), None).await.unwrap();
+    assert!(fetch(&store).await.is_none(), "nobody can begin it yet");
+    let sql = "UPDATE orchestrator_queue SET visible_at = 0";
+    dir.foreign().execute(sql, []).unwrap();
+    let (item, ..) = fetch(&store).await.unwrap();
+    assert_eq!(item.messages, [start("a"), message("a")]);
+}
+
+#[tokio::test]
 async fn leases_of_a_dead_store_are_reclaimed_at_once_and_those_of_a_living_one_are_not() {
     let dir = Dir::new();
     let pinned = async |store: &SqliteProvider, owner_id: &str| {
