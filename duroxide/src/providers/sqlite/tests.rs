@@ -885,6 +885,22 @@ async fn queue_messages_wait_for_a_start_that_was_given_back() {
 }
 
 #[tokio::test]
+async fn messages_of_an_instance_that_is_held_after_all_come_when_its_lease_ends() {
+    let dir = Dir::new();
+    let store = dir.open().await;
+    store.enqueue_for_orchestrator(start("a"), None).await.unwrap();
+    fetch(&store).await.unwrap();
+    // As when the clock is set back after the end of the lease was noticed.
+    let noticed = "UPDATE instance_locks SET lapsed = 1; UPDATE orchestrator_queue SET state = 1";
+    dir.foreign().execute_batch(noticed).unwrap();
+    assert!(fetch(&store).await.is_none(), "the lease counts");
+    dir.foreign()
+        .execute_batch("UPDATE instance_locks SET locked_until = 1")
+        .unwrap();
+    assert!(fetch(&store).await.is_some(), "and now it does not");
+}
+
+#[tokio::test]
 async fn leases_of_a_dead_store_are_reclaimed_at_once_and_those_of_a_living_one_are_not() {
     let dir = Dir::new();
     let pinned = async |store: &SqliteProvider, owner_id: &str| {
