@@ -900,6 +900,20 @@ async fn messages_of_an_instance_that_is_held_after_all_come_when_its_lease_ends
     assert!(fetch(&store).await.is_some(), "and now it does not");
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_living_store_is_seen_under_every_name_of_its_file() {
+    let dir = Dir::new();
+    let living = dir.open().await;
+    living.enqueue_for_orchestrator(start("a"), None).await.unwrap();
+    let (_, token, _) = fetch(&living).await.unwrap();
+    let alias = dir.0.path().join("alias.db");
+    std::os::unix::fs::symlink(dir.file(), &alias).unwrap();
+    let other = SqliteProvider::open(alias).await.unwrap();
+    assert!(fetch(&other).await.is_none(), "its owner is alive");
+    ack_first_turn(&living, &token, "a", vec![]).await;
+}
+
 #[tokio::test]
 async fn leases_of_a_dead_store_are_reclaimed_at_once_and_those_of_a_living_one_are_not() {
     let dir = Dir::new();
