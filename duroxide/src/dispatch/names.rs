@@ -40,7 +40,9 @@ struct Known {
 impl Names {
     /// Notes what a turn of this execution knows.
     pub(super) fn note(&self, instance: &str, execution_id: u64, name: &str, version: &str) {
-        if self.find(instance, execution_id).is_none() {
+        let is_known = |named: Named| *named.name == *name && *named.version == *version;
+        // An instance that was deleted may have come back as something else.
+        if !self.find(instance, execution_id).is_some_and(is_known) {
             self.insert(instance, execution_id, Named::new(name, version));
         }
     }
@@ -109,6 +111,14 @@ mod tests {
         assert_eq!(names.find("i-0", 1), None);
         assert!(names.find("i-1", 1).is_some());
         assert_eq!(names.known().by_instance.len(), REMEMBERED);
+    }
+
+    #[test]
+    fn an_id_used_again_for_something_else_is_known_by_its_new_name() {
+        let names = Names::default();
+        names.note("i", 1, "Order", "1.0.0");
+        names.note("i", 1, "Refund", "1.0.0");
+        assert_eq!(names.find("i", 1), Some(Named::new("Refund", "1.0.0")));
     }
 
     #[test]

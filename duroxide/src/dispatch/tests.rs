@@ -263,6 +263,13 @@ fn what_becomes_of_a_fetched_item() {
             "terminal -> other#9: sub-orchestration instance id 'i' already exists and is terminal",
         ),
         (
+            "not even from its own parent, which may be a later one of that name and must not wait for ever",
+            vec![running(), completed()],
+            vec![start(None, mine)],
+            1,
+            "terminal -> p#2: sub-orchestration instance id 'i' already exists and is terminal",
+        ),
+        (
             "and stays as it ended",
             vec![running(), failed()],
             vec![raised()],

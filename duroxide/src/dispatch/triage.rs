@@ -96,14 +96,14 @@ fn incompatible(history: &[Event], replayable: &SemverRange) -> Option<Version> 
     (!replayable.contains(&pinned)).then_some(pinned)
 }
 
-/// The batch of an instance that has ended: parents that tried to start it as their child are told.
+/// The batch of an instance that has ended: parents that tried to start it as their child are told, even its own. That
+/// one has its answer and drops this one, or it was deleted and begun anew, and would wait for ever.
 fn ended(item: &OrchestrationItem) -> Closing {
-    let own_parent = parent_of(&item.history);
     let starts = item.messages.iter();
     let mut closing = Closing::default();
     closing.commit.execution_id = item.execution_id;
     closing.notices = starts
-        .filter_map(|start| collision(&item.instance, start, own_parent.as_ref(), " and is terminal"))
+        .filter_map(|start| collision(&item.instance, start, None, " and is terminal"))
         .collect();
     closing
 }

@@ -149,10 +149,11 @@ impl InstanceWatch {
 impl Drop for InstanceWatch {
     fn drop(&mut self) {
         let mut watched = self.signal.watched();
-        // This watch itself still counts.
+        // Given up under the lock: of several watches that end together, one sees itself as the last.
+        self.commits = watch::channel(0).1;
         if watched
             .get(&self.instance)
-            .is_some_and(|commits| commits.receiver_count() <= 1)
+            .is_some_and(|commits| commits.receiver_count() == 0)
         {
             watched.remove(&self.instance);
         }
@@ -185,5 +186,31 @@ impl Bell {
             return Some(Duration::ZERO);
         }
         due.peek().map(|Reverse(at_ms)| Duration::from_millis(at_ms - now_ms))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn watches_that_end_together_leave_nothing_behind() {
+        let signal = Arc::new(WorkSignal::new());
+        for _ in 0..2_000 {
+            let together = std::sync::Barrier::new(3);
+            let watches = [(); 2].map(|()| Arc::clone(&signal).watch("a"));
+            std::thread::scope(|scope| {
+                let queue_up = signal.watched();
+                for watch in watches {
+                    scope.spawn(|| {
+                        together.wait();
+                        drop(watch);
+                    });
+                }
+                together.wait();
+                drop(queue_up);
+            });
+            assert!(signal.watched().is_empty());
+        }
     }
 }

@@ -45,16 +45,24 @@ impl Execution {
     }
 
     /// Applies events in order, polling before each whatever changed before it. What comes after the code's end is
-    /// ignored.
+    /// ignored, but for queue messages: the next execution may read them.
     pub(super) fn walk(&mut self, events: &[Event]) {
-        for event in events {
+        for (at, event) in events.iter().enumerate() {
             self.poll_if_changed();
             if self.is_over() {
-                return;
+                return self.keep_messages(&events[at..]);
             }
             if let Err(details) = self.apply(event) {
                 self.failure = Some(details);
                 return;
+            }
+        }
+    }
+
+    fn keep_messages(&self, events: &[Event]) {
+        for event in events {
+            if let EventKind::QueueEventDelivered { name, data } = &event.kind {
+                self.ledger.with(|book| book.mailbox.message(name, data));
             }
         }
     }

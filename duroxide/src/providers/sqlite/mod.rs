@@ -122,8 +122,10 @@ impl SqliteProvider {
         schema::migrate(&mut conn)?;
         let (readers, sync, node) = match location {
             Location::File { path, .. } => {
-                let node = Node::beside(path);
-                node::reclaim(&mut conn, path, &node)?;
+                // Under its one real name: a store that came by a link must see the slots of the others.
+                let real = path.canonicalize().unwrap_or_else(|_| path.clone());
+                let node = Node::beside(&real);
+                node::reclaim(&mut conn, &real, &node)?;
                 let readers = Arc::new(Readers::new(path.clone()));
                 (Some(readers), Sync::PerTransaction(true), node)
             }

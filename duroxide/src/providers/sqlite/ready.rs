@@ -140,8 +140,11 @@ pub(super) fn promote_activities(conn: &Connection, now_ms: u64) -> rusqlite::Re
     Ok(())
 }
 
-/// The instance is leased: its messages wait until that ends.
+/// The instance is leased: its messages wait until that ends. Its end may have been noticed before, by a clock that was
+/// set back since; then it must be noticed again.
 pub(super) fn hold(conn: &Connection, instance: &str) -> rusqlite::Result<()> {
+    conn.prepare_cached("UPDATE instance_locks SET lapsed = 0 WHERE instance_id = ?1")?
+        .execute([instance])?;
     conn.prepare_cached("UPDATE orchestrator_queue SET state = 2 WHERE instance_id = ?1 AND state = 1")?
         .execute([instance])?;
     Ok(())

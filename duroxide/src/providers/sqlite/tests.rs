@@ -869,6 +869,54 @@ async fn deletion_takes_everything_and_fences_off_what_is_under_way() {
 }
 
 #[tokio::test]
+async fn queue_messages_wait_for_a_start_that_was_given_back() {
+    let dir = Dir::new();
+    let store = dir.open().await;
+    store.enqueue_for_orchestrator(start("a"), None).await.unwrap();
+    let (_, token, _) = fetch(&store).await.unwrap();
+    store
+        .abandon_orchestration_item(&token, Some(LOCK), false)
+        .await
+        .unwrap();
+    store.enqueue_for_orchestrator(message("a"), None).await.unwrap();
+    assert!(fetch(&store).await.is_none(), "nobody can begin it yet");
+    let sql = "UPDATE orchestrator_queue SET visible_at = 0";
+    dir.foreign().execute(sql, []).unwrap();
+    let (item, ..) = fetch(&store).await.unwrap();
+    assert_eq!(item.messages, [start("a"), message("a")]);
+}
+
+#[tokio::test]
+async fn messages_of_an_instance_that_is_held_after_all_come_when_its_lease_ends() {
+    let dir = Dir::new();
+    let store = dir.open().await;
+    store.enqueue_for_orchestrator(start("a"), None).await.unwrap();
+    fetch(&store).await.unwrap();
+    // As when the clock is set back after the end of the lease was noticed.
+    let noticed = "UPDATE instance_locks SET lapsed = 1; UPDATE orchestrator_queue SET state = 1";
+    dir.foreign().execute_batch(noticed).unwrap();
+    assert!(fetch(&store).await.is_none(), "the lease counts");
+    dir.foreign()
+        .execute_batch("UPDATE instance_locks SET locked_until = 1")
+        .unwrap();
+    assert!(fetch(&store).await.is_some(), "and now it does not");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_living_store_is_seen_under_every_name_of_its_file() {
+    let dir = Dir::new();
+    let living = dir.open().await;
+    living.enqueue_for_orchestrator(start("a"), None).await.unwrap();
+    let (_, token, _) = fetch(&living).await.unwrap();
+    let alias = dir.0.path().join("alias.db");
+    std::os::unix::fs::symlink(dir.file(), &alias).unwrap();
+    let other = SqliteProvider::open(alias).await.unwrap();
+    assert!(fetch(&other).await.is_none(), "its owner is alive");
+    ack_first_turn(&living, &token, "a", vec![]).await;
+}
+
+#[tokio::test]
 async fn leases_of_a_dead_store_are_reclaimed_at_once_and_those_of_a_living_one_are_not() {
     let dir = Dir::new();
     let pinned = async |store: &SqliteProvider, owner_id: &str| {

@@ -181,6 +181,27 @@ fn continue_as_new_wins_over_the_result_even_when_nobody_awaits_it() {
 }
 
 #[test]
+fn messages_behind_the_one_that_made_the_code_return_are_carried_too() {
+    let mut story = Story::of(|ctx, _| async move {
+        ctx.dequeue_event("go").await;
+        drop(ctx.continue_as_new("next"));
+        Ok("ignored".into())
+    });
+    story.turn([]);
+    let commit = story.turn([queued("go", "1"), queued("q", "2"), queued("q", "3")]);
+    let [
+        WorkItem::ContinueAsNew {
+            carry_forward_events, ..
+        },
+    ] = &commit.orchestrator_items[..]
+    else {
+        panic!()
+    };
+    let expected = [("q".to_owned(), "2".to_owned()), ("q".to_owned(), "3".to_owned())];
+    assert_eq!(carry_forward_events, &expected);
+}
+
+#[test]
 fn at_most_a_hundred_messages_are_carried_and_the_oldest_stay() {
     let mut story = Story::of(|ctx, _| async move { ctx.continue_as_new("next").await });
     let commit = story.turn((0..103).map(|n| queued("q", &n.to_string())));
