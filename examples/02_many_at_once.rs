@@ -14,9 +14,7 @@ async fn count_words(page: String) -> Result<u64, String> {
 
 #[orchestration]
 async fn book(ctx: OrchestrationContext, pages: Vec<String>) -> Result<u64, String> {
-    let calls = pages
-        .into_iter()
-        .map(|page| count_words::call(&ctx, page).into_future());
+    let calls = pages.into_iter().map(|page| count_words::call(&ctx, page).into_future());
     let mut words = 0;
     for count in ctx.join(calls.collect()).await {
         words += count?;
@@ -29,10 +27,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = Arc::new(MemoryProvider::new());
     let runtime = Runtime::builder(store.clone()).discover()?.start().await?;
 
-    let pages = [
-        "It was a bright cold day in April",
-        "and the clocks were striking thirteen",
-    ];
+    let pages = ["It was a bright cold day in April", "and the clocks were striking thirteen"];
     let pages = pages.map(str::to_owned).to_vec();
     let handle = book::start(&Client::new(store), "book-1", pages).await?;
     println!("{} words", handle.wait(Duration::from_secs(10)).await?);

@@ -33,9 +33,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let approved = approval::start(&client, "approval-1", 3_600_000).await?;
     // A signal reaches whoever waits now, so wait until somebody does.
-    client
-        .wait_for_status_change(approved.id(), 0, Duration::from_millis(10), patience)
-        .await?;
+    client.wait_for_status_change(approved.id(), 0, Duration::from_millis(10), patience).await?;
     approved.raise(Approved { by: "Eve".to_owned() }).await?;
     println!("{}", approved.wait(patience).await?);
 

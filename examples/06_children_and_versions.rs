@@ -42,10 +42,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let handle = invoice::start(&client, "invoice-1", 10_000).await?;
     println!("{}", handle.wait(patience).await?);
-    println!(
-        "the child said {}",
-        v2::tax::attach(&client, "tax-of-today").wait(patience).await?
-    );
+    println!("the child said {}", v2::tax::attach(&client, "tax-of-today").wait(patience).await?);
 
     runtime.shutdown(None).await;
     Ok(())

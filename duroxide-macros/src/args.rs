@@ -66,19 +66,11 @@ fn one(
 ) -> syn::Result<()> {
     let Ok(key) = input.call(Ident::parse_any) else {
         let token: TokenTree = input.parse()?;
-        return Err(syn::Error::new(
-            token.span(),
-            format!("DX1008: expected a key; {}", listed(valid)),
-        ));
+        return Err(syn::Error::new(token.span(), format!("DX1008: expected a key; {}", listed(valid))));
     };
     let name = key.to_string();
     if !valid.contains(&name.as_str()) {
-        diagnostics.report(
-            &key,
-            "DX1008",
-            &format!("unknown key `{name}`; {}", listed(valid)),
-            &nearest(&name, valid),
-        );
+        diagnostics.report(&key, "DX1008", &format!("unknown key `{name}`; {}", listed(valid)), &nearest(&name, valid));
         return Ok(());
     }
     if seen.contains(&name) {
@@ -124,12 +116,7 @@ pub(crate) fn allow(input: ParseStream, diagnostics: &Diagnostics) -> syn::Resul
             let text: LitStr = input.parse()?;
             reason = true;
             if text.value().trim().is_empty() {
-                diagnostics.report(
-                    &text,
-                    "DX1009",
-                    "the reason is empty",
-                    "say why a replay cannot differ here",
-                );
+                diagnostics.report(&text, "DX1009", "the reason is empty", "say why a replay cannot differ here");
             }
         } else if rules::is_known(&word.to_string()) {
             codes.push(word.to_string());
@@ -138,10 +125,7 @@ pub(crate) fn allow(input: ParseStream, diagnostics: &Diagnostics) -> syn::Resul
             diagnostics.report(
                 &word,
                 "DX1009",
-                &format!(
-                    "`{word}` is not a code that can be allowed; codes are {}",
-                    known.join(", ")
-                ),
+                &format!("`{word}` is not a code that can be allowed; codes are {}", known.join(", ")),
                 &nearest(&word.to_string(), &known),
             );
         }
@@ -179,9 +163,7 @@ fn check_name(name: &str) -> Result<(), String> {
         return Err("the name is empty".to_owned());
     }
     if name.starts_with(RESERVED_PREFIX) {
-        return Err(format!(
-            "names that start with `{RESERVED_PREFIX}` belong to the runtime"
-        ));
+        return Err(format!("names that start with `{RESERVED_PREFIX}` belong to the runtime"));
     }
     Ok(())
 }
@@ -201,14 +183,7 @@ fn check_tag(tag: &str) -> Result<(), String> {
 }
 
 fn listed(valid: &[&str]) -> String {
-    format!(
-        "valid keys are {}",
-        valid
-            .iter()
-            .map(|key| format!("`{key}`"))
-            .collect::<Vec<_>>()
-            .join(", ")
-    )
+    format!("valid keys are {}", valid.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", "))
 }
 
 /// The candidate that was probably meant, as a help line; empty when none is near.

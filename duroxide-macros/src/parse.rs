@@ -17,19 +17,10 @@ impl Parse for Function {
             let content;
             let brace_token = braced!(content in input);
             attrs.extend(content.call(Attribute::parse_inner)?);
-            Some(Block {
-                brace_token,
-                stmts: content.call(Block::parse_within)?,
-            })
+            Some(Block { brace_token, stmts: content.call(Block::parse_within)? })
         };
         let marks = sig.inputs.iter_mut().map(take_marks).collect();
-        Ok(Function {
-            attrs,
-            vis,
-            sig,
-            body,
-            marks,
-        })
+        Ok(Function { attrs, vis, sig, body, marks })
     }
 }
 

@@ -12,9 +12,7 @@ pub(crate) struct Paths {
 impl Paths {
     /// `crate = path`, or `$crate` as a macro of the library passes it.
     pub(crate) fn renamed(path: impl ToTokens) -> Self {
-        Self {
-            renamed: Some(path.into_token_stream()),
-        }
+        Self { renamed: Some(path.into_token_stream()) }
     }
 
     /// `::duroxide::__private`, spanned at `at` so that messages point there.
@@ -31,8 +29,6 @@ impl Paths {
         if prefix == "duroxide" {
             return true;
         }
-        self.renamed
-            .as_ref()
-            .is_some_and(|path| path.to_string().replace(' ', "").trim_start_matches("::") == prefix)
+        self.renamed.as_ref().is_some_and(|path| path.to_string().replace(' ', "").trim_start_matches("::") == prefix)
     }
 }

@@ -20,10 +20,7 @@ fn called<T>(input: ParseStream, content: fn(ParseStream) -> syn::Result<T>) -> 
     let library;
     parenthesized!(library in input);
     let paths = Paths::renamed(library.parse::<TokenStream>()?);
-    Ok(Called {
-        paths,
-        content: content(input)?,
-    })
+    Ok(Called { paths, content: content(input)? })
 }
 
 impl Parse for Called<Vec<Arm>> {
@@ -31,10 +28,7 @@ impl Parse for Called<Vec<Arm>> {
         let at = input.span();
         let called = called(input, reading::arms)?;
         if called.content.len() < 2 {
-            return Err(syn::Error::new(
-                at,
-                "`select!` races two futures or more: `pattern = future => body`",
-            ));
+            return Err(syn::Error::new(at, "`select!` races two futures or more: `pattern = future => body`"));
         }
         Ok(called)
     }
@@ -43,17 +37,12 @@ impl Parse for Called<Vec<Arm>> {
 impl Parse for Called<Vec<Expr>> {
     fn parse(input: ParseStream) -> syn::Result<Self> {
         let list = |input: ParseStream| {
-            Ok(Punctuated::<Expr, Token![,]>::parse_terminated(input)?
-                .into_iter()
-                .collect::<Vec<Expr>>())
+            Ok(Punctuated::<Expr, Token![,]>::parse_terminated(input)?.into_iter().collect::<Vec<Expr>>())
         };
         let at = input.span();
         let called = called(input, list)?;
         if called.content.is_empty() {
-            return Err(syn::Error::new(
-                at,
-                "`join!` waits for one future or more: `join!(a, b)`",
-            ));
+            return Err(syn::Error::new(at, "`join!` waits for one future or more: `join!(a, b)`"));
         }
         Ok(called)
     }
@@ -72,10 +61,7 @@ pub(crate) fn select(input: TokenStream) -> TokenStream {
         Err(error) => return error.to_compile_error(),
     };
     let private = paths.private(Span::call_site());
-    let futures: Vec<Expr> = content
-        .iter()
-        .map(|arm| awaits::rewrite_expr(&arm.future, &paths))
-        .collect();
+    let futures: Vec<Expr> = content.iter().map(|arm| awaits::rewrite_expr(&arm.future, &paths)).collect();
     let last = futures.len() - 1;
     let race = futures[..last].iter().rev().fold(
         {
@@ -86,11 +72,7 @@ pub(crate) fn select(input: TokenStream) -> TokenStream {
     );
     let arms = content.iter().enumerate().map(|(at, arm)| {
         let (pattern, body) = (&arm.pattern, awaits::rewrite_expr(&arm.body, &paths));
-        let innermost = if at == last {
-            quote!(#pattern)
-        } else {
-            quote!(#private::Either2::First(#pattern))
-        };
+        let innermost = if at == last { quote!(#pattern) } else { quote!(#private::Either2::First(#pattern)) };
         let pattern = (0..at).fold(innermost, |inner, _| quote!(#private::Either2::Second(#inner)));
         quote!(#pattern => #body,)
     });
@@ -108,13 +90,9 @@ pub(crate) fn join(input: TokenStream) -> TokenStream {
         Err(error) => return error.to_compile_error(),
     };
     let private = paths.private(Span::call_site());
-    let futures: Vec<Expr> = content
-        .iter()
-        .map(|future| awaits::rewrite_expr(future, &paths))
-        .collect();
-    let names: Vec<_> = (0..futures.len())
-        .map(|at| quote::format_ident!("__joined{at}", span = Span::mixed_site()))
-        .collect();
+    let futures: Vec<Expr> = content.iter().map(|future| awaits::rewrite_expr(future, &paths)).collect();
+    let names: Vec<_> =
+        (0..futures.len()).map(|at| quote::format_ident!("__joined{at}", span = Span::mixed_site())).collect();
     let (last_future, last_name) = (&futures[futures.len() - 1], &names[names.len() - 1]);
     let (mut joined, mut pattern) = (quote!(#private::durable(#last_future)), quote!(#last_name));
     for (future, name) in futures.iter().zip(&names).rev().skip(1) {

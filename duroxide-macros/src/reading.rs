@@ -106,9 +106,7 @@ pub(crate) fn read(mac: &Macro, paths: &Paths) -> Reading {
         let (value, semicolon, count) = (input.parse()?, input.parse()?, input.parse()?);
         Ok(List::Repeat(Box::new([value, count]), semicolon))
     };
-    repeat
-        .parse2(mac.tokens.clone())
-        .map_or(Reading::Opaque, |list| Reading::Expressions(Box::new(list)))
+    repeat.parse2(mac.tokens.clone()).map_or(Reading::Opaque, |list| Reading::Expressions(Box::new(list)))
 }
 
 /// Whether the macro is ours and looks after its own awaits.

@@ -21,10 +21,7 @@ fn errors(tokens: &TokenStream) -> Vec<String> {
 
 /// The codes of the errors, in order.
 fn codes(tokens: &TokenStream) -> Vec<String> {
-    errors(tokens)
-        .iter()
-        .map(|text| text.trim_start_matches(['"', ' ']).chars().take(6).collect())
-        .collect()
+    errors(tokens).iter().map(|text| text.trim_start_matches(['"', ' ']).chars().take(6).collect()).collect()
 }
 
 fn orchestration(body: TokenStream) -> TokenStream {
@@ -104,10 +101,7 @@ fn an_activity_without_body_is_declared_and_not_registered() {
     )
     .to_string();
     assert!(expanded.contains("fn call"), "{expanded}");
-    assert!(
-        !expanded.contains("inventory") && !expanded.contains("async fn render"),
-        "{expanded}"
-    );
+    assert!(!expanded.contains("inventory") && !expanded.contains("async fn render"), "{expanded}");
 }
 
 #[test]
@@ -136,19 +130,13 @@ fn every_rule_finds_its_calls_however_they_are_written() {
         (quote!(let f = || async { process::id() };), "DX0006"),
         (quote!(futures::select! { a => b };), "DX0007"),
         (quote!(println!("{}", vec![env::var("x"); 2].len());), "DX0006"),
-        (
-            quote!(duroxide::select! { _ = f() => fs::read("x"), _ = fs::read("y") => () };),
-            "DX0005",
-        ),
+        (quote!(duroxide::select! { _ = f() => fs::read("x"), _ = fs::read("y") => () };), "DX0005"),
         (quote!(duroxide::join!(fs::read("x"));), "DX0005"),
         (quote!(opaque!(x.await => y);), "DX2002"),
     ];
     for (body, code) in cases {
         let found = codes(&orchestration(body.clone()));
-        assert!(
-            !found.is_empty() && found.iter().all(|found| found == code),
-            "{body}: {found:?}"
-        );
+        assert!(!found.is_empty() && found.iter().all(|found| found == code), "{body}: {found:?}");
     }
 }
 
@@ -197,12 +185,7 @@ fn all_that_is_wrong_is_told_at_once() {
         ),
     );
     let found = codes(&expanded);
-    assert_eq!(
-        found,
-        [
-            "DX1008", "DX1008", "DX1009", "DX1009", "DX1001", "DX1005", "DX1002", "DX1006", "DX0005"
-        ],
-    );
+    assert_eq!(found, ["DX1008", "DX1008", "DX1009", "DX1009", "DX1001", "DX1005", "DX1002", "DX1006", "DX0005"],);
 }
 
 #[test]

@@ -6,10 +6,7 @@ use crate::model::VERSION;
 use crate::model::event::{Event, EventKind};
 
 /// Wall clock, milliseconds since the Unix epoch; 0 for a clock set before it.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the seam that everyone else is sent to"
-)]
+#[expect(clippy::disallowed_methods, reason = "this is the seam that everyone else is sent to")]
 pub(crate) fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, as_ms)
 }

@@ -14,9 +14,7 @@ pub struct CodecError {
 
 impl CodecError {
     fn new(error: impl ToString) -> Self {
-        CodecError {
-            message: error.to_string(),
-        }
+        CodecError { message: error.to_string() }
     }
 
     #[cfg(feature = "macros")]
@@ -49,11 +47,7 @@ pub(crate) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, CodecError
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.into_inner();
-        if path == "." {
-            CodecError::new(inner)
-        } else {
-            CodecError::new(format!("{path}: {inner}"))
-        }
+        if path == "." { CodecError::new(inner) } else { CodecError::new(format!("{path}: {inner}")) }
     })?;
     reader.end().map_err(CodecError::new)?;
     Ok(value)
@@ -102,9 +96,7 @@ mod tests {
 
     #[test]
     fn an_error_names_the_path_inside_the_payload() {
-        let error = from_json::<Vec<Order>>(r#"[{"zebra":1},{"zebra":"x"}]"#)
-            .unwrap_err()
-            .to_string();
+        let error = from_json::<Vec<Order>>(r#"[{"zebra":1},{"zebra":"x"}]"#).unwrap_err().to_string();
         assert!(error.starts_with("[1].zebra: invalid type"), "{error}");
         assert!(from_json::<u32>("1 2").is_err());
     }

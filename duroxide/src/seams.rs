@@ -1,10 +1,7 @@
 //! Ids, tokens and jitter: the only randomness.
 
 /// A random UUID, version 4, hyphenated lower case.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the seam that everyone else is sent to"
-)]
+#[expect(clippy::disallowed_methods, reason = "this is the seam that everyone else is sent to")]
 pub(crate) fn new_guid() -> String {
     uuid::Uuid::new_v4().to_string()
 }

@@ -55,9 +55,7 @@ pub(crate) async fn release(reservation: String) -> Result<(), String> {
 pub(crate) async fn charge(ctx: ActivityContext, card: String, cents: u64) -> Result<String, PayError> {
     work().await;
     if card.starts_with("4000") {
-        return Err(PayError::Declined {
-            reason: format!("card {card} refused {cents} cents"),
-        });
+        return Err(PayError::Declined { reason: format!("card {card} refused {cents} cents") });
     }
     Ok(format!("payment-{}", ctx.instance_id()))
 }
@@ -79,10 +77,7 @@ pub(crate) async fn ship(ctx: OrchestrationContext, order: String) -> Result<Str
 /// One order from start to end.
 #[orchestration]
 pub(crate) async fn checkout(ctx: OrchestrationContext, order: Order) -> Result<Outcome, String> {
-    let calls = order
-        .items
-        .iter()
-        .map(|item| reserve::call(&ctx, order.id.clone(), item.clone()).into_future());
+    let calls = order.items.iter().map(|item| reserve::call(&ctx, order.id.clone(), item.clone()).into_future());
     let mut reserved = Vec::new();
     let mut missing = None;
     for result in ctx.join(calls.collect()).await {
@@ -98,10 +93,7 @@ pub(crate) async fn checkout(ctx: OrchestrationContext, order: Order) -> Result<
     }
     let cents = order.cents();
     match charge::call(&ctx, order.card.clone(), cents).await {
-        Ok(_) => Ok(Outcome::Shipped {
-            parcel: ship::call(&ctx, order.id.clone()).await?,
-            cents,
-        }),
+        Ok(_) => Ok(Outcome::Shipped { parcel: ship::call(&ctx, order.id.clone()).await?, cents }),
         Err(CallError::App(PayError::Declined { reason })) => {
             give_back(&ctx, reserved).await?;
             Ok(Outcome::Declined { reason })
@@ -113,9 +105,7 @@ pub(crate) async fn checkout(ctx: OrchestrationContext, order: Order) -> Result<
 /// Compensation: releases everything, all at once.
 #[duroxide::durable]
 async fn give_back(ctx: &OrchestrationContext, reserved: Vec<String>) -> Result<(), String> {
-    let calls = reserved
-        .into_iter()
-        .map(|reservation| release::call(ctx, reservation).into_future());
+    let calls = reserved.into_iter().map(|reservation| release::call(ctx, reservation).into_future());
     for result in ctx.join(calls.collect()).await {
         result?;
     }

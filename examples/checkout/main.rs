@@ -50,18 +50,10 @@ async fn run() -> Result<Vec<String>, String> {
         max_attempts: 1_000,
         ..RuntimeOptions::default()
     };
-    let runtime = Runtime::builder(store.clone())
-        .options(options)
-        .discover()
-        .map_err(|error| error.to_string())?;
+    let runtime = Runtime::builder(store.clone()).options(options).discover().map_err(|error| error.to_string())?;
     let runtime = runtime.start().await.map_err(|error| error.to_string())?;
 
-    println!(
-        "{} orders from {}, progress in {}",
-        orders.len(),
-        path.display(),
-        database.display()
-    );
+    println!("{} orders from {}, progress in {}", orders.len(), path.display(), database.display());
     let ended = process(&Client::new(store), orders).await?;
     println!("{}", report::summary(&ended));
     runtime.shutdown(None).await;
@@ -98,9 +90,7 @@ fn arguments() -> Result<(PathBuf, PathBuf), String> {
         match argument.to_str() {
             Some("--db") => database = arguments.next().ok_or("--db needs a file")?.into(),
             Some(option) if option.starts_with('-') => {
-                return Err(format!(
-                    "unknown option {option}; usage: checkout [ORDERS.jsonl] [--db FILE]"
-                ));
+                return Err(format!("unknown option {option}; usage: checkout [ORDERS.jsonl] [--db FILE]"));
             }
             _ if path.is_none() => path = Some(PathBuf::from(argument)),
             _ => return Err("only one orders file; usage: checkout [ORDERS.jsonl] [--db FILE]".to_owned()),

@@ -26,10 +26,7 @@ pub(crate) struct Item {
 impl Order {
     /// What the customer pays.
     pub(crate) fn cents(&self) -> u64 {
-        self.items
-            .iter()
-            .map(|item| item.quantity.saturating_mul(item.cents))
-            .fold(0, u64::saturating_add)
+        self.items.iter().map(|item| item.quantity.saturating_mul(item.cents)).fold(0, u64::saturating_add)
     }
 }
 

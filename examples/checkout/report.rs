@@ -22,9 +22,7 @@ impl Progress {
     pub(crate) fn new(total: usize) -> Self {
         let style =
             ProgressStyle::with_template("{bar:40} {pos}/{len} orders, {elapsed}").expect("the template is ours");
-        let bar = std::io::stderr()
-            .is_terminal()
-            .then(|| ProgressBar::new(total as u64).with_style(style));
+        let bar = std::io::stderr().is_terminal().then(|| ProgressBar::new(total as u64).with_style(style));
         Progress { bar, total, done: 0 }
     }
 

@@ -43,10 +43,7 @@ fn a_bad_line_is_named_by_its_number_and_the_good_ones_are_processed() {
     let good = order(1).to_string();
     std::fs::write(&shop.orders, format!("{good}\n{{\"id\": 7}}\n")).unwrap();
     let output = shop.command().output().unwrap();
-    let (stdout, stderr) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(2), "{stdout}{stderr}");
     assert!(stderr.contains("orders.jsonl:2: not an order: "), "{stderr}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
@@ -57,24 +54,11 @@ fn a_bad_line_is_named_by_its_number_and_the_good_ones_are_processed() {
 fn a_wrong_path_and_a_database_that_cannot_be_opened_get_one_sentence() {
     let shop = Shop::new();
     for (arguments, sentence) in [
-        (
-            vec!["no-such-file.jsonl"],
-            "cannot read the orders file no-such-file.jsonl: ",
-        ),
-        (
-            vec!["--db", "no/such/folder/x.db"],
-            "cannot open the database no/such/folder/x.db: ",
-        ),
-        (
-            vec!["--speed"],
-            "unknown option --speed; usage: checkout [ORDERS.jsonl] [--db FILE]",
-        ),
+        (vec!["no-such-file.jsonl"], "cannot read the orders file no-such-file.jsonl: "),
+        (vec!["--db", "no/such/folder/x.db"], "cannot open the database no/such/folder/x.db: "),
+        (vec!["--speed"], "unknown option --speed; usage: checkout [ORDERS.jsonl] [--db FILE]"),
     ] {
-        let output = Command::new(checkout())
-            .args(arguments)
-            .current_dir(shop.folder.path())
-            .output()
-            .unwrap();
+        let output = Command::new(checkout()).args(arguments).current_dir(shop.folder.path()).output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{stderr}");
         assert!(stderr.starts_with(sentence) && stderr.lines().count() == 1, "{stderr}");
@@ -94,11 +78,7 @@ impl Shop {
         let (orders, database) = (folder.path().join("orders.jsonl"), folder.path().join("shop.db"));
         let lines: Vec<String> = (1..=ORDERS).map(|n| order(n).to_string()).collect();
         std::fs::write(&orders, lines.join("\n")).unwrap();
-        Shop {
-            folder,
-            orders,
-            database,
-        }
+        Shop { folder, orders, database }
     }
 
     fn command(&self) -> Command {
@@ -173,29 +153,15 @@ impl Shop {
         for n in 1..=ORDERS {
             let id = order(n)["id"].as_str().unwrap().to_owned();
             let history = histories.get(&id).unwrap_or_else(|| panic!("{id} was lost"));
-            let Some(output) = output_of(history) else {
-                panic!("{id} did not complete: {history:?}")
-            };
-            assert_eq!(
-                serde_json::from_str::<Value>(output).unwrap(),
-                expected(&order(n)),
-                "{id}"
-            );
+            let Some(output) = output_of(history) else { panic!("{id} did not complete: {history:?}") };
+            assert_eq!(serde_json::from_str::<Value>(output).unwrap(), expected(&order(n)), "{id}");
         }
         histories.iter().for_each(|(id, history)| well_formed(id, history));
-        assert_eq!(
-            self.query("SELECT count(*) FROM worker_queue"),
-            0,
-            "activities are left over"
-        );
+        assert_eq!(self.query("SELECT count(*) FROM worker_queue"), 0, "activities are left over");
         // Each run starts each order again; what has not been dropped yet of these is all that may be left.
         let others = r#"SELECT count(*) FROM orchestrator_queue WHERE work_item NOT LIKE '{"StartOrchestration"%'"#;
         assert_eq!(self.query(others), 0, "messages are left over");
-        assert_eq!(
-            self.query("SELECT count(*) FROM quarantine"),
-            0,
-            "something could not be read"
-        );
+        assert_eq!(self.query("SELECT count(*) FROM quarantine"), 0, "something could not be read");
     }
 }
 
@@ -220,11 +186,7 @@ fn well_formed(id: &str, history: &[Event]) {
     let mut answered = HashSet::new();
     for (event, expected_id) in history.iter().zip(1..) {
         assert_eq!(event.event_id, expected_id, "{id}");
-        assert_eq!(
-            expected_id == 1,
-            matches!(event.kind, EventKind::OrchestrationStarted { .. }),
-            "{id}"
-        );
+        assert_eq!(expected_id == 1, matches!(event.kind, EventKind::OrchestrationStarted { .. }), "{id}");
         let is_answer = matches!(
             event.kind,
             EventKind::ActivityCompleted { .. }
@@ -244,11 +206,7 @@ fn well_formed(id: &str, history: &[Event]) {
 /// Every seventh order asks for what is not there, every fifth is paid with a bad card.
 fn order(n: usize) -> Value {
     let sku = if n.is_multiple_of(7) { "unicorn" } else { "mug" };
-    let card = if n.is_multiple_of(5) {
-        "4000000000000002"
-    } else {
-        "4242424242424242"
-    };
+    let card = if n.is_multiple_of(5) { "4000000000000002" } else { "4242424242424242" };
     json!({
         "id": format!("order-{n:03}"), "customer": "Ada", "card": card,
         "items": [{ "sku": "lamp", "quantity": 1, "cents": 4_900 }, { "sku": sku, "quantity": n, "cents": 100 }],
@@ -273,11 +231,7 @@ fn checkout() -> PathBuf {
     let this = std::env::current_exe().unwrap();
     let folder = this.parent().and_then(Path::parent).unwrap().join("examples");
     let binary = folder.join(format!("checkout{}", std::env::consts::EXE_SUFFIX));
-    assert!(
-        binary.exists(),
-        "{} is missing: run `cargo build --example checkout`",
-        binary.display()
-    );
+    assert!(binary.exists(), "{} is missing: run `cargo build --example checkout`", binary.display());
     binary
 }
 

@@ -68,26 +68,10 @@ fn message(dice: &mut Dice, started: &mut BTreeSet<&'static str>) -> WorkItem {
     }
     let instance = instance.to_owned();
     match dice.roll(4) {
-        0 => WorkItem::ActivityCompleted {
-            instance,
-            execution_id: 1,
-            id: dice.roll(5),
-            result: "done".into(),
-        },
-        1 => WorkItem::CancelInstance {
-            instance,
-            reason: "enough".into(),
-        },
-        2 => WorkItem::QueueMessage {
-            instance,
-            name: "inbox".into(),
-            data: dice.roll(9).to_string(),
-        },
-        _ => WorkItem::ExternalRaised {
-            instance,
-            name: "paid".into(),
-            data: dice.roll(9).to_string(),
-        },
+        0 => WorkItem::ActivityCompleted { instance, execution_id: 1, id: dice.roll(5), result: "done".into() },
+        1 => WorkItem::CancelInstance { instance, reason: "enough".into() },
+        2 => WorkItem::QueueMessage { instance, name: "inbox".into(), data: dice.roll(9).to_string() },
+        _ => WorkItem::ExternalRaised { instance, name: "paid".into(), data: dice.roll(9).to_string() },
     }
 }
 
@@ -106,16 +90,10 @@ fn activity(dice: &mut Dice) -> WorkItem {
 fn event(dice: &mut Dice) -> Event {
     let key = || String::from("colour");
     let kind = match dice.roll(5) {
-        0 => EventKind::KeyValueSet {
-            key: key(),
-            value: dice.roll(9).to_string(),
-            last_updated_at_ms: dice.roll(9),
-        },
+        0 => EventKind::KeyValueSet { key: key(), value: dice.roll(9).to_string(), last_updated_at_ms: dice.roll(9) },
         1 => EventKind::KeyValueCleared { key: key() },
         2 => EventKind::KeyValuesCleared,
-        3 => EventKind::CustomStatusUpdated {
-            status: dice.one(&[None, Some("half way")]).map(Into::into),
-        },
+        3 => EventKind::CustomStatusUpdated { status: dice.one(&[None, Some("half way")]).map(Into::into) },
         _ => EventKind::ActivityCompleted { result: "done".into() },
     };
     let ids = dice.one(&[1_000_000, 1_000_000, 1_000_000, 1_000_000, 1_000_000, 3]);
@@ -133,9 +111,7 @@ fn event(dice: &mut Dice) -> Event {
 
 fn metadata(dice: &mut Dice) -> ExecutionMetadata {
     ExecutionMetadata {
-        status: dice
-            .one(&[None, None, Some("Completed"), Some("Failed"), Some("ContinuedAsNew")])
-            .map(Into::into),
+        status: dice.one(&[None, None, Some("Completed"), Some("Failed"), Some("ContinuedAsNew")]).map(Into::into),
         output: dice.one(&[None, Some("output")]).map(Into::into),
         orchestration_name: Some("Order".into()),
         orchestration_version: Some(dice.one(&["1.0.0", "2"]).into()),
@@ -247,10 +223,7 @@ impl Pair {
 
     async fn fetch_job(&mut self, dice: &mut Dice) {
         let owner = dice.one(&[None, Some("x"), Some("y")]);
-        let session = owner.map(|owner| SessionFetchConfig {
-            owner_id: owner.into(),
-            lock_timeout: LONG,
-        });
+        let session = owner.map(|owner| SessionFetchConfig { owner_id: owner.into(), lock_timeout: LONG });
         let tags = match dice.roll(3) {
             0 => TagFilter::Any,
             1 => TagFilter::DefaultOnly,

@@ -47,10 +47,7 @@ impl FlawedStore {
 
     async fn snapshot(&self, instance: &str) -> Result<HashMap<String, KvEntry>, ProviderError> {
         let values = self.sound.get_kv_all_values(instance).await?;
-        let entry = |value| KvEntry {
-            value,
-            last_updated_at_ms: 0,
-        };
+        let entry = |value| KvEntry { value, last_updated_at_ms: 0 };
         Ok(values.into_iter().map(|(key, value)| (key, entry(value))).collect())
     }
 }
@@ -68,15 +65,8 @@ impl Provider for FlawedStore {
         }
         let filter = filter.filter(|_| !self.has(Flaw::IgnoresFilter));
         // A lease that is over at once is none.
-        let lock_timeout = if self.has(Flaw::HandsOutTwice) {
-            Duration::ZERO
-        } else {
-            lock_timeout
-        };
-        let fetched = self
-            .sound
-            .fetch_orchestration_item(lock_timeout, poll_timeout, filter)
-            .await?;
+        let lock_timeout = if self.has(Flaw::HandsOutTwice) { Duration::ZERO } else { lock_timeout };
+        let fetched = self.sound.fetch_orchestration_item(lock_timeout, poll_timeout, filter).await?;
         let Some((mut item, token, mut attempts)) = fetched else {
             return Ok(None);
         };
@@ -145,9 +135,7 @@ impl Provider for FlawedStore {
         ignore_attempt: bool,
     ) -> Result<(), ProviderError> {
         let ignore_attempt = ignore_attempt && !self.has(Flaw::CountsIgnoredAttempts);
-        self.sound
-            .abandon_orchestration_item(lock_token, delay, ignore_attempt)
-            .await
+        self.sound.abandon_orchestration_item(lock_token, delay, ignore_attempt).await
     }
 
     async fn read(&self, instance: &str) -> Result<Vec<Event>, ProviderError> {
@@ -164,9 +152,7 @@ impl Provider for FlawedStore {
         execution_id: u64,
         new_events: Vec<Event>,
     ) -> Result<(), ProviderError> {
-        self.sound
-            .append_with_execution(instance, execution_id, new_events)
-            .await
+        self.sound.append_with_execution(instance, execution_id, new_events).await
     }
 
     async fn enqueue_for_worker(&self, item: WorkItem) -> Result<(), ProviderError> {
@@ -181,25 +167,10 @@ impl Provider for FlawedStore {
         tag_filter: &TagFilter,
     ) -> Result<Option<(WorkItem, String, u32)>, ProviderError> {
         let everything = TagFilter::Any;
-        let tag_filter = if self.has(Flaw::IgnoresTags) {
-            &everything
-        } else {
-            tag_filter
-        };
-        let everybody = SessionFetchConfig {
-            owner_id: "everybody".into(),
-            lock_timeout,
-        };
-        let session = session.map(|session| {
-            if self.has(Flaw::SharesSessions) {
-                &everybody
-            } else {
-                session
-            }
-        });
-        self.sound
-            .fetch_work_item(lock_timeout, poll_timeout, session, tag_filter)
-            .await
+        let tag_filter = if self.has(Flaw::IgnoresTags) { &everything } else { tag_filter };
+        let everybody = SessionFetchConfig { owner_id: "everybody".into(), lock_timeout };
+        let session = session.map(|session| if self.has(Flaw::SharesSessions) { &everybody } else { session });
+        self.sound.fetch_work_item(lock_timeout, poll_timeout, session, tag_filter).await
     }
 
     async fn ack_work_item(&self, token: &str, completion: Option<WorkItem>) -> Result<(), ProviderError> {
@@ -209,11 +180,7 @@ impl Provider for FlawedStore {
 
     async fn renew_work_item_lock(&self, token: &str, extend_for: Duration) -> Result<(), ProviderError> {
         let renewed = self.sound.renew_work_item_lock(token, extend_for).await;
-        if self.has(Flaw::RenewsAnything) {
-            Ok(())
-        } else {
-            renewed
-        }
+        if self.has(Flaw::RenewsAnything) { Ok(()) } else { renewed }
     }
 
     async fn renew_session_lock(
@@ -240,11 +207,7 @@ impl Provider for FlawedStore {
 
     async fn renew_orchestration_item_lock(&self, token: &str, extend_for: Duration) -> Result<(), ProviderError> {
         let renewed = self.sound.renew_orchestration_item_lock(token, extend_for).await;
-        if self.has(Flaw::RenewsAnything) {
-            Ok(())
-        } else {
-            renewed
-        }
+        if self.has(Flaw::RenewsAnything) { Ok(()) } else { renewed }
     }
 
     async fn enqueue_for_orchestrator(&self, item: WorkItem, delay: Option<Duration>) -> Result<(), ProviderError> {

@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set its scene has failed")]
 
-mod differential;
 mod defects;
+mod differential;
 mod flawed_store;
 mod providers;
 mod scenarios;

@@ -50,17 +50,11 @@ struct Sqlite {
 
 impl Sqlite {
     fn in_files() -> Self {
-        Sqlite {
-            directory: Some(TempDir::new().expect("a place for files")),
-            created: AtomicU32::new(0),
-        }
+        Sqlite { directory: Some(TempDir::new().expect("a place for files")), created: AtomicU32::new(0) }
     }
 
     fn in_memory() -> Self {
-        Sqlite {
-            directory: None,
-            created: AtomicU32::new(0),
-        }
+        Sqlite { directory: None, created: AtomicU32::new(0) }
     }
 }
 
@@ -113,11 +107,7 @@ struct Virtual {
 
 impl Virtual {
     fn new(flaw: Option<Flaw>) -> Self {
-        Virtual {
-            epoch_ms: Memory.now_ms(),
-            began: Instant::now(),
-            flaw,
-        }
+        Virtual { epoch_ms: Memory.now_ms(), began: Instant::now(), flaw }
     }
 }
 

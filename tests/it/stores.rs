@@ -14,20 +14,11 @@ pub(crate) fn memory() -> (Arc<dyn Provider>, Kept) {
 }
 
 pub(crate) async fn sqlite_in_memory() -> (Arc<dyn Provider>, Kept) {
-    (
-        Arc::new(
-            SqliteProvider::new_in_memory()
-                .await
-                .expect("a database in memory opens"),
-        ),
-        None,
-    )
+    (Arc::new(SqliteProvider::new_in_memory().await.expect("a database in memory opens")), None)
 }
 
 pub(crate) async fn sqlite_file() -> (Arc<dyn Provider>, Kept) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let store = SqliteProvider::open(folder.path().join("store.db"))
-        .await
-        .expect("a new file opens");
+    let store = SqliteProvider::open(folder.path().join("store.db")).await.expect("a new file opens");
     (Arc::new(store), Some(folder))
 }

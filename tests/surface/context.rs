@@ -23,10 +23,7 @@ struct Order {
 }
 
 fn order() -> Order {
-    Order {
-        item: "tea".to_string(),
-        count: 2,
-    }
+    Order { item: "tea".to_string(), count: 2 }
 }
 
 type Text = Result<String, String>;
@@ -51,11 +48,7 @@ where
     let mut engine = ReplayEngine::new("order".to_string(), 1, history).with_persisted_history_len(0);
     let handler = Arc::new(FnOrchestration(code));
     let result = engine.execute_orchestration(handler, "in".into(), "Flow".into(), "1.0.0".into(), "worker");
-    let asked = engine
-        .pending_actions()
-        .iter()
-        .map(|action| format!("{action:?}"))
-        .collect();
+    let asked = engine.pending_actions().iter().map(|action| format!("{action:?}")).collect();
     (result, asked)
 }
 
@@ -63,10 +56,7 @@ async fn schedules(ctx: OrchestrationContext, input: String) -> Text {
     let owned = String::from;
     let version = || Some(owned("2.0.0"));
     let _a: DurableFuture<Text> = ctx.schedule_activity("A", &input);
-    let _b: DurableFuture<Text> = ctx
-        .schedule_activity(owned("B"), owned("x"))
-        .with_tag("gpu")
-        .with_tag(owned("cpu"));
+    let _b: DurableFuture<Text> = ctx.schedule_activity(owned("B"), owned("x")).with_tag("gpu").with_tag(owned("cpu"));
     let _c: DurableFuture<Result<u32, String>> = ctx.schedule_activity_typed::<Order, u32>("C", &order());
     let _d: DurableFuture<Text> = ctx.schedule_activity_on_session("D", "x", "s");
     let _e: DurableFuture<Result<u32, String>> =
@@ -90,9 +80,7 @@ async fn schedules(ctx: OrchestrationContext, input: String) -> Text {
     let _u: DurableFuture<Result<Option<String>, String>> = ctx.get_kv_value_from_instance("other", owned("k"));
     let _v: DurableFuture<Result<Option<u32>, String>> =
         ctx.get_kv_value_from_instance_typed::<u32>(owned("other"), "k");
-    let _w: DurableFuture<usize> = ctx
-        .schedule_activity("W", "x")
-        .map(|result| result.map_or(0, |text| text.len()));
+    let _w: DurableFuture<usize> = ctx.schedule_activity("W", "x").map(|result| result.map_or(0, |text| text.len()));
     ctx.schedule_wait("end").await;
     Ok(String::new())
 }
@@ -163,10 +151,7 @@ fn retry_helpers_are_lazy_and_system_values_are_not() {
         ctx.schedule_wait("end").await;
         Ok(String::new())
     });
-    let names: Vec<bool> = asked
-        .iter()
-        .map(|action| action.contains("__duroxide_syscall:"))
-        .collect();
+    let names: Vec<bool> = asked.iter().map(|action| action.contains("__duroxide_syscall:")).collect();
     assert_eq!(names, [true, true, false], "{asked:#?}");
 }
 
@@ -180,10 +165,7 @@ fn only_activities_have_tags() {
         panic!("a timer has no tag");
     };
     let text = details.display_message();
-    assert!(
-        text.contains("with_tag() can only be called on activity futures"),
-        "{text}"
-    );
+    assert!(text.contains("with_tag() can only be called on activity futures"), "{text}");
 }
 
 #[test]
@@ -215,19 +197,11 @@ fn key_values_and_status_are_seen_at_once() {
         ctx.trace_warn(String::from("text"));
         ctx.trace_error("text");
         ctx.trace_debug("text");
-        let who = (
-            ctx.instance_id(),
-            ctx.execution_id(),
-            ctx.orchestration_name(),
-            ctx.orchestration_version(),
-        );
+        let who = (ctx.instance_id(), ctx.execution_id(), ctx.orchestration_name(), ctx.orchestration_version());
         assert_eq!(who, ("order".to_string(), 1, "Flow".to_string(), "1.0.0".to_string()));
         Ok(ctx.is_replaying().to_string())
     });
-    assert!(
-        matches!(&result, TurnResult::Completed(output) if output == "false"),
-        "{result:?}"
-    );
+    assert!(matches!(&result, TurnResult::Completed(output) if output == "false"), "{result:?}");
     let names: Vec<&str> = asked.iter().filter_map(|action| action.split(' ').next()).collect();
     assert_eq!(
         names,
@@ -253,18 +227,10 @@ fn combinators_take_any_future() {
         let triple: (u8, u8, u8) = ctx.join3(async { 1 }, async { 2 }, async { 3 }).await;
         let mut never = ctx.schedule_wait("never");
         let first: Either2<String, u8> = ctx.select2(&mut never, async { 1 }).await;
-        let nested = ctx
-            .select2(async { ctx.select2(&mut never, async { 1 }).await }, async { 2 })
-            .await;
+        let nested = ctx.select2(async { ctx.select2(&mut never, async { 1 }).await }, async { 2 }).await;
         let third: Either3<String, (), u8> = ctx.select3(&mut never, std::future::pending(), async { 3 }).await;
-        assert_eq!(
-            (joined, nothing.len(), pair, triple),
-            (vec![8], 0, (1, "two"), (1, 2, 3))
-        );
-        assert_eq!(
-            (first, nested),
-            (Either2::Second(1), Either2::First(Either2::Second(1)))
-        );
+        assert_eq!((joined, nothing.len(), pair, triple), (vec![8], 0, (1, "two"), (1, 2, 3)));
+        assert_eq!((first, nested), (Either2::Second(1), Either2::First(Either2::Second(1))));
         assert_eq!(third, Either3::Third(3));
         Ok(String::new())
     });
@@ -275,21 +241,9 @@ fn combinators_take_any_future() {
 fn continue_as_new_never_resolves() {
     type Code = fn(OrchestrationContext, String) -> std::pin::Pin<Box<dyn Future<Output = Text> + Send>>;
     let table: [(Code, &str, Option<&str>); 3] = [
-        (
-            |ctx, _| Box::pin(async move { ctx.continue_as_new("next").await }),
-            "next",
-            None,
-        ),
-        (
-            |ctx, _| Box::pin(async move { ctx.continue_as_new_typed::<u8>(&7).await }),
-            "7",
-            None,
-        ),
-        (
-            |ctx, _| Box::pin(async move { ctx.continue_as_new_versioned("2.0.0", "next").await }),
-            "next",
-            Some("2.0.0"),
-        ),
+        (|ctx, _| Box::pin(async move { ctx.continue_as_new("next").await }), "next", None),
+        (|ctx, _| Box::pin(async move { ctx.continue_as_new_typed::<u8>(&7).await }), "7", None),
+        (|ctx, _| Box::pin(async move { ctx.continue_as_new_versioned("2.0.0", "next").await }), "next", Some("2.0.0")),
     ];
     for (code, next, expected) in table {
         let (TurnResult::ContinueAsNew { input, version, .. }, _) = first_turn(code) else {
@@ -335,15 +289,9 @@ async fn inspect(ctx: ActivityContext, input: Order) -> Result<HashMap<String, S
     ctx.trace_debug("text");
     let token: tokio_util::sync::CancellationToken = ctx.cancellation_token();
     let cancelled = tokio::time::timeout(Duration::ZERO, ctx.cancelled()).await.is_ok();
-    assert_eq!(
-        (ctx.is_cancelled(), token.is_cancelled(), cancelled),
-        (false, false, false)
-    );
+    assert_eq!((ctx.is_cancelled(), token.is_cancelled(), cancelled), (false, false, false));
     let client: Client = ctx.get_client();
-    let status = client
-        .get_orchestration_status(ctx.instance_id())
-        .await
-        .map_err(|error| error.to_string())?;
+    let status = client.get_orchestration_status(ctx.instance_id()).await.map_err(|error| error.to_string())?;
     let seen = [
         ("instance", ctx.instance_id().to_string()),
         ("execution", ctx.execution_id().to_string()),
@@ -353,10 +301,7 @@ async fn inspect(ctx: ActivityContext, input: Order) -> Result<HashMap<String, S
         ("session", ctx.session_id().unwrap_or("none").to_string()),
         ("tag", ctx.tag().unwrap_or("none").to_string()),
         ("item", input.item),
-        (
-            "running",
-            matches!(status, OrchestrationStatus::Running { .. }).to_string(),
-        ),
+        ("running", matches!(status, OrchestrationStatus::Running { .. }).to_string()),
         ("shows its store", format!("{ctx:?}").contains("Sqlite").to_string()),
     ];
     Ok(seen.into_iter().map(|(key, value)| (key.to_string(), value)).collect())
@@ -373,11 +318,7 @@ async fn an_activity_knows_itself_and_typed_values_travel() {
             async move {
                 let mut attempts = attempts.lock().map_err(|error| error.to_string())?;
                 *attempts += 1;
-                if *attempts < 3 {
-                    Err("again".to_string())
-                } else {
-                    Ok(input)
-                }
+                if *attempts < 3 { Err("again".to_string()) } else { Ok(input) }
             }
         })
         .build();
@@ -397,18 +338,12 @@ async fn an_activity_knows_itself_and_typed_values_travel() {
     let store = Arc::new(SqliteProvider::new_in_memory().await.unwrap());
     let runtime = Runtime::start_with_store(store.clone(), activities, orchestrations).await;
     let client = Client::new(store);
-    client
-        .start_orchestration_typed("order", "Flow", order())
-        .await
-        .unwrap();
+    client.start_orchestration_typed("order", "Flow", order()).await.unwrap();
     client.enqueue_event_typed("order", "q", &order()).await.unwrap();
     // A signal that comes before its wait is lost: wait until the attempts are over and the wait is recorded.
     loop {
         let history = client.read_execution_history("order", 1).await.unwrap_or_default();
-        if history
-            .iter()
-            .any(|event| matches!(event.kind, EventKind::ExternalSubscribed { .. }))
-        {
+        if history.iter().any(|event| matches!(event.kind, EventKind::ExternalSubscribed { .. })) {
             break;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;

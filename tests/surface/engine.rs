@@ -25,31 +25,20 @@ fn start() -> Event {
 async fn flow(ctx: OrchestrationContext, input: String) -> Result<String, String> {
     let kept = ctx.get_kv_value("kept").unwrap_or_default();
     let status = ctx.get_custom_status().unwrap_or_default();
-    let result = ctx
-        .schedule_activity("Step", format!("{input} {kept} {status}"))
-        .await?;
+    let result = ctx.schedule_activity("Step", format!("{input} {kept} {status}")).await?;
     ctx.schedule_timer(std::time::Duration::from_secs(1)).await;
     Ok(result)
 }
 
 fn step(engine: &mut ReplayEngine) -> TurnResult {
     let handler: Arc<dyn OrchestrationHandler> = Arc::new(FnOrchestration(flow));
-    engine.execute_orchestration(
-        handler,
-        "in".to_string(),
-        "Flow".to_string(),
-        "1.0.0".to_string(),
-        "worker-1",
-    )
+    engine.execute_orchestration(handler, "in".to_string(), "Flow".to_string(), "1.0.0".to_string(), "worker-1")
 }
 
 /// Carries history from turn to turn as a suite does.
 #[test]
 fn three_turns_by_hand() {
-    let kept = KvEntry {
-        value: "kept".to_string(),
-        last_updated_at_ms: 1,
-    };
+    let kept = KvEntry { value: "kept".to_string(), last_updated_at_ms: 1 };
     let snapshot = HashMap::from([("kept".to_string(), kept)]);
     let mut engine = ReplayEngine::new("order".to_string(), 1, vec![start()])
         .with_persisted_history_len(0)
@@ -86,10 +75,8 @@ fn three_turns_by_hand() {
     }]);
     let result = step(&mut engine);
     assert_eq!(format!("{result:?}"), "Completed(\"done\")");
-    let (activities, children): (&[u64], &[String]) = (
-        engine.cancelled_activity_ids(),
-        engine.cancelled_sub_orchestration_ids(),
-    );
+    let (activities, children): (&[u64], &[String]) =
+        (engine.cancelled_activity_ids(), engine.cancelled_sub_orchestration_ids());
     assert!(activities.is_empty() && children.is_empty());
 }
 
@@ -99,11 +86,7 @@ fn every_result_is_matched_without_a_rest() {
         TurnResult::Continue => {}
         TurnResult::Completed(output) => drop::<String>(output),
         TurnResult::Failed(details) => drop::<ErrorDetails>(details),
-        TurnResult::ContinueAsNew {
-            input,
-            version,
-            unconsumed_queue_arrivals,
-        } => {
+        TurnResult::ContinueAsNew { input, version, unconsumed_queue_arrivals } => {
             drop::<(String, Option<String>, Option<Vec<(String, String)>>)>((input, version, unconsumed_queue_arrivals))
         }
         TurnResult::Cancelled(reason) => drop::<String>(reason),
@@ -120,41 +103,22 @@ fn the_history_reader_has_its_fields_and_methods() {
         &reader.parent_instance,
     );
     assert_eq!(fields.0.as_deref(), Some("Flow"));
-    let ids: (Option<u64>, Option<u64>, Option<u64>) = (
-        reader.parent_id,
-        reader.parent_execution_id,
-        reader.current_execution_id,
-    );
+    let ids: (Option<u64>, Option<u64>, Option<u64>) =
+        (reader.parent_id, reader.parent_execution_id, reader.current_execution_id);
     assert_eq!(ids, (None, None, Some(1)));
     assert!(!(reader.is_completed || reader.is_failed || reader.is_continued_as_new || reader.is_terminal()));
     let status: &'static str = reader.status();
-    assert_eq!(
-        (status, reader.next_event_id(), reader.original_len()),
-        ("Running", 2, 1)
-    );
-    let details = ErrorDetails::Infrastructure {
-        operation: "o".to_string(),
-        message: "m".to_string(),
-        retryable: false,
-    };
+    assert_eq!((status, reader.next_event_id(), reader.original_len()), ("Running", 2, 1));
+    let details =
+        ErrorDetails::Infrastructure { operation: "o".to_string(), message: "m".to_string(), retryable: false };
     reader.append(Event::new("order", 1, None, EventKind::KeyValuesCleared));
     reader.extend(Vec::new());
     reader.append_failed("order", 1, details);
     let _: Vec<ScheduledActivityIdentifier> = reader.compute_inflight_activities("order", 1);
     let context: (String, Option<(String, Option<u64>, u64)>) = reader.extract_context();
     assert_eq!(context, ("in".to_string(), None));
-    assert_eq!(
-        (reader.version().as_deref(), reader.input()),
-        (Some("1.0.0"), Some("in"))
-    );
-    assert_eq!(
-        (
-            reader.delta().len(),
-            reader.full_history_len(),
-            reader.full_history_iter().count()
-        ),
-        (2, 3, 3)
-    );
+    assert_eq!((reader.version().as_deref(), reader.input()), (Some("1.0.0"), Some("in")));
+    assert_eq!((reader.delta().len(), reader.full_history_len(), reader.full_history_iter().count()), (2, 3, 3));
     assert!(!reader.is_empty() && !reader.is_full_history_empty());
     assert_eq!(reader.full_history().len(), 3);
     assert_eq!(reader.clone().into_delta().len(), 2);
@@ -163,10 +127,7 @@ fn the_history_reader_has_its_fields_and_methods() {
 #[test]
 fn the_batch_reader_has_its_fields_and_methods() {
     let history = HistoryManager::from_history(&[start()]);
-    let messages = [WorkItem::CancelInstance {
-        instance: "order".to_string(),
-        reason: "r".to_string(),
-    }];
+    let messages = [WorkItem::CancelInstance { instance: "order".to_string(), reason: "r".to_string() }];
     let reader = WorkItemReader::from_messages(&messages, &history, "order");
     assert!(!reader.has_start_item() && reader.has_orchestration_name());
     let WorkItemReader {
@@ -181,12 +142,6 @@ fn the_batch_reader_has_its_fields_and_methods() {
         is_continue_as_new,
     } = reader;
     assert_eq!((start_item, completion_messages), (None, messages.to_vec()));
-    assert_eq!(
-        (orchestration_name.as_str(), input.as_str(), version.as_deref()),
-        ("Flow", "in", Some("1.0.0"))
-    );
-    assert_eq!(
-        (parent_instance, parent_id, parent_execution_id, is_continue_as_new),
-        (None, None, None, false)
-    );
+    assert_eq!((orchestration_name.as_str(), input.as_str(), version.as_deref()), ("Flow", "in", Some("1.0.0")));
+    assert_eq!((parent_instance, parent_id, parent_execution_id, is_continue_as_new), (None, None, None, false));
 }

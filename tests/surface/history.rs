@@ -9,11 +9,7 @@ fn s(text: &str) -> String {
 }
 
 fn details() -> ErrorDetails {
-    ErrorDetails::Application {
-        kind: AppErrorKind::ActivityFailed,
-        message: s("m"),
-        retryable: false,
-    }
+    ErrorDetails::Application { kind: AppErrorKind::ActivityFailed, message: s("m"), retryable: false }
 }
 
 const DETAILS: &str = "Application { kind: ActivityFailed, message: \"m\", retryable: false }";
@@ -33,27 +29,10 @@ fn kinds() -> Vec<(EventKind, &'static str, String)> {
     let started_text = "OrchestrationStarted { name: \"n\", version: \"v\", input: \"i\", parent_instance: None, \
                         parent_id: Some(1), parent_execution_id: None, carry_forward_events: Some([(\"q\", \"d\")]), \
                         initial_custom_status: None }";
-    let scheduled = EventKind::ActivityScheduled {
-        name: s("n"),
-        input: s("i"),
-        session_id: Some(s("s")),
-        tag: None,
-    };
-    let set = EventKind::KeyValueSet {
-        key: s("k"),
-        value: s("v"),
-        last_updated_at_ms: 5,
-    };
-    let chained = EventKind::OrchestrationChained {
-        name: s("n"),
-        instance: s("x"),
-        input: s("i"),
-    };
-    let child = EventKind::SubOrchestrationScheduled {
-        name: s("n"),
-        instance: s("x"),
-        input: s("i"),
-    };
+    let scheduled = EventKind::ActivityScheduled { name: s("n"), input: s("i"), session_id: Some(s("s")), tag: None };
+    let set = EventKind::KeyValueSet { key: s("k"), value: s("v"), last_updated_at_ms: 5 };
+    let chained = EventKind::OrchestrationChained { name: s("n"), instance: s("x"), input: s("i") };
+    let child = EventKind::SubOrchestrationScheduled { name: s("n"), instance: s("x"), input: s("i") };
     vec![
         (started, "OrchestrationStarted", s(started_text)),
         (
@@ -86,34 +65,15 @@ fn kinds() -> Vec<(EventKind, &'static str, String)> {
             "ActivityCancelRequested",
             s("ActivityCancelRequested { reason: \"r\" }"),
         ),
+        (EventKind::TimerCreated { fire_at_ms: 7 }, "TimerCreated", s("TimerCreated { fire_at_ms: 7 }")),
+        (EventKind::TimerFired { fire_at_ms: 7 }, "TimerFired", s("TimerFired { fire_at_ms: 7 }")),
+        (EventKind::ExternalSubscribed { name: s("n") }, "ExternalSubscribed", s("ExternalSubscribed { name: \"n\" }")),
         (
-            EventKind::TimerCreated { fire_at_ms: 7 },
-            "TimerCreated",
-            s("TimerCreated { fire_at_ms: 7 }"),
-        ),
-        (
-            EventKind::TimerFired { fire_at_ms: 7 },
-            "TimerFired",
-            s("TimerFired { fire_at_ms: 7 }"),
-        ),
-        (
-            EventKind::ExternalSubscribed { name: s("n") },
-            "ExternalSubscribed",
-            s("ExternalSubscribed { name: \"n\" }"),
-        ),
-        (
-            EventKind::ExternalEvent {
-                name: s("n"),
-                data: s("d"),
-            },
+            EventKind::ExternalEvent { name: s("n"), data: s("d") },
             "ExternalEvent",
             s("ExternalEvent { name: \"n\", data: \"d\" }"),
         ),
-        (
-            chained,
-            "OrchestrationChained",
-            s("OrchestrationChained { name: \"n\", instance: \"x\", input: \"i\" }"),
-        ),
+        (chained, "OrchestrationChained", s("OrchestrationChained { name: \"n\", instance: \"x\", input: \"i\" }")),
         (
             child,
             "SubOrchestrationScheduled",
@@ -155,10 +115,7 @@ fn kinds() -> Vec<(EventKind, &'static str, String)> {
             s("QueueSubscribed { name: \"n\" }"),
         ),
         (
-            EventKind::QueueEventDelivered {
-                name: s("n"),
-                data: s("d"),
-            },
+            EventKind::QueueEventDelivered { name: s("n"), data: s("d") },
             "ExternalEventPersistent",
             s("QueueEventDelivered { name: \"n\", data: \"d\" }"),
         ),
@@ -172,16 +129,8 @@ fn kinds() -> Vec<(EventKind, &'static str, String)> {
             "CustomStatusUpdated",
             s("CustomStatusUpdated { status: None }"),
         ),
-        (
-            set,
-            "KeyValueSet",
-            s("KeyValueSet { key: \"k\", value: \"v\", last_updated_at_ms: 5 }"),
-        ),
-        (
-            EventKind::KeyValueCleared { key: s("k") },
-            "KeyValueCleared",
-            s("KeyValueCleared { key: \"k\" }"),
-        ),
+        (set, "KeyValueSet", s("KeyValueSet { key: \"k\", value: \"v\", last_updated_at_ms: 5 }")),
+        (EventKind::KeyValueCleared { key: s("k") }, "KeyValueCleared", s("KeyValueCleared { key: \"k\" }")),
         (EventKind::KeyValuesCleared, "KeyValuesCleared", s("KeyValuesCleared")),
     ]
 }
@@ -199,27 +148,10 @@ fn field_count(kind: &EventKind) -> usize {
             carry_forward_events: _,
             initial_custom_status: _,
         } => 8,
-        EventKind::ActivityScheduled {
-            name: _,
-            input: _,
-            session_id: _,
-            tag: _,
-        } => 4,
-        EventKind::OrchestrationChained {
-            name: _,
-            instance: _,
-            input: _,
-        }
-        | EventKind::SubOrchestrationScheduled {
-            name: _,
-            instance: _,
-            input: _,
-        } => 3,
-        EventKind::KeyValueSet {
-            key: _,
-            value: _,
-            last_updated_at_ms: _,
-        } => 3,
+        EventKind::ActivityScheduled { name: _, input: _, session_id: _, tag: _ } => 4,
+        EventKind::OrchestrationChained { name: _, instance: _, input: _ }
+        | EventKind::SubOrchestrationScheduled { name: _, instance: _, input: _ } => 3,
+        EventKind::KeyValueSet { key: _, value: _, last_updated_at_ms: _ } => 3,
         EventKind::ExternalEvent { name: _, data: _ } | EventKind::QueueEventDelivered { name: _, data: _ } => 2,
         EventKind::OrchestrationCompleted { output: _ }
         | EventKind::OrchestrationFailed { details: _ }
@@ -271,10 +203,7 @@ fn absent_options_are_skipped_where_they_always_were() {
         initial_custom_status: None,
     });
     for written in ["parent_instance", "parent_id", "source_event_id"] {
-        assert!(
-            started.get(written).is_some_and(serde_json::Value::is_null),
-            "{written}"
-        );
+        assert!(started.get(written).is_some_and(serde_json::Value::is_null), "{written}");
     }
     for skipped in ["parent_execution_id", "carry_forward_events", "initial_custom_status"] {
         assert!(started.get(skipped).is_none(), "{skipped}");
@@ -287,11 +216,7 @@ fn absent_options_are_skipped_where_they_always_were() {
 }
 
 fn set_at_zero() -> EventKind {
-    EventKind::KeyValueSet {
-        key: s("k"),
-        value: s("v"),
-        last_updated_at_ms: 0,
-    }
+    EventKind::KeyValueSet { key: s("k"), value: s("v"), last_updated_at_ms: 0 }
 }
 
 #[test]
@@ -301,14 +226,7 @@ fn required_fields_and_known_types_only() {
         "type": "KeyValuesCleared"
     });
     assert!(serde_json::from_value::<Event>(row.clone()).is_ok());
-    for field in [
-        "event_id",
-        "instance_id",
-        "execution_id",
-        "timestamp_ms",
-        "duroxide_version",
-        "type",
-    ] {
+    for field in ["event_id", "instance_id", "execution_id", "timestamp_ms", "duroxide_version", "type"] {
         let mut without = row.clone();
         without.as_object_mut().expect("an object").remove(field);
         let error = serde_json::from_value::<Event>(without).expect_err(field).to_string();
@@ -323,16 +241,8 @@ fn required_fields_and_known_types_only() {
 
 #[test]
 fn an_event_is_stamped_and_answers_questions() {
-    let event: Event = Event::new(
-        String::from("i"),
-        4,
-        Some(2),
-        EventKind::ActivityCompleted { result: s("r") },
-    );
-    assert_eq!(
-        (event.event_id(), event.source_event_id(), event.is_terminal()),
-        (0, Some(2), false)
-    );
+    let event: Event = Event::new(String::from("i"), 4, Some(2), EventKind::ActivityCompleted { result: s("r") });
+    assert_eq!((event.event_id(), event.source_event_id(), event.is_terminal()), (0, Some(2), false));
     assert_eq!(event.duroxide_version, duroxide::current_build_version().to_string());
     assert!(event.timestamp_ms > 1_600_000_000_000);
     let literal = Event {
@@ -350,11 +260,7 @@ fn an_event_is_stamped_and_answers_questions() {
         EventKind::OrchestrationFailed { details: details() },
         EventKind::OrchestrationContinuedAsNew { input: s("i") },
     ];
-    assert!(
-        terminal
-            .into_iter()
-            .all(|kind| Event::new("i", 1, None, kind).is_terminal())
-    );
+    assert!(terminal.into_iter().all(|kind| Event::new("i", 1, None, kind).is_terminal()));
 }
 
 #[test]
@@ -373,17 +279,11 @@ fn an_action_prints_in_the_order_of_its_declaration() {
             "CallActivity { scheduling_event_id: 2, name: \"n\", input: \"i\", session_id: None, tag: Some(\"t\") }",
         ),
         (
-            Action::CreateTimer {
-                scheduling_event_id: 2,
-                fire_at_ms: 3,
-            },
+            Action::CreateTimer { scheduling_event_id: 2, fire_at_ms: 3 },
             "CreateTimer { scheduling_event_id: 2, fire_at_ms: 3 }",
         ),
         (
-            Action::WaitExternal {
-                scheduling_event_id: 2,
-                name: s("n"),
-            },
+            Action::WaitExternal { scheduling_event_id: 2, name: s("n") },
             "WaitExternal { scheduling_event_id: 2, name: \"n\" }",
         ),
         (
@@ -397,39 +297,17 @@ fn an_action_prints_in_the_order_of_its_declaration() {
             "StartOrchestrationDetached { scheduling_event_id: 2, name: \"n\", version: Some(\"1.0.0\"), instance: \"x\", input: \"i\" }",
         ),
         (
-            Action::StartSubOrchestration {
-                scheduling_event_id: 2,
-                name,
-                version,
-                instance,
-                input,
-            },
+            Action::StartSubOrchestration { scheduling_event_id: 2, name, version, instance, input },
             "StartSubOrchestration { scheduling_event_id: 2, name: \"n\", version: None, instance: \"x\", input: \"i\" }",
         ),
+        (Action::ContinueAsNew { input: s("i"), version: None }, "ContinueAsNew { input: \"i\", version: None }"),
+        (Action::UpdateCustomStatus { status: None }, "UpdateCustomStatus { status: None }"),
         (
-            Action::ContinueAsNew {
-                input: s("i"),
-                version: None,
-            },
-            "ContinueAsNew { input: \"i\", version: None }",
-        ),
-        (
-            Action::UpdateCustomStatus { status: None },
-            "UpdateCustomStatus { status: None }",
-        ),
-        (
-            Action::DequeueEvent {
-                scheduling_event_id: 2,
-                name: s("n"),
-            },
+            Action::DequeueEvent { scheduling_event_id: 2, name: s("n") },
             "DequeueEvent { scheduling_event_id: 2, name: \"n\" }",
         ),
         (
-            Action::SetKeyValue {
-                key: s("k"),
-                value: s("v"),
-                last_updated_at_ms: 3,
-            },
+            Action::SetKeyValue { key: s("k"), value: s("v"), last_updated_at_ms: 3 },
             "SetKeyValue { key: \"k\", value: \"v\", last_updated_at_ms: 3 }",
         ),
         (Action::ClearKeyValue { key: s("k") }, "ClearKeyValue { key: \"k\" }"),
@@ -474,45 +352,15 @@ fn work_items() -> Vec<(WorkItem, serde_json::Value, &'static str)> {
         session_id: None,
         tag: None,
     };
-    let completed = WorkItem::ActivityCompleted {
-        instance: s("i"),
-        execution_id: 1,
-        id: 2,
-        result: s("r"),
-    };
-    let failed = WorkItem::ActivityFailed {
-        instance: s("i"),
-        execution_id: 1,
-        id: 2,
-        details: details(),
-    };
-    let fired = WorkItem::TimerFired {
-        instance: s("i"),
-        execution_id: 1,
-        id: 2,
-        fire_at_ms: 3,
-    };
-    let raised = WorkItem::ExternalRaised {
-        instance: s("i"),
-        name: s("n"),
-        data: s("d"),
-    };
-    let child_completed = WorkItem::SubOrchCompleted {
-        parent_instance: s("i"),
-        parent_execution_id: 1,
-        parent_id: 2,
-        result: s("r"),
-    };
-    let child_failed = WorkItem::SubOrchFailed {
-        parent_instance: s("i"),
-        parent_execution_id: 1,
-        parent_id: 2,
-        details: details(),
-    };
-    let cancel = WorkItem::CancelInstance {
-        instance: s("i"),
-        reason: s("r"),
-    };
+    let completed = WorkItem::ActivityCompleted { instance: s("i"), execution_id: 1, id: 2, result: s("r") };
+    let failed = WorkItem::ActivityFailed { instance: s("i"), execution_id: 1, id: 2, details: details() };
+    let fired = WorkItem::TimerFired { instance: s("i"), execution_id: 1, id: 2, fire_at_ms: 3 };
+    let raised = WorkItem::ExternalRaised { instance: s("i"), name: s("n"), data: s("d") };
+    let child_completed =
+        WorkItem::SubOrchCompleted { parent_instance: s("i"), parent_execution_id: 1, parent_id: 2, result: s("r") };
+    let child_failed =
+        WorkItem::SubOrchFailed { parent_instance: s("i"), parent_execution_id: 1, parent_id: 2, details: details() };
+    let cancel = WorkItem::CancelInstance { instance: s("i"), reason: s("r") };
     let continued = WorkItem::ContinueAsNew {
         instance: s("i"),
         orchestration: s("o"),
@@ -524,11 +372,7 @@ fn work_items() -> Vec<(WorkItem, serde_json::Value, &'static str)> {
         carry_forward_events: vec![(s("q"), s("d"))],
         initial_custom_status: None,
     };
-    let queued = WorkItem::QueueMessage {
-        instance: s("i"),
-        name: s("n"),
-        data: s("d"),
-    };
+    let queued = WorkItem::QueueMessage { instance: s("i"), name: s("n"), data: s("d") };
     let failure = serde_json::json!({"Application": {"kind": "ActivityFailed", "message": "m", "retryable": false}});
     vec![
         (
@@ -551,16 +395,8 @@ fn work_items() -> Vec<(WorkItem, serde_json::Value, &'static str)> {
             serde_json::json!({"instance": "i", "execution_id": 1, "id": 2, "details": failure}),
             "ActivityFailed",
         ),
-        (
-            fired,
-            serde_json::json!({"instance": "i", "execution_id": 1, "id": 2, "fire_at_ms": 3}),
-            "TimerFired",
-        ),
-        (
-            raised,
-            serde_json::json!({"instance": "i", "name": "n", "data": "d"}),
-            "ExternalRaised",
-        ),
+        (fired, serde_json::json!({"instance": "i", "execution_id": 1, "id": 2, "fire_at_ms": 3}), "TimerFired"),
+        (raised, serde_json::json!({"instance": "i", "name": "n", "data": "d"}), "ExternalRaised"),
         (
             child_completed,
             serde_json::json!({"parent_instance": "i", "parent_execution_id": 1, "parent_id": 2, "result": "r"}),
@@ -571,41 +407,26 @@ fn work_items() -> Vec<(WorkItem, serde_json::Value, &'static str)> {
             serde_json::json!({"parent_instance": "i", "parent_execution_id": 1, "parent_id": 2, "details": failure}),
             "SubOrchFailed",
         ),
-        (
-            cancel,
-            serde_json::json!({"instance": "i", "reason": "r"}),
-            "CancelInstance",
-        ),
+        (cancel, serde_json::json!({"instance": "i", "reason": "r"}), "CancelInstance"),
         (
             continued,
             serde_json::json!({"instance": "i", "orchestration": "o", "input": "x", "version": null, "carry_forward_events": [["q", "d"]]}),
             "ContinueAsNew",
         ),
-        (
-            queued,
-            serde_json::json!({"instance": "i", "name": "n", "data": "d"}),
-            "QueueMessage",
-        ),
+        (queued, serde_json::json!({"instance": "i", "name": "n", "data": "d"}), "QueueMessage"),
     ]
 }
 
 #[test]
 fn every_work_item_travels_as_it_always_did() {
     for (item, fields, variant) in work_items() {
-        let kind = if variant == "QueueMessage" {
-            "ExternalRaisedPersistent"
-        } else {
-            variant
-        };
+        let kind = if variant == "QueueMessage" { "ExternalRaisedPersistent" } else { variant };
         assert_eq!(kind_of(&item), kind);
         let mut expected = serde_json::Map::new();
         expected.insert(variant.to_string(), fields);
         let json = serde_json::to_value(&item).expect("plain data");
         assert_eq!(json, serde_json::Value::Object(expected));
-        assert_eq!(
-            serde_json::from_value::<WorkItem>(json).expect("its own form"),
-            item.clone()
-        );
+        assert_eq!(serde_json::from_value::<WorkItem>(json).expect("its own form"), item.clone());
     }
     let old = r#"{"ContinueAsNew":{"instance":"i","orchestration":"o","input":"x"}}"#;
     assert!(serde_json::from_str::<WorkItem>(old).is_ok(), "rows of 0.1.27 are read");

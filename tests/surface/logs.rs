@@ -73,24 +73,12 @@ async fn each_line_is_written_once_with_its_fields() {
     let runtime = Runtime::start_with_store(store.clone(), activities, orchestrations).await;
     let client = Client::new(store);
     client.start_orchestration("order", "Flow", "").await.unwrap();
-    client
-        .wait_for_orchestration("order", Duration::from_secs(10))
-        .await
-        .unwrap();
+    client.wait_for_orchestration("order", Duration::from_secs(10)).await.unwrap();
     runtime.shutdown(None).await;
 
-    let identity = [
-        "execution_id",
-        "instance_id",
-        "orchestration_name",
-        "orchestration_version",
-    ];
+    let identity = ["execution_id", "instance_id", "orchestration_name", "orchestration_version"];
     let expected = ["INFO before", "WARN after"].map(|line| (line.to_string(), identity.map(str::to_string).to_vec()));
-    assert_eq!(
-        lines.of("duroxide::orchestration"),
-        expected,
-        "the second turn replays the first line silently"
-    );
+    assert_eq!(lines.of("duroxide::orchestration"), expected, "the second turn replays the first line silently");
     let activity = [
         "activity_id",
         "activity_name",
@@ -100,8 +88,5 @@ async fn each_line_is_written_once_with_its_fields() {
         "orchestration_version",
         "worker_id",
     ];
-    assert_eq!(
-        lines.of("duroxide::activity"),
-        [("ERROR inside".to_string(), activity.map(str::to_string).to_vec())]
-    );
+    assert_eq!(lines.of("duroxide::activity"), [("ERROR inside".to_string(), activity.map(str::to_string).to_vec())]);
 }

@@ -11,10 +11,7 @@ use duroxide::{ActivityContext, Client, ClientError, OrchestrationContext, Orche
 #[test]
 fn activity_names_of_the_runtime_are_reserved() {
     let registry = ActivityRegistry::builder()
-        .register(
-            "__duroxide_syscall:mine",
-            |_: ActivityContext, input: String| async move { Ok(input) },
-        )
+        .register("__duroxide_syscall:mine", |_: ActivityContext, input: String| async move { Ok(input) })
         .build_result();
     assert_eq!(
         registry.err().as_deref(),
@@ -30,10 +27,7 @@ async fn root_ids_must_not_look_generated() {
         let ClientError::InvalidInput { message } = error else {
             panic!("{id} is refused as invalid input");
         };
-        assert_eq!(
-            message,
-            format!("instance id '{id}' uses the reserved sub-orchestration marker 'sub::'")
-        );
+        assert_eq!(message, format!("instance id '{id}' uses the reserved sub-orchestration marker 'sub::'"));
     }
 }
 
@@ -46,9 +40,7 @@ async fn who(ctx: OrchestrationContext, input: String) -> Result<String, String>
     let worker = ctx.schedule_activity("Worker", "").await?;
     let guid = ctx.new_guid().await?;
     let now = ctx.utc_now().await?;
-    let millis = now
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_err(|error| error.to_string())?;
+    let millis = now.duration_since(std::time::UNIX_EPOCH).map_err(|error| error.to_string())?;
     Ok(format!("{child} {worker} {guid} {}", millis.as_millis()))
 }
 
@@ -56,22 +48,15 @@ async fn who(ctx: OrchestrationContext, input: String) -> Result<String, String>
 async fn ids_have_their_shapes() {
     let store = Arc::new(SqliteProvider::new_in_memory().await.unwrap());
     let activities = ActivityRegistry::builder()
-        .register("Worker", |ctx: ActivityContext, _: String| async move {
-            Ok(ctx.worker_id().to_string())
-        })
+        .register("Worker", |ctx: ActivityContext, _: String| async move { Ok(ctx.worker_id().to_string()) })
         .build();
     let orchestrations = OrchestrationRegistry::builder().register("Who", who).build();
-    let options = RuntimeOptions {
-        worker_node_id: Some("node".to_string()),
-        worker_concurrency: 1,
-        ..Default::default()
-    };
+    let options =
+        RuntimeOptions { worker_node_id: Some("node".to_string()), worker_concurrency: 1, ..Default::default() };
     let runtime = Runtime::start_with_options(store.clone(), activities, orchestrations, options).await;
     let client = Client::new(store);
     client.start_orchestration("order", "Who", "").await.unwrap();
-    let wait = client
-        .wait_for_orchestration_typed::<String>("order", Duration::from_secs(10))
-        .await;
+    let wait = client.wait_for_orchestration_typed::<String>("order", Duration::from_secs(10)).await;
     let output = wait.unwrap().unwrap();
     runtime.shutdown(None).await;
 
@@ -79,10 +64,7 @@ async fn ids_have_their_shapes() {
     assert_eq!(child, "order::sub::2");
     assert_eq!(worker, "work-0-node");
     assert!(
-        guid.len() == 36
-            && guid
-                .chars()
-                .all(|c| c == '-' || c.is_ascii_digit() || ('a'..='f').contains(&c)),
+        guid.len() == 36 && guid.chars().all(|c| c == '-' || c.is_ascii_digit() || ('a'..='f').contains(&c)),
         "{guid}"
     );
     assert_eq!(&guid[14..15], "4", "a random UUID");

@@ -34,13 +34,7 @@ fn the_aliases_are_of_one_generic_type() {
     assert_eq!((names(&orchestrations), names(&activities)), (1, 1));
     let _: RegistryBuilder<dyn ActivityHandler> = ActivityRegistryBuilder::from_registry(&activities);
     let _: OrchestrationRegistryBuilder = OrchestrationRegistry::builder_from(&orchestrations);
-    assert_eq!(
-        (
-            ActivityRegistry::default().count(),
-            OrchestrationRegistry::default().clone().count()
-        ),
-        (0, 0)
-    );
+    assert_eq!((ActivityRegistry::default().count(), OrchestrationRegistry::default().clone().count()), (0, 0));
 }
 
 #[test]
@@ -64,9 +58,7 @@ fn a_typed_activity_may_own_what_cannot_be_copied() {
 fn every_way_to_register_takes_strings_of_any_kind() {
     let registry = OrchestrationRegistry::builder()
         .register("A", flow)
-        .register(String::from("B"), |_: OrchestrationContext, input: String| async move {
-            Ok(input)
-        })
+        .register(String::from("B"), |_: OrchestrationContext, input: String| async move { Ok(input) })
         .register_typed::<Vec<u8>, usize, _, _>("C", typed_flow)
         .register_versioned("A", "2.0.0", flow)
         .register_versioned(String::from("A"), String::from("2.1.0"), flow)
@@ -78,10 +70,7 @@ fn every_way_to_register_takes_strings_of_any_kind() {
     let mut names: Vec<String> = registry.list_names();
     names.sort();
     assert_eq!(names, ["A", "B", "C", "D", "E"]);
-    assert_eq!(
-        registry.list_versions("A"),
-        [Version::new(1, 0, 0), Version::new(2, 0, 0), Version::new(2, 1, 0)]
-    );
+    assert_eq!(registry.list_versions("A"), [Version::new(1, 0, 0), Version::new(2, 0, 0), Version::new(2, 1, 0)]);
     assert!(registry.has("C") && !registry.has("Z") && registry.count() == 5);
     let (version, _handler): (Version, Arc<dyn OrchestrationHandler>) = registry.resolve_handler("A").unwrap();
     assert_eq!(version, Version::new(2, 0, 0));
@@ -90,11 +79,7 @@ fn every_way_to_register_takes_strings_of_any_kind() {
 
     let shared = registry.clone();
     registry.set_version_policy("A", VersionPolicy::Latest);
-    assert_eq!(
-        shared.resolve_version("A"),
-        Some(Version::new(2, 1, 0)),
-        "clones share their policies"
-    );
+    assert_eq!(shared.resolve_version("A"), Some(Version::new(2, 1, 0)), "clones share their policies");
 
     let activities = ActivityRegistry::builder()
         .register("A", act)
@@ -112,50 +97,24 @@ fn mistakes_are_told_in_these_words() {
     let one = || OrchestrationRegistry::builder().register("A", flow);
     let act_one = || ActivityRegistry::builder().register("A", act);
     let table = [
-        (
-            one().register("A", flow).build_result().err(),
-            "duplicate orchestration registration: A@1.0.0",
-        ),
+        (one().register("A", flow).build_result().err(), "duplicate orchestration registration: A@1.0.0"),
         (
             one().register_versioned("A", "1.0.0", flow).build_result().err(),
             "duplicate orchestration registration: A@1.0.0",
         ),
+        (one().merge(one().build()).build_result().err(), "duplicate orchestration in merge: A@1.0.0"),
+        (act_one().register("A", act).build_result().err(), "duplicate activity registration: A@1.0.0"),
+        (act_one().merge(act_one().build()).build_result().err(), "duplicate activity in merge: A@1.0.0"),
+        (act_one().merge_registry(act_one().build(), "twice").build_result().err(), "twice: A@1.0.0"),
         (
-            one().merge(one().build()).build_result().err(),
-            "duplicate orchestration in merge: A@1.0.0",
-        ),
-        (
-            act_one().register("A", act).build_result().err(),
-            "duplicate activity registration: A@1.0.0",
-        ),
-        (
-            act_one().merge(act_one().build()).build_result().err(),
-            "duplicate activity in merge: A@1.0.0",
-        ),
-        (
-            act_one()
-                .merge_registry(act_one().build(), "twice")
-                .build_result()
-                .err(),
-            "twice: A@1.0.0",
-        ),
-        (
-            one()
-                .register("A", flow)
-                .register_all(vec![("A", flow)])
-                .build_result()
-                .err(),
+            one().register("A", flow).register_all(vec![("A", flow)]).build_result().err(),
             "duplicate orchestration registration: A@1.0.0; duplicate orchestration registration: A@1.0.0",
         ),
     ];
     for (error, text) in table {
         assert_eq!(error.as_deref(), Some(text));
     }
-    assert_eq!(
-        one().register("A", flow).build().count(),
-        1,
-        "build keeps the first and says nothing"
-    );
+    assert_eq!(one().register("A", flow).build().count(), 1, "build keeps the first and says nothing");
 }
 
 #[test]
@@ -176,7 +135,5 @@ fn a_version_that_is_none_panics() {
 #[test]
 #[should_panic(expected = "non-monotonic orchestration version for A: 0.9.0 is not later than existing latest 1.0.0")]
 fn an_earlier_version_panics() {
-    let _ = OrchestrationRegistry::builder()
-        .register("A", flow)
-        .register_versioned("A", "0.9.0", flow);
+    let _ = OrchestrationRegistry::builder().register("A", flow).register_versioned("A", "0.9.0", flow);
 }

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-#[allow(
-    unused_imports,
-    reason = "programs write this; nothing at the root may hide what the prelude offers"
-)]
+#[allow(unused_imports, reason = "programs write this; nothing at the root may hide what the prelude offers")]
 use duroxide::*;
 use duroxide::{BackoffStrategy, CompletionResult, Either2, Either3, LogLevel, RetryPolicy, ScheduleKind, SystemStats};
 
@@ -59,10 +56,7 @@ fn every_name_of_the_root_is_there() {
 
 #[test]
 fn constants_and_child_ids() {
-    assert_eq!(
-        (INITIAL_EXECUTION_ID, INITIAL_EVENT_ID, SUB_ORCH_AUTO_PREFIX),
-        (1_u64, 1_u64, "sub::")
-    );
+    assert_eq!((INITIAL_EXECUTION_ID, INITIAL_EVENT_ID, SUB_ORCH_AUTO_PREFIX), (1_u64, 1_u64, "sub::"));
     let table = [
         ("sub::4", true, "order::sub::4"),
         ("sub::3_4", true, "order::sub::3_4"),
@@ -80,18 +74,9 @@ fn schedule_kinds_levels_and_results_print_as_declared() {
     let kinds = [
         (ScheduleKind::Activity { name: "a".into() }, "Activity { name: \"a\" }"),
         (ScheduleKind::Timer, "Timer"),
-        (
-            ScheduleKind::ExternalWait { event_name: "e".into() },
-            "ExternalWait { event_name: \"e\" }",
-        ),
-        (
-            ScheduleKind::QueueDequeue { event_name: "q".into() },
-            "QueueDequeue { event_name: \"q\" }",
-        ),
-        (
-            ScheduleKind::SubOrchestration { token: 7 },
-            "SubOrchestration { token: 7 }",
-        ),
+        (ScheduleKind::ExternalWait { event_name: "e".into() }, "ExternalWait { event_name: \"e\" }"),
+        (ScheduleKind::QueueDequeue { event_name: "q".into() }, "QueueDequeue { event_name: \"q\" }"),
+        (ScheduleKind::SubOrchestration { token: 7 }, "SubOrchestration { token: 7 }"),
     ];
     for (kind, shown) in kinds {
         assert_eq!(format!("{:?}", kind.clone()), shown);
@@ -139,25 +124,15 @@ fn system_stats_are_plain_data() -> Result<(), serde_json::Error> {
         kv_user_key_count: 4,
         kv_total_value_bytes: 5,
     };
-    assert_eq!(
-        serde_json::from_str::<SystemStats>(&serde_json::to_string(&stats)?)?,
-        stats.clone()
-    );
+    assert_eq!(serde_json::from_str::<SystemStats>(&serde_json::to_string(&stats)?)?, stats.clone());
     Ok(())
 }
 
 #[test]
 fn backoff_grows_as_each_strategy_says() {
     let (ms, secs) = (Duration::from_millis, Duration::from_secs);
-    let linear = BackoffStrategy::Linear {
-        base: secs(2),
-        max: secs(5),
-    };
-    let exponential = BackoffStrategy::Exponential {
-        base: secs(1),
-        multiplier: 3.0,
-        max: secs(10),
-    };
+    let linear = BackoffStrategy::Linear { base: secs(2), max: secs(5) };
+    let exponential = BackoffStrategy::Exponential { base: secs(1), multiplier: 3.0, max: secs(10) };
     let table = [
         (BackoffStrategy::None, [Duration::ZERO; 3]),
         (BackoffStrategy::Fixed { delay: secs(1) }, [secs(1); 3]),
@@ -174,21 +149,14 @@ fn backoff_grows_as_each_strategy_says() {
 
 #[test]
 fn a_retry_policy_has_its_defaults_and_builders() {
-    let RetryPolicy {
-        max_attempts,
-        backoff,
-        timeout,
-    } = RetryPolicy::default();
+    let RetryPolicy { max_attempts, backoff, timeout } = RetryPolicy::default();
     assert_eq!((max_attempts, timeout), (3, None));
     assert!(matches!(backoff, BackoffStrategy::Exponential { multiplier, .. } if multiplier == 2.0));
     let policy = RetryPolicy::new(5)
         .with_timeout(Duration::from_secs(1))
         .with_total_timeout(Duration::from_secs(2))
         .with_backoff(BackoffStrategy::None);
-    assert_eq!(
-        (policy.clone().max_attempts, policy.timeout),
-        (5, Some(Duration::from_secs(2)))
-    );
+    assert_eq!((policy.clone().max_attempts, policy.timeout), (5, Some(Duration::from_secs(2))));
     assert_eq!(policy.delay_for_attempt(3), Duration::ZERO);
 }
 

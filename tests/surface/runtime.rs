@@ -60,18 +60,12 @@ fn every_option_has_its_default() {
     for (at, (found, expected)) in durations.into_iter().enumerate() {
         assert_eq!(found, expected, "row {at}");
     }
-    assert_eq!(
-        (orchestration_concurrency, worker_concurrency, max_sessions_per_runtime),
-        (2, 2, 10)
-    );
+    assert_eq!((orchestration_concurrency, worker_concurrency, max_sessions_per_runtime), (2, 2, 10));
     assert_eq!(
         (max_attempts, worker_node_id, supported_replay_versions),
         (10_u32, None::<String>, None::<SemverRange>)
     );
-    assert_eq!(
-        (worker_tag_filter, observability.log_format),
-        (TagFilter::DefaultOnly, LogFormat::Pretty)
-    );
+    assert_eq!((worker_tag_filter, observability.log_format), (TagFilter::DefaultOnly, LogFormat::Pretty));
 }
 
 #[test]
@@ -79,16 +73,9 @@ fn unregistered_work_waits_longer_each_time() {
     let backoff = UnregisteredBackoffConfig::default();
     let table = [(0, 1), (1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (u32::MAX, 60)];
     for (attempt, seconds) in table {
-        assert_eq!(
-            backoff.delay(attempt),
-            Duration::from_secs(seconds),
-            "attempt {attempt}"
-        );
+        assert_eq!(backoff.delay(attempt), Duration::from_secs(seconds), "attempt {attempt}");
     }
-    let endless = UnregisteredBackoffConfig {
-        base_delay: Duration::MAX,
-        max_delay: Duration::MAX,
-    };
+    let endless = UnregisteredBackoffConfig { base_delay: Duration::MAX, max_delay: Duration::MAX };
     assert_eq!(endless.delay(9), Duration::MAX);
 }
 
@@ -110,10 +97,7 @@ fn the_limits_are_public() {
 fn a_status_is_matched_without_a_rest() {
     let statuses = [
         OrchestrationStatus::NotFound,
-        OrchestrationStatus::Running {
-            custom_status: None,
-            custom_status_version: 0,
-        },
+        OrchestrationStatus::Running { custom_status: None, custom_status_version: 0 },
         OrchestrationStatus::Completed {
             output: String::new(),
             custom_status: Some(String::new()),
@@ -133,20 +117,9 @@ fn a_status_is_matched_without_a_rest() {
         assert_eq!(status, status.clone());
         match status {
             OrchestrationStatus::NotFound => {}
-            OrchestrationStatus::Running {
-                custom_status: _,
-                custom_status_version: _,
-            } => {}
-            OrchestrationStatus::Completed {
-                output: _,
-                custom_status: _,
-                custom_status_version: _,
-            } => {}
-            OrchestrationStatus::Failed {
-                details: _,
-                custom_status: _,
-                custom_status_version: _,
-            } => {}
+            OrchestrationStatus::Running { custom_status: _, custom_status_version: _ } => {}
+            OrchestrationStatus::Completed { output: _, custom_status: _, custom_status_version: _ } => {}
+            OrchestrationStatus::Failed { details: _, custom_status: _, custom_status_version: _ } => {}
         }
     }
 }
@@ -167,10 +140,7 @@ async fn a_runtime_starts_tells_and_stops() {
         Runtime::start_with_store(store.clone(), ActivityRegistry::builder().build(), orchestrations).await;
     let client = Client::new(store);
     client.start_orchestration("order", "Hello", "you").await.unwrap();
-    let status = client
-        .wait_for_orchestration("order", Duration::from_secs(10))
-        .await
-        .unwrap();
+    let status = client.wait_for_orchestration("order", Duration::from_secs(10)).await.unwrap();
     assert!(matches!(status, OrchestrationStatus::Completed { output, .. } if output == "hello you"));
     let expected = OrchestrationDescriptor {
         name: "Hello".to_string(),
@@ -218,15 +188,10 @@ async fn two_runtimes_share_a_file_and_no_activity_runs_twice() {
     }
     let client = Client::new(Arc::new(SqliteProvider::new(&url, None).await.unwrap()));
     for n in 0..20 {
-        client
-            .start_orchestration(format!("order-{n}"), "Count", n.to_string())
-            .await
-            .unwrap();
+        client.start_orchestration(format!("order-{n}"), "Count", n.to_string()).await.unwrap();
     }
     for n in 0..20 {
-        let output = client
-            .wait_for_orchestration_typed::<u32>(&format!("order-{n}"), Duration::from_secs(20))
-            .await;
+        let output = client.wait_for_orchestration_typed::<u32>(&format!("order-{n}"), Duration::from_secs(20)).await;
         assert_eq!(output.unwrap(), Ok(n));
     }
     for runtime in runtimes {
@@ -241,10 +206,7 @@ async fn sessions_must_outlive_the_renewal_of_activities() {
     let store = Arc::new(SqliteProvider::new_in_memory().await.unwrap());
     let options = RuntimeOptions {
         session_idle_timeout: Duration::from_secs(25),
-        observability: ObservabilityConfig {
-            log_level: "error".to_string(),
-            ..Default::default()
-        },
+        observability: ObservabilityConfig { log_level: "error".to_string(), ..Default::default() },
         ..Default::default()
     };
     let _ = Runtime::start_with_options(store, Default::default(), Default::default(), options).await;
@@ -253,10 +215,7 @@ async fn sessions_must_outlive_the_renewal_of_activities() {
 #[test]
 fn turns_can_be_delayed_by_prefix() {
     test_hooks::set_orch_processing_delay(Duration::from_micros(2_900), Some("surface-slow-"));
-    assert_eq!(
-        test_hooks::get_orch_processing_delay("surface-slow-1"),
-        Some(Duration::from_millis(2))
-    );
+    assert_eq!(test_hooks::get_orch_processing_delay("surface-slow-1"), Some(Duration::from_millis(2)));
     assert_eq!(test_hooks::get_orch_processing_delay("surface-quick-1"), None);
     test_hooks::clear_orch_processing_delay();
     assert_eq!(test_hooks::get_orch_processing_delay("surface-slow-1"), None);

@@ -32,9 +32,7 @@ impl Provider for Recording {
         poll_timeout: Duration,
         filter: Option<&DispatcherCapabilityFilter>,
     ) -> Result<Option<(OrchestrationItem, String, u32)>, ProviderError> {
-        self.inner
-            .fetch_orchestration_item(lock_timeout, poll_timeout, filter)
-            .await
+        self.inner.fetch_orchestration_item(lock_timeout, poll_timeout, filter).await
     }
 
     async fn ack_orchestration_item(
@@ -67,9 +65,7 @@ impl Provider for Recording {
         delay: Option<Duration>,
         ignore_attempt: bool,
     ) -> Result<(), ProviderError> {
-        self.inner
-            .abandon_orchestration_item(lock_token, delay, ignore_attempt)
-            .await
+        self.inner.abandon_orchestration_item(lock_token, delay, ignore_attempt).await
     }
 
     async fn read(&self, instance: &str) -> Result<Vec<Event>, ProviderError> {
@@ -86,9 +82,7 @@ impl Provider for Recording {
         execution_id: u64,
         new_events: Vec<Event>,
     ) -> Result<(), ProviderError> {
-        self.inner
-            .append_with_execution(instance, execution_id, new_events)
-            .await
+        self.inner.append_with_execution(instance, execution_id, new_events).await
     }
 
     async fn enqueue_for_worker(&self, item: WorkItem) -> Result<(), ProviderError> {
@@ -102,9 +96,7 @@ impl Provider for Recording {
         session: Option<&SessionFetchConfig>,
         tag_filter: &TagFilter,
     ) -> Result<Option<(WorkItem, String, u32)>, ProviderError> {
-        self.inner
-            .fetch_work_item(lock_timeout, poll_timeout, session, tag_filter)
-            .await
+        self.inner.fetch_work_item(lock_timeout, poll_timeout, session, tag_filter).await
     }
 
     async fn ack_work_item(&self, token: &str, completion: Option<WorkItem>) -> Result<(), ProviderError> {
@@ -169,11 +161,7 @@ impl Provider for Recording {
 
 async fn recording() -> Arc<Recording> {
     Arc::new(Recording {
-        inner: Arc::new(
-            SqliteProvider::new_in_memory()
-                .await
-                .expect("a database in memory opens"),
-        ),
+        inner: Arc::new(SqliteProvider::new_in_memory().await.expect("a database in memory opens")),
         turns: AtomicUsize::new(0),
         activities: AtomicUsize::new(0),
     })
@@ -193,19 +181,10 @@ async fn a_wrapper_sees_every_call() {
     let runtime = Runtime::start_with_store(store.clone(), activities, orchestrations).await;
     let client = Client::new(store.clone());
     client.start_orchestration("order", "Flow", "x").await.unwrap();
-    let status = client
-        .wait_for_orchestration("order", Duration::from_secs(10))
-        .await
-        .unwrap();
+    let status = client.wait_for_orchestration("order", Duration::from_secs(10)).await.unwrap();
     assert!(matches!(status, OrchestrationStatus::Completed { output, .. } if output == "x"));
     runtime.shutdown(None).await;
-    assert_eq!(
-        (
-            store.turns.load(Ordering::SeqCst),
-            store.activities.load(Ordering::SeqCst)
-        ),
-        (2, 1)
-    );
+    assert_eq!((store.turns.load(Ordering::SeqCst), store.activities.load(Ordering::SeqCst)), (2, 1));
 }
 
 #[tokio::test]
@@ -247,14 +226,8 @@ async fn the_legacy_management_trait_has_its_defaults() {
     assert_eq!(nothing.latest_execution_id("i").await.unwrap(), 1);
     let expected = ProviderError::permanent("read_execution", "not supported for instance: i");
     assert_eq!(nothing.read_execution("i", 1).await.unwrap_err(), expected);
-    assert_eq!(
-        nothing.get_instance_info("i").await.unwrap_err().operation,
-        "get_instance_info"
-    );
-    assert_eq!(
-        nothing.get_execution_info("i", 1).await.unwrap_err().operation,
-        "get_execution_info"
-    );
+    assert_eq!(nothing.get_instance_info("i").await.unwrap_err().operation, "get_instance_info");
+    assert_eq!(nothing.get_execution_info("i", 1).await.unwrap_err().operation, "get_execution_info");
     assert_eq!(nothing.get_system_metrics().await.unwrap().total_instances, 0);
     assert_eq!(nothing.get_queue_depths().await.unwrap().worker_queue, 0);
 }

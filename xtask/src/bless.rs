@@ -10,23 +10,15 @@ struct Keeper {
 }
 
 const KEEPERS: &[Keeper] = &[
-    Keeper {
-        library: "trybuild",
-        variables: &[("TRYBUILD", "overwrite")],
-    },
+    Keeper { library: "trybuild", variables: &[("TRYBUILD", "overwrite")] },
     // `always` writes the file, and the test still fails unless it is also forced to pass.
-    Keeper {
-        library: "insta",
-        variables: &[("INSTA_UPDATE", "always"), ("INSTA_FORCE_PASS", "1")],
-    },
+    Keeper { library: "insta", variables: &[("INSTA_UPDATE", "always"), ("INSTA_FORCE_PASS", "1")] },
 ];
 
 /// `cargo xtask bless`: runs the tests of every package that depends on a keeper, letting it overwrite its files.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Failure> {
     if let Some(argument) = arguments.first() {
-        return Err(Failure::Usage(format!(
-            "`bless` takes no arguments, found `{argument}`"
-        )));
+        return Err(Failure::Usage(format!("`bless` takes no arguments, found `{argument}`")));
     }
     for keeper in KEEPERS {
         bless(workspace, keeper)?;
@@ -37,17 +29,11 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Fai
 
 fn bless(workspace: &Workspace, keeper: &Keeper) -> Result<(), Failure> {
     let depends = |names: &[String]| names.iter().any(|name| name == keeper.library);
-    let packages = workspace
-        .packages
-        .iter()
-        .filter(|package| depends(&package.dependencies));
+    let packages = workspace.packages.iter().filter(|package| depends(&package.dependencies));
     let selected: String = packages.map(|package| format!(" --package {}", package.name)).collect();
     if selected.is_empty() {
         println!("no package depends on {}: nothing to bless there", keeper.library);
         return Ok(());
     }
-    workspace.cargo_with(
-        keeper.variables,
-        &format!("test --all-features --no-fail-fast{selected}"),
-    )
+    workspace.cargo_with(keeper.variables, &format!("test --all-features --no-fail-fast{selected}"))
 }

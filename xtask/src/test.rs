@@ -34,11 +34,7 @@ const STEPS: &[Step] = &[
         what: "no warnings anywhere",
         run: |workspace| workspace.cargo("clippy --workspace --all-targets --all-features -- -D warnings"),
     },
-    Step {
-        name: "features",
-        what: "each feature compiles alone, and leaves nothing unused",
-        run: each_feature_alone,
-    },
+    Step { name: "features", what: "each feature compiles alone, and leaves nothing unused", run: each_feature_alone },
     Step {
         name: "doc",
         what: "the reference builds without warnings",
@@ -73,11 +69,7 @@ pub(crate) fn run(workspace: &Workspace, names: &[String]) -> Result<(), Failure
         }
         println!("\n── {}: {}", step.name, step.what);
         let (result, took) = timed(|| (step.run)(workspace));
-        outcomes.push(if result.is_ok() {
-            Outcome::Passed(took)
-        } else {
-            Outcome::Failed(took)
-        });
+        outcomes.push(if result.is_ok() { Outcome::Passed(took) } else { Outcome::Failed(took) });
         println!("── {} took {}", step.name, seconds(took));
         verdict = result.map_err(|failure| explain(step, &failure));
     }
@@ -88,10 +80,7 @@ pub(crate) fn run(workspace: &Workspace, names: &[String]) -> Result<(), Failure
 /// The last line that a developer sees has to be enough to go on from.
 fn explain(step: &Step, failure: &Failure) -> Failure {
     let (Failure::Failed(why) | Failure::Usage(why)) = failure;
-    Failure::Failed(format!(
-        "step `{0}` failed: {why}\nrun it alone with `cargo xtask test {0}`",
-        step.name
-    ))
+    Failure::Failed(format!("step `{0}` failed: {why}\nrun it alone with `cargo xtask test {0}`", step.name))
 }
 
 /// The steps by name, for the help text.
@@ -114,11 +103,8 @@ fn select(names: &[String]) -> Result<Vec<&'static Step>, Failure> {
 
 /// The library with no feature, then with each one on its own: a user may pick any of them.
 fn each_feature_alone(workspace: &Workspace) -> Result<(), Failure> {
-    let clippy = |more: &str| {
-        workspace.cargo(&format!(
-            "clippy -p duroxide --no-default-features{more} -- -D warnings"
-        ))
-    };
+    let clippy =
+        |more: &str| workspace.cargo(&format!("clippy -p duroxide --no-default-features{more} -- -D warnings"));
     clippy("")?;
     let features = &workspace.package("duroxide")?.features;
     for feature in features.iter().filter(|feature| *feature != "default") {
@@ -127,10 +113,7 @@ fn each_feature_alone(workspace: &Workspace) -> Result<(), Failure> {
     Ok(())
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a developer's tool tells how long things really took"
-)]
+#[expect(clippy::disallowed_methods, reason = "a developer's tool tells how long things really took")]
 fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let start = Instant::now();
     let result = work();
@@ -148,11 +131,7 @@ fn summary(steps: &[&Step], outcomes: &[Outcome]) -> String {
             Outcome::NotRun => ("not run", None),
         };
         total += took.unwrap_or_default();
-        text.push_str(&format!(
-            "  {:<10} {word:<8} {:>9}\n",
-            step.name,
-            took.map(seconds).unwrap_or_default()
-        ));
+        text.push_str(&format!("  {:<10} {word:<8} {:>9}\n", step.name, took.map(seconds).unwrap_or_default()));
     }
     text.push_str(&format!("  {:<10} {:<8} {:>9}\n", "total", "", seconds(total)));
     text

@@ -35,10 +35,7 @@ fn an_unknown_step_is_told_the_valid_ones_before_any_step_runs() {
 
 #[test]
 fn arguments_that_a_command_does_not_know_are_refused() {
-    assert_eq!(
-        refused(&["tidy", "--chek"]),
-        "`tidy` takes `--check` or nothing, found `--chek`"
-    );
+    assert_eq!(refused(&["tidy", "--chek"]), "`tidy` takes `--check` or nothing, found `--chek`");
     assert_eq!(refused(&["bless", "all"]), "`bless` takes no arguments, found `all`");
 }
 

@@ -33,10 +33,7 @@ impl Workspace {
             .output()
             .map_err(|error| Failure::because("cannot run `cargo metadata`", error))?;
         if !output.status.success() {
-            return Err(Failure::Failed(format!(
-                "`cargo metadata` ended with {}",
-                output.status
-            )));
+            return Err(Failure::Failed(format!("`cargo metadata` ended with {}", output.status)));
         }
         let metadata: Value = serde_json::from_slice(&output.stdout)
             .map_err(|error| Failure::because("cannot read the answer of `cargo metadata`", error))?;
@@ -82,10 +79,7 @@ impl Package {
         Self {
             name: text(&package["name"]),
             features: features.map(|map| map.keys().cloned().collect()).unwrap_or_default(),
-            dependencies: dependencies
-                .iter()
-                .map(|dependency| text(&dependency["name"]))
-                .collect(),
+            dependencies: dependencies.iter().map(|dependency| text(&dependency["name"])).collect(),
         }
     }
 }

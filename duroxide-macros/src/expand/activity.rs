@@ -56,15 +56,10 @@ fn calls(function: &Function, parts: &Parts<'_>) -> TokenStream {
 
 fn described(parts: &Parts<'_>, args: &Args) -> TokenStream {
     let Parts { name, private, .. } = parts;
-    let registered = args
-        .name
-        .as_ref()
-        .map_or_else(|| name.unraw().to_string(), syn::LitStr::value);
+    let registered = args.name.as_ref().map_or_else(|| name.unraw().to_string(), syn::LitStr::value);
     let signature = parts.signature();
-    let tag = args
-        .tag
-        .as_ref()
-        .map(|tag| quote!(const TAG: #private::Option<&'static str> = #private::Option::Some(#tag);));
+    let tag =
+        args.tag.as_ref().map(|tag| quote!(const TAG: #private::Option<&'static str> = #private::Option::Some(#tag);));
     quote! {
         impl #private::Activity for #name {
             const NAME: &'static str = #registered;

@@ -41,11 +41,7 @@ impl<'a> Parts<'a> {
     pub(crate) fn item(&self, function: &Function) -> TokenStream {
         let Function { attrs, vis, .. } = function;
         let (name, docs) = (self.name, attrs.iter().filter(|attribute| is_carried(attribute)));
-        let note = format!(
-            " The {} `{}` as a type: what can be done with it.",
-            self.kind,
-            name.unraw()
-        );
+        let note = format!(" The {} `{}` as a type: what can be done with it.", self.kind, name.unraw());
         quote! {
             #(#docs)*
             #[doc = ""]
@@ -57,10 +53,7 @@ impl<'a> Parts<'a> {
 
     /// `order: Order, cents: u64`
     pub(crate) fn declared(&self) -> TokenStream {
-        let arguments = self
-            .arguments
-            .iter()
-            .map(|Argument { name, ty, .. }| quote!(#name: #ty));
+        let arguments = self.arguments.iter().map(|Argument { name, ty, .. }| quote!(#name: #ty));
         quote!(#(#arguments),*)
     }
 
@@ -151,11 +144,7 @@ impl<'a> Parts<'a> {
             many => {
                 let fields = many.iter().map(|argument| {
                     let key = argument.name.unraw().to_string();
-                    let take = if argument.default {
-                        format_ident!("take_or_default")
-                    } else {
-                        format_ident!("take")
-                    };
+                    let take = if argument.default { format_ident!("take_or_default") } else { format_ident!("take") };
                     let at = Span::call_site().located_at(argument.ty.span());
                     quote_spanned!(at=> fields.#take(#key)?)
                 });
@@ -199,7 +188,5 @@ fn place(input: &Ident, at: usize) -> TokenStream {
 
 /// Docs, and what decides whether the item is there at all or how it is warned about, hold for the type as well.
 fn is_carried(attribute: &Attribute) -> bool {
-    ["doc", "cfg", "deprecated"]
-        .iter()
-        .any(|name| attribute.path().is_ident(name))
+    ["doc", "cfg", "deprecated"].iter().any(|name| attribute.path().is_ident(name))
 }

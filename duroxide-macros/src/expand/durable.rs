@@ -21,9 +21,7 @@ use crate::ast::Function;
 /// ```
 /// This crate is of edition 2024, and so is the `impl` it writes: it captures every lifetime, in any user's edition.
 pub(crate) fn expand(function: &Function, args: &Args) -> TokenStream {
-    let Function {
-        attrs, vis, sig, body, ..
-    } = function;
+    let Function { attrs, vis, sig, body, .. } = function;
     let Some(body) = body else { return TokenStream::new() };
     let body = awaits::rewrite_block(body, &args.paths);
     if sig.asyncness.is_none() {
@@ -35,14 +33,7 @@ pub(crate) fn expand(function: &Function, args: &Args) -> TokenStream {
         ReturnType::Default => quote!(()),
         ReturnType::Type(_, ty) => quote!(#ty),
     };
-    let Signature {
-        constness,
-        safety,
-        abi,
-        ident,
-        generics,
-        ..
-    } = sig;
+    let Signature { constness, safety, abi, ident, generics, .. } = sig;
     let (parameters, bounds) = (&generics, &generics.where_clause);
     let at = Span::call_site().located_at(output.span());
     let returned = quote_spanned!(at=> impl #private::Durable<Output = #output>);

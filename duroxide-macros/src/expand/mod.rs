@@ -45,9 +45,7 @@ pub(crate) fn handler(kind: Kind, brackets: TokenStream, item: TokenStream) -> T
 
 /// The function alone: with a signature that cannot be registered there is nothing to generate.
 fn unsound(function: &Function) -> TokenStream {
-    let Function {
-        attrs, vis, sig, body, ..
-    } = function;
+    let Function { attrs, vis, sig, body, .. } = function;
     match body {
         Some(body) => quote!(#(#attrs)* #vis #sig #body),
         None => TokenStream::new(),

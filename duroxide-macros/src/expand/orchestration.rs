@@ -29,9 +29,7 @@ const FIRST_VERSION: &str = "1.0.0";
 /// ```
 pub(crate) fn expand(function: &Function, handler: &Handler, args: &Args) -> TokenStream {
     let parts = Parts::new("orchestration", function, handler, args);
-    let Function {
-        attrs, vis, sig, body, ..
-    } = function;
+    let Function { attrs, vis, sig, body, .. } = function;
     let body = body.as_ref().map(|body| awaits::rewrite_block(body, &args.paths));
     let item = parts.item(function);
     let calls = calls(function, &parts);
@@ -78,14 +76,8 @@ fn calls(function: &Function, parts: &Parts<'_>) -> TokenStream {
 
 fn described(parts: &Parts<'_>, args: &Args) -> TokenStream {
     let Parts { name, private, .. } = parts;
-    let registered = args
-        .name
-        .as_ref()
-        .map_or_else(|| name.unraw().to_string(), syn::LitStr::value);
-    let version = args
-        .version
-        .as_ref()
-        .map_or_else(|| FIRST_VERSION.to_owned(), syn::LitStr::value);
+    let registered = args.name.as_ref().map_or_else(|| name.unraw().to_string(), syn::LitStr::value);
+    let version = args.version.as_ref().map_or_else(|| FIRST_VERSION.to_owned(), syn::LitStr::value);
     let signature = parts.signature();
     quote! {
         impl #private::Orchestration for #name {

@@ -12,12 +12,7 @@ use crate::reading::{self, Reading};
 
 /// Reports every call of the table in `body`, except where it is allowed.
 pub(crate) fn check(body: &Block, args: &Args, diagnostics: &Diagnostics) {
-    Calls {
-        args,
-        diagnostics,
-        allowed: args.allowed.clone(),
-    }
-    .visit_block(body);
+    Calls { args, diagnostics, allowed: args.allowed.clone() }.visit_block(body);
 }
 
 struct Calls<'a> {
@@ -104,14 +99,8 @@ impl<'ast> Visit<'ast> for Calls<'_> {
 impl Calls<'_> {
     /// What was parsed here lives shorter than the body, so it is visited by a visitor of its own.
     fn each<'e>(&self, expressions: impl IntoIterator<Item = &'e Expr>) {
-        let mut inner = Calls {
-            args: self.args,
-            diagnostics: self.diagnostics,
-            allowed: self.allowed.clone(),
-        };
-        expressions
-            .into_iter()
-            .for_each(|expression| inner.visit_expr(expression));
+        let mut inner = Calls { args: self.args, diagnostics: self.diagnostics, allowed: self.allowed.clone() };
+        expressions.into_iter().for_each(|expression| inner.visit_expr(expression));
     }
 
     /// An await that nobody can check is an error; `select!` and `join!` of ours report their own syntax.

@@ -163,20 +163,12 @@ pub(crate) fn is_known(code: &str) -> bool {
 
 /// The rule that forbids a call of the path with these segments.
 pub(crate) fn for_path(segments: &[String]) -> Option<&'static Rule> {
-    RULES.iter().find(|rule| {
-        rule.paths
-            .iter()
-            .any(|pattern| !pattern.ends_with('!') && matches(pattern, segments))
-    })
+    RULES.iter().find(|rule| rule.paths.iter().any(|pattern| !pattern.ends_with('!') && matches(pattern, segments)))
 }
 
 /// The rule that forbids the macro with this path.
 pub(crate) fn for_macro(segments: &[String]) -> Option<&'static Rule> {
-    let is_macro = |pattern: &str| {
-        pattern
-            .strip_suffix('!')
-            .is_some_and(|pattern| matches(pattern, segments))
-    };
+    let is_macro = |pattern: &str| pattern.strip_suffix('!').is_some_and(|pattern| matches(pattern, segments));
     RULES.iter().find(|rule| rule.paths.iter().copied().any(is_macro))
 }
 

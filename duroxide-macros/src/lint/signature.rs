@@ -8,12 +8,7 @@ use crate::diagnostics::Diagnostics;
 
 /// Reports what is wrong with the signature; a handler comes back only when nothing is.
 pub(crate) fn check(kind: Kind, function: &Function, diagnostics: &Diagnostics) -> Option<Handler> {
-    let mut checked = Checked {
-        kind,
-        function,
-        diagnostics,
-        sound: true,
-    };
+    let mut checked = Checked { kind, function, diagnostics, sound: true };
     checked.asynchronous();
     checked.body();
     if kind == Kind::Durable {
@@ -23,10 +18,7 @@ pub(crate) fn check(kind: Kind, function: &Function, diagnostics: &Diagnostics) 
     checked.generics();
     let params = checked.params();
     let output = checked.output();
-    checked.sound.then_some(Handler {
-        params,
-        output: output?,
-    })
+    checked.sound.then_some(Handler { params, output: output? })
 }
 
 struct Checked<'a> {
@@ -49,12 +41,7 @@ impl Checked<'_> {
     fn asynchronous(&mut self) {
         if self.sig().asyncness.is_none() {
             let (what, name, at) = (self.kind.described(), self.sig().ident.to_string(), self.sig().fn_token);
-            self.report(
-                at,
-                "DX1001",
-                &format!("{what} must be `async`"),
-                &format!("write `async fn {name}`"),
-            );
+            self.report(at, "DX1001", &format!("{what} must be `async`"), &format!("write `async fn {name}`"));
         }
     }
 
@@ -178,12 +165,7 @@ impl Checked<'_> {
 
     fn context(&mut self, place: usize, parameter: &PatType) -> Option<Param> {
         if place != 0 {
-            self.report(
-                parameter,
-                "DX1002",
-                "the context comes first",
-                "make it the first parameter",
-            );
+            self.report(parameter, "DX1002", "the context comes first", "make it the first parameter");
             return None;
         }
         if let Type::Reference(_) = &*parameter.ty {
@@ -193,12 +175,7 @@ impl Checked<'_> {
                 }
                 Kind::Activity | Kind::Durable => "write `ctx: ActivityContext`",
             };
-            self.report(
-                &parameter.ty,
-                "DX1002",
-                &format!("{} owns its context", self.kind.described()),
-                help,
-            );
+            self.report(&parameter.ty, "DX1002", &format!("{} owns its context", self.kind.described()), help);
             return None;
         }
         Some(Param::Context)
@@ -278,11 +255,7 @@ fn is_surely_no_result(ty: &Type) -> bool {
         "i64", "i128", "isize", "f32", "f64",
     ];
     match ty {
-        Type::Path(path) => path
-            .path
-            .segments
-            .last()
-            .is_some_and(|last| PLAIN.iter().any(|plain| last.ident == plain)),
+        Type::Path(path) => path.path.segments.last().is_some_and(|last| PLAIN.iter().any(|plain| last.ident == plain)),
         Type::Tuple(_) | Type::Reference(_) | Type::Array(_) | Type::Slice(_) | Type::ImplTrait(_) | Type::Never(_) => {
             true
         }

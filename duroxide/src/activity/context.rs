@@ -59,13 +59,7 @@ macro_rules! trace_line {
 
 impl ActivityContext {
     pub(crate) fn new(identity: Identity, cancellation: CancellationToken, store: Arc<dyn Provider>) -> Self {
-        ActivityContext {
-            inner: Arc::new(Inner {
-                identity,
-                cancellation,
-                store,
-            }),
-        }
+        ActivityContext { inner: Arc::new(Inner { identity, cancellation, store }) }
     }
 
     /// The instance that asked for this activity.
@@ -118,10 +112,7 @@ impl ActivityContext {
     /// request from a new one.
     pub fn idempotency_key(&self) -> String {
         let identity = &self.inner.identity;
-        format!(
-            "{}/{}/{}",
-            identity.instance_id, identity.execution_id, identity.activity_id
-        )
+        format!("{}/{}/{}", identity.instance_id, identity.execution_id, identity.activity_id)
     }
 
     /// Logs at level INFO.

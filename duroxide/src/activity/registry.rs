@@ -74,9 +74,7 @@ impl ActivityRegistryBuilder {
 
     fn add_activity(mut self, name: String, handler: Arc<dyn ActivityHandler>) -> Self {
         if name.starts_with(SYSCALL_PREFIX) {
-            self.record_error(format!(
-                "activity name '{name}' uses reserved prefix '{SYSCALL_PREFIX}'"
-            ));
+            self.record_error(format!("activity name '{name}' uses reserved prefix '{SYSCALL_PREFIX}'"));
         } else {
             self.add("duplicate activity registration", name, ONLY_VERSION, handler);
         }

@@ -55,8 +55,6 @@ impl ClientError {
     }
 
     pub(super) fn invalid(message: impl Into<String>) -> Self {
-        ClientError::InvalidInput {
-            message: message.into(),
-        }
+        ClientError::InvalidInput { message: message.into() }
     }
 }

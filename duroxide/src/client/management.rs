@@ -13,15 +13,9 @@ type Refusal = fn(String) -> ClientError;
 /// What a store's error text says about a deletion it refused. Stores of others have no other way to say it.
 const REFUSALS: [(&str, Refusal); 4] = [
     ("not found", |instance_id| ClientError::InstanceNotFound { instance_id }),
-    ("still running", |instance_id| ClientError::InstanceStillRunning {
-        instance_id,
-    }),
-    ("sub-orchestration", |instance_id| {
-        ClientError::CannotDeleteSubOrchestration { instance_id }
-    }),
-    ("delete the root", |instance_id| {
-        ClientError::CannotDeleteSubOrchestration { instance_id }
-    }),
+    ("still running", |instance_id| ClientError::InstanceStillRunning { instance_id }),
+    ("sub-orchestration", |instance_id| ClientError::CannotDeleteSubOrchestration { instance_id }),
+    ("delete the root", |instance_id| ClientError::CannotDeleteSubOrchestration { instance_id }),
 ];
 
 /// Every method but two needs the administrator's half of the store and fails with `ManagementNotAvailable` without
@@ -85,10 +79,7 @@ impl Client {
     /// # Errors
     /// `ManagementNotAvailable`, `Provider`.
     pub async fn read_execution_history(&self, instance: &str, execution_id: u64) -> Result<Vec<Event>, ClientError> {
-        Ok(self
-            .admin()?
-            .read_history_with_execution_id(instance, execution_id)
-            .await?)
+        Ok(self.admin()?.read_history_with_execution_id(instance, execution_id).await?)
     }
 
     /// Totals of the store.
@@ -154,9 +145,7 @@ impl Client {
     }
 
     fn admin(&self) -> Result<&dyn ProviderAdmin, ClientError> {
-        self.store
-            .as_management_capability()
-            .ok_or(ClientError::ManagementNotAvailable)
+        self.store.as_management_capability().ok_or(ClientError::ManagementNotAvailable)
     }
 }
 

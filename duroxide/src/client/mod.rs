@@ -48,8 +48,7 @@ impl Client {
         orchestration: impl Into<String>,
         input: impl Into<String>,
     ) -> Result<(), ClientError> {
-        self.start(instance.into(), orchestration.into(), None, input.into())
-            .await
+        self.start(instance.into(), orchestration.into(), None, input.into()).await
     }
 
     /// The same in exactly this version.
@@ -63,13 +62,7 @@ impl Client {
         version: impl Into<String>,
         input: impl Into<String>,
     ) -> Result<(), ClientError> {
-        self.start(
-            instance.into(),
-            orchestration.into(),
-            Some(version.into()),
-            input.into(),
-        )
-        .await
+        self.start(instance.into(), orchestration.into(), Some(version.into()), input.into()).await
     }
 
     /// Delivers an event to whoever waits for `event_name` in the instance. An event that nobody waits for yet is
@@ -83,12 +76,8 @@ impl Client {
         event_name: impl Into<String>,
         data: impl Into<String>,
     ) -> Result<(), ClientError> {
-        self.send(WorkItem::ExternalRaised {
-            instance: instance.into(),
-            name: event_name.into(),
-            data: data.into(),
-        })
-        .await
+        self.send(WorkItem::ExternalRaised { instance: instance.into(), name: event_name.into(), data: data.into() })
+            .await
     }
 
     /// Puts a message into a queue of the instance, where it stays until it is read.
@@ -101,12 +90,7 @@ impl Client {
         queue: impl Into<String>,
         data: impl Into<String>,
     ) -> Result<(), ClientError> {
-        self.send(WorkItem::QueueMessage {
-            instance: instance.into(),
-            name: queue.into(),
-            data: data.into(),
-        })
-        .await
+        self.send(WorkItem::QueueMessage { instance: instance.into(), name: queue.into(), data: data.into() }).await
     }
 
     /// The older name of [`enqueue_event`](Self::enqueue_event).
@@ -132,11 +116,7 @@ impl Client {
         instance: impl Into<String>,
         reason: impl Into<String>,
     ) -> Result<(), ClientError> {
-        self.send(WorkItem::CancelInstance {
-            instance: instance.into(),
-            reason: reason.into(),
-        })
-        .await
+        self.send(WorkItem::CancelInstance { instance: instance.into(), reason: reason.into() }).await
     }
 
     /// Where an instance stands.
@@ -149,13 +129,8 @@ impl Client {
             return Ok(OrchestrationStatus::NotFound);
         }
         // A status without its custom half is better than none.
-        let (custom_status, custom_status_version) = self
-            .store
-            .get_custom_status(instance, 0)
-            .await
-            .ok()
-            .flatten()
-            .unwrap_or_default();
+        let (custom_status, custom_status_version) =
+            self.store.get_custom_status(instance, 0).await.ok().flatten().unwrap_or_default();
         Ok(stand.with_custom_status(custom_status, custom_status_version))
     }
 
@@ -223,11 +198,7 @@ impl Stand {
             // Only these two end an instance; it is a search, so other kinds, known or new, are passed over.
             _ => None,
         });
-        let started = || {
-            history
-                .iter()
-                .any(|event| matches!(event.kind, EventKind::OrchestrationStarted { .. }))
-        };
+        let started = || history.iter().any(|event| matches!(event.kind, EventKind::OrchestrationStarted { .. }));
         match ended {
             Some(ended) => ended,
             None if started() => Stand::Running,
@@ -238,20 +209,9 @@ impl Stand {
     fn with_custom_status(self, custom_status: Option<String>, custom_status_version: u64) -> OrchestrationStatus {
         match self {
             Stand::NotFound => OrchestrationStatus::NotFound,
-            Stand::Running => OrchestrationStatus::Running {
-                custom_status,
-                custom_status_version,
-            },
-            Stand::Completed(output) => OrchestrationStatus::Completed {
-                output,
-                custom_status,
-                custom_status_version,
-            },
-            Stand::Failed(details) => OrchestrationStatus::Failed {
-                details,
-                custom_status,
-                custom_status_version,
-            },
+            Stand::Running => OrchestrationStatus::Running { custom_status, custom_status_version },
+            Stand::Completed(output) => OrchestrationStatus::Completed { output, custom_status, custom_status_version },
+            Stand::Failed(details) => OrchestrationStatus::Failed { details, custom_status, custom_status_version },
         }
     }
 }

@@ -18,9 +18,7 @@ fn client() -> (Arc<MemoryProvider>, Client) {
 /// Commits a first turn of `instance` with these events after the start.
 async fn commit(store: &MemoryProvider, client: &Client, instance: &str, kinds: Vec<EventKind>) {
     client.start_orchestration(instance, "Order", "").await.unwrap();
-    let fetched = store
-        .fetch_orchestration_item(Duration::from_secs(5), Duration::ZERO, None)
-        .await;
+    let fetched = store.fetch_orchestration_item(Duration::from_secs(5), Duration::ZERO, None).await;
     let (_, token, _) = fetched.unwrap().expect("its start is there");
     let started = EventKind::OrchestrationStarted {
         name: "Order".to_owned(),
@@ -33,14 +31,9 @@ async fn commit(store: &MemoryProvider, client: &Client, instance: &str, kinds: 
         initial_custom_status: None,
     };
     let kinds = std::iter::once(started).chain(kinds);
-    let delta: Vec<Event> = (1..)
-        .zip(kinds)
-        .map(|(id, kind)| Event::with_event_id(id, instance, 1, None, kind))
-        .collect();
-    let status = delta
-        .last()
-        .filter(|last| last.is_terminal())
-        .map(|_| "Completed".to_owned());
+    let delta: Vec<Event> =
+        (1..).zip(kinds).map(|(id, kind)| Event::with_event_id(id, instance, 1, None, kind)).collect();
+    let status = delta.last().filter(|last| last.is_terminal()).map(|_| "Completed".to_owned());
     let metadata = ExecutionMetadata {
         status,
         orchestration_name: Some("Order".to_owned()),
@@ -52,15 +45,11 @@ async fn commit(store: &MemoryProvider, client: &Client, instance: &str, kinds: 
 }
 
 fn output(text: &str) -> EventKind {
-    EventKind::OrchestrationCompleted {
-        output: text.to_owned(),
-    }
+    EventKind::OrchestrationCompleted { output: text.to_owned() }
 }
 
 fn custom_status(text: &str) -> EventKind {
-    EventKind::CustomStatusUpdated {
-        status: Some(text.to_owned()),
-    }
+    EventKind::CustomStatusUpdated { status: Some(text.to_owned()) }
 }
 
 #[tokio::test]
@@ -83,33 +72,20 @@ async fn status_follows_history() {
     commit(&store, &client, "runs", vec![custom_status("half")]).await;
     assert_eq!(
         status("runs").await,
-        OrchestrationStatus::Running {
-            custom_status: Some("half".to_owned()),
-            custom_status_version: 1
-        }
+        OrchestrationStatus::Running { custom_status: Some("half".to_owned()), custom_status_version: 1 }
     );
     commit(&store, &client, "done", vec![output("42")]).await;
     assert_eq!(
         status("done").await,
-        OrchestrationStatus::Completed {
-            output: "42".to_owned(),
-            custom_status: None,
-            custom_status_version: 0
-        }
+        OrchestrationStatus::Completed { output: "42".to_owned(), custom_status: None, custom_status_version: 0 }
     );
     let details = ErrorDetails::cancelled("enough");
     let cancelled = EventKind::ActivityCancelRequested { reason: String::new() };
-    let failed = EventKind::OrchestrationFailed {
-        details: details.clone(),
-    };
+    let failed = EventKind::OrchestrationFailed { details: details.clone() };
     commit(&store, &client, "failed", vec![failed, cancelled]).await;
     assert_eq!(
         status("failed").await,
-        OrchestrationStatus::Failed {
-            details,
-            custom_status: None,
-            custom_status_version: 0
-        }
+        OrchestrationStatus::Failed { details, custom_status: None, custom_status_version: 0 }
     );
     let continued = EventKind::OrchestrationContinuedAsNew { input: String::new() };
     commit(&store, &client, "continued", vec![continued]).await;
@@ -121,27 +97,15 @@ async fn waits_look_at_least_once_and_end_in_time() {
     let (store, client) = client();
     commit(&store, &client, "done", vec![output("\"text\"")]).await;
     client.wait_for_orchestration("done", Duration::ZERO).await.unwrap();
-    let typed = client
-        .wait_for_orchestration_typed::<String>("done", SOON)
-        .await
-        .unwrap();
+    let typed = client.wait_for_orchestration_typed::<String>("done", SOON).await.unwrap();
     assert_eq!(typed.unwrap(), "text");
-    let error = client
-        .wait_for_orchestration_typed::<u32>("done", SOON)
-        .await
-        .unwrap_err();
-    assert!(
-        error.to_string().starts_with("Invalid input: decode failed: "),
-        "{error}"
-    );
+    let error = client.wait_for_orchestration_typed::<u32>("done", SOON).await.unwrap_err();
+    assert!(error.to_string().starts_with("Invalid input: decode failed: "), "{error}");
     for error in [
         client.wait_for_orchestration("none", SOON).await.unwrap_err(),
         client.wait_for_kv_value("none", "k", SOON).await.unwrap_err(),
         client.wait_for_status_change("none", 0, SOON, SOON).await.unwrap_err(),
-        client
-            .wait_for_status_change("done", 0, SOON, Duration::ZERO)
-            .await
-            .unwrap_err(),
+        client.wait_for_status_change("done", 0, SOON, Duration::ZERO).await.unwrap_err(),
     ] {
         assert!(matches!(error, ClientError::Timeout) && error.is_retryable());
     }
@@ -152,13 +116,7 @@ async fn a_status_change_is_a_later_version_or_the_end() {
     let (store, client) = client();
     commit(&store, &client, "runs", vec![custom_status("half")]).await;
     let change = |version| client.wait_for_status_change("runs", version, SOON, SOON);
-    assert!(matches!(
-        change(0).await.unwrap(),
-        OrchestrationStatus::Running {
-            custom_status_version: 1,
-            ..
-        }
-    ));
+    assert!(matches!(change(0).await.unwrap(), OrchestrationStatus::Running { custom_status_version: 1, .. }));
     assert!(matches!(change(1).await, Err(ClientError::Timeout)));
     commit(&store, &client, "done", vec![output("")]).await;
     let ended = client.wait_for_status_change("done", 9, SOON, SOON).await.unwrap();
@@ -172,11 +130,7 @@ async fn a_wait_ends_with_the_commit_and_not_with_the_next_look() {
     let began = tokio::time::Instant::now();
     let waiting = tokio::spawn({
         let client = client.clone();
-        async move {
-            client
-                .wait_for_status_change("i", 0, Duration::from_secs(60), Duration::from_secs(600))
-                .await
-        }
+        async move { client.wait_for_status_change("i", 0, Duration::from_secs(60), Duration::from_secs(600)).await }
     });
     tokio::task::yield_now().await;
     commit(&store, &client, "i", vec![output("")]).await;
@@ -195,30 +149,15 @@ async fn a_refused_deletion_says_why() {
     );
     assert!(matches!(refused("none").await, ClientError::InstanceNotFound { instance_id } if instance_id == "none"));
     client.delete_instance("runs", true).await.unwrap();
-    assert_eq!(
-        client.get_orchestration_status("runs").await.unwrap(),
-        OrchestrationStatus::NotFound
-    );
+    assert_eq!(client.get_orchestration_status("runs").await.unwrap(), OrchestrationStatus::NotFound);
 }
 
 #[tokio::test]
 async fn key_values_are_plain_json() {
     let (store, client) = client();
-    let set = EventKind::KeyValueSet {
-        key: "k".to_owned(),
-        value: "\"v\"".to_owned(),
-        last_updated_at_ms: 1,
-    };
+    let set = EventKind::KeyValueSet { key: "k".to_owned(), value: "\"v\"".to_owned(), last_updated_at_ms: 1 };
     commit(&store, &client, "i", vec![set]).await;
-    assert_eq!(
-        client.get_kv_value_typed::<String>("i", "k").await.unwrap().unwrap(),
-        "v"
-    );
+    assert_eq!(client.get_kv_value_typed::<String>("i", "k").await.unwrap().unwrap(), "v");
     let error = client.wait_for_kv_value_typed::<u32>("i", "k", SOON).await.unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with("Invalid input: KV deserialization error: "),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("Invalid input: KV deserialization error: "), "{error}");
 }

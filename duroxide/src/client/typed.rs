@@ -20,8 +20,7 @@ impl Client {
         orchestration: impl Into<String>,
         input: In,
     ) -> Result<(), ClientError> {
-        self.start_orchestration(instance, orchestration, encoded(&input)?)
-            .await
+        self.start_orchestration(instance, orchestration, encoded(&input)?).await
     }
 
     /// [`start_orchestration_versioned`](Self::start_orchestration_versioned) with a value as input.
@@ -35,8 +34,7 @@ impl Client {
         version: impl Into<String>,
         input: In,
     ) -> Result<(), ClientError> {
-        self.start_orchestration_versioned(instance, orchestration, version, encoded(&input)?)
-            .await
+        self.start_orchestration_versioned(instance, orchestration, version, encoded(&input)?).await
     }
 
     /// [`raise_event`](Self::raise_event) with a value as payload.
@@ -76,9 +74,9 @@ impl Client {
         timeout: Duration,
     ) -> Result<Result<Out, String>, ClientError> {
         match self.wait_for_orchestration(instance, timeout).await? {
-            OrchestrationStatus::Completed { output, .. } => codec::decode(&output)
-                .map(Ok)
-                .map_err(|error| ClientError::invalid(format!("decode failed: {error}"))),
+            OrchestrationStatus::Completed { output, .. } => {
+                codec::decode(&output).map(Ok).map_err(|error| ClientError::invalid(format!("decode failed: {error}")))
+            }
             OrchestrationStatus::Failed { details, .. } => Ok(Err(details.display_message())),
             OrchestrationStatus::NotFound | OrchestrationStatus::Running { .. } => {
                 unreachable!("the wait returns only when the instance has ended")

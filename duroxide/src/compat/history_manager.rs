@@ -115,13 +115,7 @@ impl HistoryManager {
     /// Adds the event that says why the orchestration failed.
     pub fn append_failed(&mut self, instance_id: &str, execution_id: u64, details: ErrorDetails) {
         let failed = EventKind::OrchestrationFailed { details };
-        self.append(Event::with_event_id(
-            self.next_event_id(),
-            instance_id,
-            execution_id,
-            None,
-            failed,
-        ));
+        self.append(Event::with_event_id(self.next_event_id(), instance_id, execution_id, None, failed));
     }
 
     /// Adds events.
@@ -205,9 +199,7 @@ impl HistoryManager {
 
     /// The last start that was read, or else the last that was added.
     fn start(&self) -> Start<'_> {
-        last_start_of(&self.history)
-            .or_else(|| last_start_of(&self.delta))
-            .unwrap_or_default()
+        last_start_of(&self.history).or_else(|| last_start_of(&self.delta)).unwrap_or_default()
     }
 }
 

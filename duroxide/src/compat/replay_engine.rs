@@ -138,11 +138,9 @@ impl ReplayEngine {
             Outcome::Continue => TurnResult::Continue,
             Outcome::Completed(output) => TurnResult::Completed(output),
             Outcome::Failed(details) => TurnResult::Failed(details),
-            Outcome::ContinueAsNew { input, version } => TurnResult::ContinueAsNew {
-                input,
-                version,
-                unconsumed_queue_arrivals: Some(step.unread),
-            },
+            Outcome::ContinueAsNew { input, version } => {
+                TurnResult::ContinueAsNew { input, version, unconsumed_queue_arrivals: Some(step.unread) }
+            }
             Outcome::Cancelled(reason) => TurnResult::Cancelled(reason),
         }
     }

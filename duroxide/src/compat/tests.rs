@@ -35,12 +35,7 @@ fn start() -> Event {
 }
 
 fn scheduled(event_id: u64, name: &str) -> Event {
-    let kind = EventKind::ActivityScheduled {
-        name: name.into(),
-        input: "in".into(),
-        session_id: None,
-        tag: None,
-    };
+    let kind = EventKind::ActivityScheduled { name: name.into(), input: "in".into(), session_id: None, tag: None };
     event(event_id, None, kind)
 }
 
@@ -49,44 +44,23 @@ fn done(id: u64) -> WorkItem {
 }
 
 fn done_in(execution_id: u64, id: u64) -> WorkItem {
-    WorkItem::ActivityCompleted {
-        instance: "order".into(),
-        execution_id,
-        id,
-        result: "ok".into(),
-    }
+    WorkItem::ActivityCompleted { instance: "order".into(), execution_id, id, result: "ok".into() }
 }
 
 fn failed(id: u64, details: ErrorDetails) -> WorkItem {
-    WorkItem::ActivityFailed {
-        instance: "order".into(),
-        execution_id: 1,
-        id,
-        details,
-    }
+    WorkItem::ActivityFailed { instance: "order".into(), execution_id: 1, id, details }
 }
 
 fn queued(data: &str) -> WorkItem {
-    WorkItem::QueueMessage {
-        instance: "order".into(),
-        name: "q".into(),
-        data: data.into(),
-    }
+    WorkItem::QueueMessage { instance: "order".into(), name: "q".into(), data: data.into() }
 }
 
 fn cancel(reason: &str) -> WorkItem {
-    WorkItem::CancelInstance {
-        instance: "order".into(),
-        reason: reason.into(),
-    }
+    WorkItem::CancelInstance { instance: "order".into(), reason: reason.into() }
 }
 
 fn store_trouble() -> ErrorDetails {
-    ErrorDetails::Infrastructure {
-        operation: "read".into(),
-        message: "gone".into(),
-        retryable: true,
-    }
+    ErrorDetails::Infrastructure { operation: "read".into(), message: "gone".into(), retryable: true }
 }
 
 fn run<F, Fut>(engine: &mut ReplayEngine, code: F) -> TurnResult
@@ -121,10 +95,7 @@ fn a_first_turn_schedules_and_a_second_completes() {
         [Action::CallActivity { scheduling_event_id: 2, name, .. }] if name == "Charge"
     ));
     assert!(first.made_progress());
-    assert_eq!(
-        kinds(&first.final_history()),
-        ["1 OrchestrationStarted", "2 ActivityScheduled"]
-    );
+    assert_eq!(kinds(&first.final_history()), ["1 OrchestrationStarted", "2 ActivityScheduled"]);
 
     let mut second = engine(first.final_history());
     second.prep_completions(vec![done(2)]);
@@ -152,12 +123,7 @@ fn messages_that_do_not_count_are_dropped() {
         ("answered in the other way", closed(), vec![crossed], 0),
         ("answered in the same batch", open(), vec![done(2), done(2)], 1),
         ("a second cancel", open(), vec![cancel("first"), cancel("second")], 1),
-        (
-            "equal queue messages are two",
-            open(),
-            vec![queued("x"), queued("x")],
-            2,
-        ),
+        ("equal queue messages are two", open(), vec![queued("x"), queued("x")], 2),
     ];
     for (what, history, messages, expected) in table {
         let mut engine = engine(history);
@@ -177,12 +143,7 @@ fn a_duplicate_in_a_later_batch_is_dropped_too() {
 #[test]
 fn what_fails_a_turn_before_any_code_runs() {
     let timer = || vec![start(), event(2, None, EventKind::TimerCreated { fire_at_ms: 9 })];
-    let fired = WorkItem::TimerFired {
-        instance: "order".into(),
-        execution_id: 1,
-        id: 9,
-        fire_at_ms: 9,
-    };
+    let fired = WorkItem::TimerFired { instance: "order".into(), execution_id: 1, id: 9, fire_at_ms: 9 };
     let child = WorkItem::SubOrchCompleted {
         parent_instance: "order".into(),
         parent_execution_id: 1,
@@ -190,31 +151,15 @@ fn what_fails_a_turn_before_any_code_runs() {
         result: "ok".into(),
     };
     let table = [
-        (
-            timer(),
-            vec![done(9)],
-            "nondeterministic: no matching schedule for completion id=9",
-        ),
-        (
-            timer(),
-            vec![fired],
-            "nondeterministic: no matching schedule for timer id=9",
-        ),
-        (
-            timer(),
-            vec![child],
-            "nondeterministic: no matching schedule for sub-orchestration id=9",
-        ),
+        (timer(), vec![done(9)], "nondeterministic: no matching schedule for completion id=9"),
+        (timer(), vec![fired], "nondeterministic: no matching schedule for timer id=9"),
+        (timer(), vec![child], "nondeterministic: no matching schedule for sub-orchestration id=9"),
         (
             timer(),
             vec![done(2)],
             "nondeterministic: completion kind mismatch for id=2, expected 'timer', got 'activity'",
         ),
-        (
-            vec![start(), scheduled(2, "Charge")],
-            vec![failed(2, store_trouble())],
-            "infrastructure:read: gone",
-        ),
+        (vec![start(), scheduled(2, "Charge")], vec![failed(2, store_trouble())], "infrastructure:read: gone"),
         (Vec::new(), Vec::new(), "nondeterministic: corrupted history: empty"),
         (
             vec![scheduled(1, "Charge")],
@@ -250,9 +195,7 @@ fn a_message_of_other_code_outweighs_trouble_of_the_system_and_not_the_other_way
 fn an_execution_that_ended_has_no_work() {
     let ends = [
         EventKind::OrchestrationCompleted { output: "ok".into() },
-        EventKind::OrchestrationFailed {
-            details: store_trouble(),
-        },
+        EventKind::OrchestrationFailed { details: store_trouble() },
         EventKind::OrchestrationContinuedAsNew { input: "next".into() },
     ];
     for end in ends {
@@ -316,19 +259,11 @@ fn continue_as_new_hands_over_what_nobody_read() {
         ctx.dequeue_event("q").await;
         ctx.continue_as_new("next").await
     });
-    let TurnResult::ContinueAsNew {
-        input,
-        version,
-        unconsumed_queue_arrivals,
-    } = result
-    else {
+    let TurnResult::ContinueAsNew { input, version, unconsumed_queue_arrivals } = result else {
         panic!("the code asked for the next execution");
     };
     assert_eq!((input.as_str(), version), ("next", None));
-    assert_eq!(
-        unconsumed_queue_arrivals,
-        Some(vec![("q".to_owned(), "unread".to_owned())])
-    );
+    assert_eq!(unconsumed_queue_arrivals, Some(vec![("q".to_owned(), "unread".to_owned())]));
     assert!(matches!(
         engine.pending_actions(),
         [Action::DequeueEvent { .. }, Action::ContinueAsNew { input, version: None }] if input == "next"
@@ -352,10 +287,7 @@ fn only_what_storage_has_is_replayed() {
             ctx.schedule_activity("Charge", input).await?;
             Ok(replaying)
         });
-        assert!(
-            matches!(result, TurnResult::Completed(output) if output == expected),
-            "{persisted}"
-        );
+        assert!(matches!(result, TurnResult::Completed(output) if output == expected), "{persisted}");
     }
 }
 
@@ -366,13 +298,7 @@ fn a_reader_tells_the_last_start_and_the_end_that_followed_it() {
         event(2, None, EventKind::OrchestrationContinuedAsNew { input: "b".into() }),
         event(3, None, start_with("b", "2.0.0", Some("parent"))),
         event(4, None, EventKind::OrchestrationCompleted { output: "ok".into() }),
-        event(
-            5,
-            None,
-            EventKind::OrchestrationFailed {
-                details: store_trouble(),
-            },
-        ),
+        event(5, None, EventKind::OrchestrationFailed { details: store_trouble() }),
     ];
     let table = [
         (0, None, "Running", None),
@@ -404,19 +330,9 @@ fn what_is_added_does_not_change_what_was_read() {
     reader.append(event(1, None, start_with("in", "0.0.0", Some("parent"))));
     reader.extend(vec![scheduled(2, "A")]);
     reader.append_failed("order", 4, store_trouble());
-    assert_eq!(
-        (reader.input(), reader.version(), reader.is_failed),
-        (None, None, false)
-    );
+    assert_eq!((reader.input(), reader.version(), reader.is_failed), (None, None, false));
     assert_eq!(reader.extract_context().0, "in");
-    assert_eq!(
-        (
-            reader.original_len(),
-            reader.full_history_len(),
-            reader.is_full_history_empty()
-        ),
-        (0, 3, false)
-    );
+    assert_eq!((reader.original_len(), reader.full_history_len(), reader.is_full_history_empty()), (0, 3, false));
     assert_eq!((reader.delta()[2].event_id, reader.delta()[2].execution_id), (3, 4));
     assert_eq!(reader.full_history(), reader.clone().into_delta());
     assert_eq!(reader.full_history_iter().count(), 3);
@@ -427,16 +343,9 @@ fn activities_in_flight_are_those_nobody_answered() {
     let mut reader = HistoryManager::from_history(&[start(), scheduled(2, "A"), scheduled(3, "B"), scheduled(4, "C")]);
     reader.append(scheduled(5, "D"));
     reader.append(event(6, Some(3), EventKind::ActivityCompleted { result: "ok".into() }));
-    reader.append(event(
-        7,
-        Some(4),
-        EventKind::ActivityCancelRequested { reason: "why".into() },
-    ));
+    reader.append(event(7, Some(4), EventKind::ActivityCancelRequested { reason: "why".into() }));
     let open = reader.compute_inflight_activities("order", 9);
-    let ids: Vec<_> = open
-        .iter()
-        .map(|open| (open.instance.as_str(), open.execution_id, open.activity_id))
-        .collect();
+    let ids: Vec<_> = open.iter().map(|open| (open.instance.as_str(), open.execution_id, open.activity_id)).collect();
     assert_eq!(ids, [("order", 9, 2), ("order", 9, 5)]);
 }
 
@@ -481,13 +390,7 @@ fn a_batch_has_at_most_one_start_and_keeps_the_rest_in_order() {
         tag: None,
     };
     let table = [
-        (
-            &none,
-            vec![start_item("A"), done(2), start_item("B")],
-            "A",
-            "started",
-            vec!["ActivityCompleted"],
-        ),
+        (&none, vec![start_item("A"), done(2), start_item("B")], "A", "started", vec!["ActivityCompleted"]),
         (&none, vec![start_item("A"), can_item()], "A", "started", vec![]),
         (
             &some,
@@ -509,20 +412,13 @@ fn a_batch_has_at_most_one_start_and_keeps_the_rest_in_order() {
     for (history, messages, name, input, kept) in table {
         let reader = WorkItemReader::from_messages(&messages, history, "order");
         let kinds: Vec<_> = reader.completion_messages.iter().map(kind_of).collect();
-        assert_eq!(
-            (reader.orchestration_name.as_str(), reader.input.as_str(), kinds),
-            (name, input, kept)
-        );
+        assert_eq!((reader.orchestration_name.as_str(), reader.input.as_str(), kinds), (name, input, kept));
         assert_eq!(reader.has_orchestration_name(), !name.is_empty());
         assert_eq!(reader.has_start_item(), matches!(name, "A" | "Next"));
         assert_eq!(reader.is_continue_as_new, name == "Next");
         let has_parent = name == "Next" || name == "Checkout";
         assert_eq!(
-            (
-                reader.parent_instance.is_some(),
-                reader.parent_id,
-                reader.parent_execution_id
-            ),
+            (reader.parent_instance.is_some(), reader.parent_id, reader.parent_execution_id),
             (has_parent, has_parent.then_some(7), has_parent.then_some(3))
         );
         assert_eq!(reader.version.as_deref(), (name == "A").then_some("3.0.0"));

@@ -30,12 +30,8 @@ pub struct WorkItemReader {
 impl WorkItemReader {
     /// Reads a batch for `instance`. Without a start in it, everything about the orchestration comes from its history.
     pub fn from_messages(messages: &[WorkItem], history_mgr: &HistoryManager, instance: &str) -> Self {
-        let Batch {
-            start,
-            messages,
-            is_continue_as_new,
-            ignored_starts: _,
-        } = read_batch(messages.to_vec(), history_mgr.is_empty(), instance);
+        let Batch { start, messages, is_continue_as_new, ignored_starts: _ } =
+            read_batch(messages.to_vec(), history_mgr.is_empty(), instance);
         let mut reader = match &start {
             Some(start) => Self::of_start(start),
             None => Self::of_history(history_mgr),

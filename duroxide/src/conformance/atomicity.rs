@@ -39,22 +39,13 @@ fn everything(delta: Vec<Event>) -> Commit {
         delta,
         worker_items: vec![activity("a", 2)],
         orchestrator_items: vec![start("b")],
-        metadata: ExecutionMetadata {
-            status: Some("Completed".into()),
-            output: Some("all".into()),
-            ..names()
-        },
+        metadata: ExecutionMetadata { status: Some("Completed".into()), output: Some("all".into()), ..names() },
         ..nothing()
     }
 }
 
 fn events() -> Vec<Event> {
-    vec![
-        started("a"),
-        scheduled("a", 2),
-        set("a", 3, "colour", "red"),
-        status_set("a", 4, Some("half way")),
-    ]
+    vec![started("a"), scheduled("a", 2), set("a", 3, "colour", "red"), status_set("a", 4, Some("half way"))]
 }
 
 async fn expect_nothing_happened(store: &Case<'_>) {
@@ -68,10 +59,7 @@ async fn expect_nothing_happened(store: &Case<'_>) {
     let status = store.get_custom_status("a", 0).await.expect("read");
     assert_eq!(status, None);
     let depths = store.admin().get_queue_depths().await.expect("depths");
-    assert!(
-        depths.orchestrator_queue <= 1,
-        "expected no new message, found {depths:?}"
-    );
+    assert!(depths.orchestrator_queue <= 1, "expected no new message, found {depths:?}");
 }
 
 pub async fn a_turn_is_committed_whole(factory: &dyn StoreFactory) {
@@ -81,10 +69,7 @@ pub async fn a_turn_is_committed_whole(factory: &dyn StoreFactory) {
     store.ack(&turn, everything(events())).await;
     store.expect_instance("a").await;
     let info = store.admin().get_instance_info("a").await.expect("it exists");
-    assert_eq!(
-        (info.status.as_str(), info.output.as_deref()),
-        ("Completed", Some("all"))
-    );
+    assert_eq!((info.status.as_str(), info.output.as_deref()), ("Completed", Some("all")));
     assert_eq!(store.events("a").await, events());
     assert_eq!(store.take_job().await.item, activity("a", 2));
     assert_eq!(store.take().await.item.messages, [start("b")]);
@@ -111,16 +96,11 @@ pub async fn a_duplicate_event_refuses_the_whole_turn(factory: &dyn StoreFactory
     store.send(raised("a", "1")).await;
     let turn = store.take().await;
     let again = vec![scheduled("a", 2), set("a", 3, "colour", "red"), started("a")];
-    let commit = Commit {
-        delta: again,
-        ..everything(Vec::new())
-    };
+    let commit = Commit { delta: again, ..everything(Vec::new()) };
     expect_permanent(store.try_ack(&turn.token, commit).await, "");
     assert_eq!(store.events("a").await, [started("a")]);
     store.expect_no_job("the turn was refused").await;
-    store
-        .expect_no_turn("the turn was refused and the instance is locked")
-        .await;
+    store.expect_no_turn("the turn was refused and the instance is locked").await;
     let info = store.admin().get_instance_info("a").await.expect("it exists");
     assert_eq!(info.status, "Running");
     assert_eq!(store.get_kv_value("a", "colour").await.expect("read"), None);
@@ -154,14 +134,8 @@ pub async fn a_refused_turn_keeps_the_lock_and_the_batch(factory: &dyn StoreFact
     let turn = store.take().await;
     expect_permanent(store.try_ack(&turn.token, adds(vec![scheduled("a", 0)])).await, "");
     store.expect_no_turn("the lock is still held").await;
-    store
-        .renew_orchestration_item_lock(&turn.token, LONG)
-        .await
-        .expect("the lock is still held");
-    store
-        .abandon_orchestration_item(&turn.token, None, false)
-        .await
-        .expect("the lock is still held");
+    store.renew_orchestration_item_lock(&turn.token, LONG).await.expect("the lock is still held");
+    store.abandon_orchestration_item(&turn.token, None, false).await.expect("the lock is still held");
     assert_eq!(store.take().await.item.messages, [start("a")]);
 }
 
@@ -194,10 +168,8 @@ pub async fn timers_become_visible_when_they_are_due(factory: &dyn StoreFactory)
     let soon = store.now_ms() + 80;
     let much_later = store.now_ms() + 300_000;
     let past = timer("a", 5);
-    let timers = Commit {
-        orchestrator_items: vec![timer("a", much_later), timer("a", soon), past.clone()],
-        ..nothing()
-    };
+    let timers =
+        Commit { orchestrator_items: vec![timer("a", much_later), timer("a", soon), past.clone()], ..nothing() };
     store.turn("a", timers).await;
     let mut seen = Vec::new();
     while seen.len() < 2 {
@@ -219,26 +191,16 @@ pub async fn a_result_of_a_child_goes_to_its_parent(factory: &dyn StoreFactory) 
     let store = Case::of(factory).await;
     store.create("p").await;
     store.create_child("c", "p").await;
-    let done = Commit {
-        orchestrator_items: vec![child_completed("p")],
-        metadata: ends("Completed", "7"),
-        ..nothing()
-    };
+    let done = Commit { orchestrator_items: vec![child_completed("p")], metadata: ends("Completed", "7"), ..nothing() };
     store.turn("c", done).await;
     let turn = store.take().await;
-    assert_eq!(
-        (turn.item.instance.as_str(), turn.item.messages),
-        ("p", vec![child_completed("p")])
-    );
+    assert_eq!((turn.item.instance.as_str(), turn.item.messages), ("p", vec![child_completed("p")]));
 }
 
 pub async fn an_activity_among_messages_is_left_out(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.create("a").await;
-    let mixed = Commit {
-        orchestrator_items: vec![activity("a", 2), raised("a", "1")],
-        ..nothing()
-    };
+    let mixed = Commit { orchestrator_items: vec![activity("a", 2), raised("a", "1")], ..nothing() };
     store.turn("a", mixed).await;
     assert_eq!(store.take().await.item.messages, [raised("a", "1")]);
     store.expect_no_job("it was not among the activities").await;
@@ -258,17 +220,11 @@ pub async fn an_activity_scheduled_and_cancelled_in_one_turn_is_not_there(factor
 }
 
 fn schedules(ids: &[u64]) -> Commit {
-    Commit {
-        worker_items: ids.iter().map(|id| activity("a", *id)).collect(),
-        ..nothing()
-    }
+    Commit { worker_items: ids.iter().map(|id| activity("a", *id)).collect(), ..nothing() }
 }
 
 fn cancels(id: u64) -> Commit {
-    Commit {
-        cancelled_activities: vec![identity("a", id)],
-        ..nothing()
-    }
+    Commit { cancelled_activities: vec![identity("a", id)], ..nothing() }
 }
 
 pub async fn a_cancelled_activity_is_taken_from_its_worker(factory: &dyn StoreFactory) {
@@ -323,11 +279,7 @@ pub async fn cancelling_matches_the_whole_identity(factory: &dyn StoreFactory) {
 pub async fn activities_of_a_last_turn_are_kept(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.create("a").await;
-    let last = Commit {
-        worker_items: vec![activity("a", 2)],
-        metadata: ends("Completed", "done"),
-        ..nothing()
-    };
+    let last = Commit { worker_items: vec![activity("a", 2)], metadata: ends("Completed", "done"), ..nothing() };
     store.turn("a", last).await;
     assert_eq!(store.take_job().await.item, activity("a", 2));
 }

@@ -21,10 +21,7 @@ laws!("attempts":
 );
 
 async fn abandon(store: &Case<'_>, token: &str, ignore_attempt: bool) {
-    store
-        .abandon_orchestration_item(token, None, ignore_attempt)
-        .await
-        .expect("the holder may abandon");
+    store.abandon_orchestration_item(token, None, ignore_attempt).await.expect("the holder may abandon");
 }
 
 pub async fn the_first_fetch_is_attempt_one(factory: &dyn StoreFactory) {

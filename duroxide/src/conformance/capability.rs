@@ -36,17 +36,12 @@ fn version(text: &str) -> Version {
 fn supports(ranges: &[(&str, &str)]) -> DispatcherCapabilityFilter {
     let ranges = ranges.iter();
     DispatcherCapabilityFilter {
-        supported_duroxide_versions: ranges
-            .map(|(min, max)| SemverRange::new(version(min), version(max)))
-            .collect(),
+        supported_duroxide_versions: ranges.map(|(min, max)| SemverRange::new(version(min), version(max))).collect(),
     }
 }
 
 fn pinned(to: &str) -> ExecutionMetadata {
-    ExecutionMetadata {
-        pinned_duroxide_version: Some(version(to)),
-        ..names()
-    }
+    ExecutionMetadata { pinned_duroxide_version: Some(version(to)), ..names() }
 }
 
 /// An instance whose execution is pinned to this version, with one message.
@@ -145,10 +140,7 @@ pub async fn the_pin_changes_only_when_given(factory: &dyn StoreFactory) {
     store.send(raised("a", "1")).await;
     assert!(fetch(&store, &[("2.0.0", "3.0.0")]).await.is_none());
     let turn = store.take().await;
-    let moves = Commit {
-        metadata: pinned("2.5.0"),
-        ..nothing()
-    };
+    let moves = Commit { metadata: pinned("2.5.0"), ..nothing() };
     store.ack(&turn, moves).await;
     store.send(raised("a", "2")).await;
     assert!(fetch(&store, &[("1.0.0", "2.0.0")]).await.is_none());
@@ -158,10 +150,7 @@ pub async fn the_pin_changes_only_when_given(factory: &dyn StoreFactory) {
 pub async fn each_execution_has_its_own_pin(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.create_with("a", pinned("1.5.0")).await;
-    let next = Commit {
-        metadata: pinned("2.5.0"),
-        ..in_execution(2)
-    };
+    let next = Commit { metadata: pinned("2.5.0"), ..in_execution(2) };
     store.turn("a", next).await;
     store.send(raised("a", "1")).await;
     assert!(fetch(&store, &[("1.0.0", "2.0.0")]).await.is_none());

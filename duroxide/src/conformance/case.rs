@@ -106,15 +106,11 @@ impl<'a> Case<'a> {
 /// Orchestrations.
 impl Case<'_> {
     pub(super) async fn send(&self, item: WorkItem) {
-        self.enqueue_for_orchestrator(item, None)
-            .await
-            .expect("messages are accepted");
+        self.enqueue_for_orchestrator(item, None).await.expect("messages are accepted");
     }
 
     pub(super) async fn send_later(&self, item: WorkItem, delay: Duration) {
-        self.enqueue_for_orchestrator(item, Some(delay))
-            .await
-            .expect("delayed messages are accepted");
+        self.enqueue_for_orchestrator(item, Some(delay)).await.expect("delayed messages are accepted");
     }
 
     pub(super) async fn fetch(
@@ -180,20 +176,13 @@ impl Case<'_> {
         self.send(start(instance)).await;
         let turn = self.take().await;
         assert_eq!(turn.item.instance, instance, "nothing else is queued");
-        let first = Commit {
-            metadata,
-            ..adds(vec![started(instance)])
-        };
+        let first = Commit { metadata, ..adds(vec![started(instance)]) };
         self.ack(&turn, first).await;
     }
 
     /// An instance that ended as `status`.
     pub(super) async fn create_ended(&self, instance: &str, status: &str) {
-        let ended = ExecutionMetadata {
-            status: Some(status.into()),
-            output: Some("done".into()),
-            ..names()
-        };
+        let ended = ExecutionMetadata { status: Some(status.into()), output: Some("done".into()), ..names() };
         self.create_with(instance, ended).await;
     }
 
@@ -273,10 +262,7 @@ impl Case<'_> {
 /// The error of a call that never works, whose text contains `text` in any case of letters.
 pub(super) fn expect_permanent<T: Debug>(outcome: Result<T, ProviderError>, text: &str) -> ProviderError {
     let error = outcome.expect_err("expected a refusal");
-    assert!(
-        !error.is_retryable(),
-        "expected a permanent error, found a retryable one: {error}"
-    );
+    assert!(!error.is_retryable(), "expected a permanent error, found a retryable one: {error}");
     assert!(
         error.message.to_lowercase().contains(&text.to_lowercase()),
         "expected an error that says {text:?}, found {error}"

@@ -32,9 +32,7 @@ where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
 {
-    let tasks: Vec<_> = (0..CALLERS)
-        .map(|caller| tokio::spawn(call(store.shared(), caller)))
-        .collect();
+    let tasks: Vec<_> = (0..CALLERS).map(|caller| tokio::spawn(call(store.shared(), caller))).collect();
     let mut found = Vec::with_capacity(tasks.len());
     for task in tasks {
         found.push(task.await.expect("no caller panics"));
@@ -51,17 +49,12 @@ pub async fn concurrent_writers_wait_for_each_other(factory: &dyn StoreFactory) 
     let outcomes = together(&store, |store, caller| async move {
         let instance = format!("i{caller}");
         store.enqueue_for_orchestrator(start(&instance), None).await?;
-        store
-            .append_with_execution(&instance, 1, vec![started(&instance)])
-            .await?;
+        store.append_with_execution(&instance, 1, vec![started(&instance)]).await?;
         store.enqueue_for_worker(activity(&instance, 2)).await
     })
     .await;
     let failed: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();
-    assert!(
-        failed.is_empty(),
-        "expected every call to wait its turn, found {failed:?}"
-    );
+    assert!(failed.is_empty(), "expected every call to wait its turn, found {failed:?}");
     let depths = store.admin().get_queue_depths().await.expect("depths");
     assert_eq!((depths.orchestrator_queue, depths.worker_queue), (CALLERS, CALLERS));
 }
@@ -113,9 +106,7 @@ pub async fn concurrent_acks_of_one_turn_have_one_winner(factory: &dyn StoreFact
         let token = turn.token.clone();
         async move {
             let delta = vec![started("a")];
-            store
-                .ack_orchestration_item(&token, 1, delta, vec![activity("a", 2)], vec![], names(), vec![])
-                .await
+            store.ack_orchestration_item(&token, 1, delta, vec![activity("a", 2)], vec![], names(), vec![]).await
         }
     })
     .await;
@@ -145,13 +136,8 @@ pub async fn concurrent_claims_of_one_session_have_one_owner(factory: &dyn Store
         store.post(in_session("a", id, "s")).await;
     }
     let fetched = together(&store, |store, caller| async move {
-        let session = SessionFetchConfig {
-            owner_id: format!("owner{caller}"),
-            lock_timeout: LONG,
-        };
-        let fetched = store
-            .fetch_work_item(LONG, AT_ONCE, Some(&session), &TagFilter::Any)
-            .await;
+        let session = SessionFetchConfig { owner_id: format!("owner{caller}"), lock_timeout: LONG };
+        let fetched = store.fetch_work_item(LONG, AT_ONCE, Some(&session), &TagFilter::Any).await;
         fetched.expect("fetching works").is_some()
     })
     .await;
@@ -162,9 +148,7 @@ pub async fn concurrent_messages_are_all_delivered(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.create("a").await;
     let outcomes = together(&store, |store, caller| async move {
-        store
-            .enqueue_for_orchestrator(raised("a", &caller.to_string()), None)
-            .await
+        store.enqueue_for_orchestrator(raised("a", &caller.to_string()), None).await
     })
     .await;
     assert_eq!(winners(&outcomes), CALLERS);

@@ -54,11 +54,7 @@ pub async fn a_reader_who_has_seen_the_version_gets_nothing(factory: &dyn StoreF
 pub async fn the_last_update_of_a_turn_counts_once(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.create("a").await;
-    let delta = vec![
-        status_set("a", 2, Some("one")),
-        status_set("a", 3, None),
-        status_set("a", 4, Some("three")),
-    ];
+    let delta = vec![status_set("a", 2, Some("one")), status_set("a", 3, None), status_set("a", 4, Some("three"))];
     store.turn("a", adds(delta)).await;
     assert_eq!(said(&store, 0).await, says("three", 1));
 }
@@ -83,10 +79,7 @@ pub async fn it_survives_into_the_next_execution(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.create("a").await;
     store.turn("a", adds(vec![status_set("a", 2, Some("one"))])).await;
-    let next = Commit {
-        metadata: names(),
-        ..in_execution(2)
-    };
+    let next = Commit { metadata: names(), ..in_execution(2) };
     store.turn("a", next).await;
     assert_eq!(said(&store, 0).await, says("one", 1));
 }

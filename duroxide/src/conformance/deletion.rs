@@ -66,10 +66,7 @@ pub async fn an_ended_instance_is_deleted_with_everything(factory: &dyn StoreFac
 pub async fn a_deletion_counts_what_it_removed(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.create("a").await;
-    let next = Commit {
-        delta: vec![started("a"), scheduled("a", 2)],
-        ..super::items::in_execution(2)
-    };
+    let next = Commit { delta: vec![started("a"), scheduled("a", 2)], ..super::items::in_execution(2) };
     store.turn("a", next).await;
     store.send(raised("a", "1")).await;
     store.send_later(raised("a", "2"), LONG).await;
@@ -148,10 +145,7 @@ pub async fn a_root_is_deleted_with_its_descendants(factory: &dyn StoreFactory) 
 }
 
 fn completed_child_of(parent: &str) -> crate::model::commit::ExecutionMetadata {
-    crate::model::commit::ExecutionMetadata {
-        status: Some("Completed".into()),
-        ..super::items::names_of_child(parent)
-    }
+    crate::model::commit::ExecutionMetadata { status: Some("Completed".into()), ..super::items::names_of_child(parent) }
 }
 
 pub async fn a_running_descendant_protects_the_tree(factory: &dyn StoreFactory) {
@@ -180,10 +174,7 @@ pub async fn a_late_ack_cannot_bring_a_deleted_instance_back(factory: &dyn Store
     store.send(raised("a", "1")).await;
     let turn = store.take().await;
     delete(&store, &["a"], true).await.expect("forced");
-    let late = Commit {
-        metadata: names(),
-        ..adds(vec![scheduled("a", 2)])
-    };
+    let late = Commit { metadata: names(), ..adds(vec![scheduled("a", 2)]) };
     expect_permanent(store.try_ack(&turn.token, late).await, "Invalid lock token");
     expect_permanent(store.renew_orchestration_item_lock(&turn.token, LONG).await, "");
     store.expect_no_instance("a").await;
@@ -241,10 +232,7 @@ pub async fn a_stale_lease_does_not_touch_the_next_life(factory: &dyn StoreFacto
     store.send(start("a")).await;
     let holder = store.take().await;
     expect_permanent(store.try_ack(&stale.token, nothing()).await, "Invalid lock token");
-    expect_permanent(
-        store.abandon_orchestration_item(&stale.token, None, false).await,
-        "Invalid lock token",
-    );
+    expect_permanent(store.abandon_orchestration_item(&stale.token, None, false).await, "Invalid lock token");
     assert_eq!(holder.item.messages, [start("a")]);
     store.ack(&holder, says(names())).await;
 }
@@ -293,10 +281,7 @@ pub async fn bulk_deletion_keeps_to_the_time_given(factory: &dyn StoreFactory) {
     let between = store.now_ms();
     store.lapse(super::case::SHORT).await;
     store.create_ended("new", "Completed").await;
-    let filter = InstanceFilter {
-        completed_before: Some(between),
-        ..InstanceFilter::default()
-    };
+    let filter = InstanceFilter { completed_before: Some(between), ..InstanceFilter::default() };
     assert_eq!(bulk(&store, filter).await.instances_deleted, 1);
     assert!(!exists(&store, "old").await && exists(&store, "new").await);
 }
@@ -306,10 +291,7 @@ pub async fn bulk_deletion_keeps_to_the_limit(factory: &dyn StoreFactory) {
     for instance in ["a", "b", "c"] {
         store.create_ended(instance, "Completed").await;
     }
-    let filter = InstanceFilter {
-        limit: Some(2),
-        ..InstanceFilter::default()
-    };
+    let filter = InstanceFilter { limit: Some(2), ..InstanceFilter::default() };
     assert_eq!(bulk(&store, filter.clone()).await.instances_deleted, 2);
     assert_eq!(bulk(&store, filter).await.instances_deleted, 1);
 }

@@ -23,10 +23,7 @@ pub async fn refusals_name_their_operation(factory: &dyn StoreFactory) {
         expect_permanent(store.admin().get_instance_info("nobody").await, ""),
     ];
     for error in errors {
-        assert!(
-            !error.operation.is_empty(),
-            "expected an operation, found none: {error:?}"
-        );
+        assert!(!error.operation.is_empty(), "expected an operation, found none: {error:?}");
     }
 }
 

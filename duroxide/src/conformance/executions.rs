@@ -69,10 +69,7 @@ pub async fn each_execution_has_its_own_history(factory: &dyn StoreFactory) {
 pub async fn each_execution_has_its_own_status(factory: &dyn StoreFactory) {
     let store = continued_once(factory).await;
     let first = store.admin().get_execution_info("a", 1).await.expect("it exists");
-    assert_eq!(
-        (first.status.as_str(), first.output.as_deref()),
-        ("ContinuedAsNew", Some("2"))
-    );
+    assert_eq!((first.status.as_str(), first.output.as_deref()), ("ContinuedAsNew", Some("2")));
     assert!(first.completed_at.is_some());
     let second = store.admin().get_execution_info("a", 2).await.expect("it exists");
     assert_eq!((second.status.as_str(), second.completed_at), ("Running", None));
@@ -107,10 +104,7 @@ pub async fn an_execution_may_have_any_number(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.send(start("a")).await;
     let turn = store.take().await;
-    let fifth = Commit {
-        metadata: names(),
-        ..in_execution(5)
-    };
+    let fifth = Commit { metadata: names(), ..in_execution(5) };
     store.ack(&turn, fifth).await;
     let info = store.admin().get_instance_info("a").await.expect("it exists");
     assert_eq!(info.current_execution_id, 5);

@@ -138,10 +138,7 @@ pub async fn history_and_names_come_along(factory: &dyn StoreFactory) {
     store.turn("a", adds(vec![scheduled("a", 2)])).await;
     store.send(raised("a", "1")).await;
     let item = store.take().await.item;
-    assert_eq!(
-        (item.orchestration_name.as_str(), item.version.as_str()),
-        (NAME, VERSION)
-    );
+    assert_eq!((item.orchestration_name.as_str(), item.version.as_str()), (NAME, VERSION));
     assert_eq!((item.instance.as_str(), item.execution_id), ("a", 1));
     assert_eq!(item.history, [started("a"), scheduled("a", 2)]);
     assert_eq!(item.history_error, None);
@@ -174,25 +171,12 @@ pub async fn messages_come_back_equal(factory: &dyn StoreFactory) {
             execution_id: 1,
         },
         completed("a", 2),
-        WorkItem::ActivityFailed {
-            instance: "a".into(),
-            execution_id: 1,
-            id: 3,
-            details: details.clone(),
-        },
+        WorkItem::ActivityFailed { instance: "a".into(), execution_id: 1, id: 3, details: details.clone() },
         timer("a", 5),
         raised("a", "payload"),
         child_completed("a"),
-        WorkItem::SubOrchFailed {
-            parent_instance: "a".into(),
-            parent_execution_id: 1,
-            parent_id: 4,
-            details,
-        },
-        WorkItem::CancelInstance {
-            instance: "a".into(),
-            reason: "enough".into(),
-        },
+        WorkItem::SubOrchFailed { parent_instance: "a".into(), parent_execution_id: 1, parent_id: 4, details },
+        WorkItem::CancelInstance { instance: "a".into(), reason: "enough".into() },
         continued("a"),
         queued("a", "payload"),
     ];
@@ -210,10 +194,7 @@ async fn blocks_nobody(factory: &dyn StoreFactory, orphan: WorkItem) {
     for _ in 0..2 {
         let turn = store.take().await;
         assert_eq!(turn.item.instance, "b", "a message for nobody must not stop the queue");
-        store
-            .abandon_orchestration_item(&turn.token, None, true)
-            .await
-            .expect("abandon");
+        store.abandon_orchestration_item(&turn.token, None, true).await.expect("abandon");
     }
 }
 
@@ -222,10 +203,7 @@ pub async fn an_event_for_nobody_blocks_nobody(factory: &dyn StoreFactory) {
 }
 
 pub async fn a_cancellation_of_nobody_blocks_nobody(factory: &dyn StoreFactory) {
-    let cancel = WorkItem::CancelInstance {
-        instance: "nobody".into(),
-        reason: "why not".into(),
-    };
+    let cancel = WorkItem::CancelInstance { instance: "nobody".into(), reason: "why not".into() };
     blocks_nobody(factory, cancel).await;
 }
 
@@ -275,15 +253,9 @@ pub async fn queue_messages_wait_for_a_start_that_is_delayed(factory: &dyn Store
     // As when no node knows the orchestration yet, and its start is given back for a while.
     store.send(start("a")).await;
     let turn = store.take().await;
-    store
-        .abandon_orchestration_item(&turn.token, Some(SHORT), false)
-        .await
-        .expect("abandon");
+    store.abandon_orchestration_item(&turn.token, Some(SHORT), false).await.expect("abandon");
     store.send(queued("a", "1")).await;
-    assert_eq!(
-        store.take_eventually().await.item.messages,
-        [start("a"), queued("a", "1")]
-    );
+    assert_eq!(store.take_eventually().await.item.messages, [start("a"), queued("a", "1")]);
 }
 
 /// An instance with unreadable history and one message.
@@ -306,10 +278,7 @@ pub async fn unreadable_history_is_reported_with_the_item(factory: &dyn StoreFac
 pub async fn unreadable_history_leaves_names_from_the_instance_row(factory: &dyn StoreFactory) {
     let store = unreadable(factory).await;
     let item = store.take().await.item;
-    assert_eq!(
-        (item.orchestration_name.as_str(), item.version.as_str()),
-        (NAME, VERSION)
-    );
+    assert_eq!((item.orchestration_name.as_str(), item.version.as_str()), (NAME, VERSION));
     assert_eq!(item.execution_id, 1);
     store.expect_instance("a").await;
 }
@@ -321,20 +290,14 @@ pub async fn unreadable_history_holds_the_lock_and_counts_attempts(factory: &dyn
         assert_eq!(turn.attempts, attempt);
         assert_eq!(store.max_attempt_count("a").await, attempt);
         store.expect_no_turn("the instance is locked").await;
-        store
-            .abandon_orchestration_item(&turn.token, None, false)
-            .await
-            .expect("abandon");
+        store.abandon_orchestration_item(&turn.token, None, false).await.expect("abandon");
     }
 }
 
 pub async fn unreadable_history_can_be_ended_by_an_ack(factory: &dyn StoreFactory) {
     let store = unreadable(factory).await;
     let turn = store.take().await;
-    let poison = Commit {
-        metadata: ends("Failed", "deserialization failed"),
-        ..adds(vec![scheduled("a", 99_999)])
-    };
+    let poison = Commit { metadata: ends("Failed", "deserialization failed"), ..adds(vec![scheduled("a", 99_999)]) };
     store.ack(&turn, poison).await;
     let info = store.admin().get_instance_info("a").await.expect("it exists");
     assert_eq!(info.status, "Failed");

@@ -45,37 +45,17 @@ fn kinds() -> Vec<EventKind> {
             initial_custom_status: Some(text()),
         },
         EventKind::OrchestrationCompleted { output: text() },
-        EventKind::OrchestrationFailed {
-            details: details.clone(),
-        },
-        EventKind::ActivityScheduled {
-            name: text(),
-            input: text(),
-            session_id: Some(text()),
-            tag: Some(text()),
-        },
+        EventKind::OrchestrationFailed { details: details.clone() },
+        EventKind::ActivityScheduled { name: text(), input: text(), session_id: Some(text()), tag: Some(text()) },
         EventKind::ActivityCompleted { result: text() },
-        EventKind::ActivityFailed {
-            details: details.clone(),
-        },
+        EventKind::ActivityFailed { details: details.clone() },
         EventKind::ActivityCancelRequested { reason: text() },
         EventKind::TimerCreated { fire_at_ms: 1 },
         EventKind::TimerFired { fire_at_ms: u64::MAX },
         EventKind::ExternalSubscribed { name: text() },
-        EventKind::ExternalEvent {
-            name: text(),
-            data: text(),
-        },
-        EventKind::OrchestrationChained {
-            name: text(),
-            instance: text(),
-            input: text(),
-        },
-        EventKind::SubOrchestrationScheduled {
-            name: text(),
-            instance: text(),
-            input: text(),
-        },
+        EventKind::ExternalEvent { name: text(), data: text() },
+        EventKind::OrchestrationChained { name: text(), instance: text(), input: text() },
+        EventKind::SubOrchestrationScheduled { name: text(), instance: text(), input: text() },
         EventKind::SubOrchestrationCompleted { result: text() },
         EventKind::SubOrchestrationFailed { details },
         EventKind::SubOrchestrationCancelRequested { reason: text() },
@@ -83,17 +63,10 @@ fn kinds() -> Vec<EventKind> {
         EventKind::OrchestrationCancelRequested { reason: text() },
         EventKind::ExternalSubscribedCancelled { reason: text() },
         EventKind::QueueSubscribed { name: text() },
-        EventKind::QueueEventDelivered {
-            name: text(),
-            data: text(),
-        },
+        EventKind::QueueEventDelivered { name: text(), data: text() },
         EventKind::QueueSubscriptionCancelled { reason: text() },
         EventKind::CustomStatusUpdated { status: None },
-        EventKind::KeyValueSet {
-            key: text(),
-            value: text(),
-            last_updated_at_ms: 4,
-        },
+        EventKind::KeyValueSet { key: text(), value: text(), last_updated_at_ms: 4 },
         EventKind::KeyValueCleared { key: text() },
         EventKind::KeyValuesCleared,
     ]
@@ -104,10 +77,7 @@ pub async fn events_come_back_equal(factory: &dyn StoreFactory) {
     store.send(start("a")).await;
     let turn = store.take().await;
     let events: Vec<Event> = (1..).zip(kinds()).map(|(id, kind)| event("a", id, kind)).collect();
-    let commit = Commit {
-        metadata: names(),
-        ..adds(events.clone())
-    };
+    let commit = Commit { metadata: names(), ..adds(events.clone()) };
     store.ack(&turn, commit).await;
     assert_eq!(store.events("a").await, events);
     store.send(raised("a", "1")).await;
@@ -117,10 +87,7 @@ pub async fn events_come_back_equal(factory: &dyn StoreFactory) {
 pub async fn events_come_back_in_the_order_of_their_ids(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     for id in [3, 10, 1, 2] {
-        store
-            .append_with_execution("a", 1, vec![scheduled("a", id)])
-            .await
-            .expect("the id is free");
+        store.append_with_execution("a", 1, vec![scheduled("a", id)]).await.expect("the id is free");
     }
     let ids: Vec<u64> = store.events("a").await.iter().map(Event::event_id).collect();
     assert_eq!(ids, [1, 2, 3, 10]);
@@ -138,10 +105,7 @@ pub async fn event_ids_may_have_gaps(factory: &dyn StoreFactory) {
 pub async fn an_execution_need_not_begin_with_a_start(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.create("a").await;
-    let second = Commit {
-        delta: vec![scheduled("a", 5)],
-        ..in_execution(2)
-    };
+    let second = Commit { delta: vec![scheduled("a", 5)], ..in_execution(2) };
     store.turn("a", second).await;
     assert_eq!(store.events("a").await, [scheduled("a", 5)]);
 }
@@ -172,10 +136,8 @@ pub async fn payloads_come_back_byte_for_byte(factory: &dyn StoreFactory) {
         "null".to_owned(),
         "x".repeat(1_000_000),
     ];
-    let events: Vec<Event> = (2..)
-        .zip(payloads)
-        .map(|(id, result)| event("a", id, EventKind::ActivityCompleted { result }))
-        .collect();
+    let events: Vec<Event> =
+        (2..).zip(payloads).map(|(id, result)| event("a", id, EventKind::ActivityCompleted { result })).collect();
     store.turn("a", adds(events.clone())).await;
     assert!(store.events("a").await[1..] == events, "expected the payloads as given");
 }
@@ -207,10 +169,7 @@ pub async fn an_unknown_execution_has_no_history(factory: &dyn StoreFactory) {
 
 pub async fn history_needs_no_instance_row(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
-    store
-        .append_with_execution("a", 1, vec![started("a")])
-        .await
-        .expect("append");
+    store.append_with_execution("a", 1, vec![started("a")]).await.expect("append");
     assert_eq!(store.events("a").await, [started("a")]);
     let events = store.read_with_execution("a", 1).await.expect("read");
     assert_eq!(events, [started("a")]);
@@ -237,10 +196,7 @@ pub async fn appending_creates_no_instance(factory: &dyn StoreFactory) {
 pub async fn the_same_event_id_in_another_execution_is_no_duplicate(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.create("a").await;
-    let second = Commit {
-        delta: vec![started("a")],
-        ..in_execution(2)
-    };
+    let second = Commit { delta: vec![started("a")], ..in_execution(2) };
     store.turn("a", second).await;
     for execution_id in [1, 2] {
         let events = store.read_with_execution("a", execution_id).await.expect("read");

@@ -98,10 +98,7 @@ pub async fn a_start_is_fetched_with_its_names(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.send(start("a")).await;
     let item = store.take().await.item;
-    assert_eq!(
-        (item.orchestration_name.as_str(), item.version.as_str()),
-        (NAME, VERSION)
-    );
+    assert_eq!((item.orchestration_name.as_str(), item.version.as_str()), (NAME, VERSION));
     assert_eq!(item.execution_id, 1);
     assert!(item.history.is_empty() && item.history_error.is_none());
     assert_eq!(item.messages, [start("a")]);
@@ -113,10 +110,7 @@ pub async fn names_and_versions_are_opaque_text(factory: &dyn StoreFactory) {
     store.send(start_of(id, "näme::1'", Some("1.0"))).await;
     let turn = store.take().await;
     assert_eq!(turn.item.instance, id);
-    assert_eq!(
-        (turn.item.orchestration_name.as_str(), turn.item.version.as_str()),
-        ("näme::1'", "1.0")
-    );
+    assert_eq!((turn.item.orchestration_name.as_str(), turn.item.version.as_str()), ("näme::1'", "1.0"));
     let metadata = ExecutionMetadata {
         orchestration_name: Some("näme::1'".into()),
         orchestration_version: Some("1.0".into()),
@@ -124,10 +118,7 @@ pub async fn names_and_versions_are_opaque_text(factory: &dyn StoreFactory) {
     };
     store.ack(&turn, says(metadata)).await;
     let info = store.admin().get_instance_info(id).await.expect("it exists");
-    assert_eq!(
-        (info.orchestration_name.as_str(), info.orchestration_version.as_str()),
-        ("näme::1'", "1.0")
-    );
+    assert_eq!((info.orchestration_name.as_str(), info.orchestration_version.as_str()), ("näme::1'", "1.0"));
 }
 
 pub async fn an_instance_without_row_is_known_by_its_recorded_start(factory: &dyn StoreFactory) {
@@ -137,10 +128,7 @@ pub async fn an_instance_without_row_is_known_by_its_recorded_start(factory: &dy
     store.ack(&turn, adds(vec![started("a")])).await;
     store.send(raised("a", "1")).await;
     let item = store.take().await.item;
-    assert_eq!(
-        (item.orchestration_name.as_str(), item.version.as_str()),
-        (NAME, VERSION)
-    );
+    assert_eq!((item.orchestration_name.as_str(), item.version.as_str()), (NAME, VERSION));
     assert_eq!((item.execution_id, item.history), (1, vec![started("a")]));
 }
 
@@ -148,10 +136,7 @@ pub async fn a_continue_as_new_message_names_an_instance_without_row(factory: &d
     let store = Case::of(factory).await;
     store.send(continued("a")).await;
     let item = store.take().await.item;
-    assert_eq!(
-        (item.orchestration_name.as_str(), item.version.as_str()),
-        (NAME, VERSION)
-    );
+    assert_eq!((item.orchestration_name.as_str(), item.version.as_str()), (NAME, VERSION));
     assert_eq!(item.messages, [continued("a")]);
 }
 
@@ -159,10 +144,7 @@ pub async fn the_parent_is_set_once(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.create("p").await;
     store.create_child("c", "p").await;
-    let elsewhere = Commit {
-        metadata: names_of_child("q"),
-        ..nothing()
-    };
+    let elsewhere = Commit { metadata: names_of_child("q"), ..nothing() };
     store.turn("c", elsewhere).await;
     store.turn("c", says(names())).await;
     let parent = store.admin().get_parent_id("c").await.expect("it exists");

@@ -29,28 +29,15 @@ pub(super) fn start_of(instance: &str, name: &str, version: Option<&str>) -> Wor
 }
 
 pub(super) fn raised(instance: &str, data: &str) -> WorkItem {
-    WorkItem::ExternalRaised {
-        instance: instance.into(),
-        name: "paid".into(),
-        data: data.into(),
-    }
+    WorkItem::ExternalRaised { instance: instance.into(), name: "paid".into(), data: data.into() }
 }
 
 pub(super) fn queued(instance: &str, data: &str) -> WorkItem {
-    WorkItem::QueueMessage {
-        instance: instance.into(),
-        name: "inbox".into(),
-        data: data.into(),
-    }
+    WorkItem::QueueMessage { instance: instance.into(), name: "inbox".into(), data: data.into() }
 }
 
 pub(super) fn timer(instance: &str, fire_at_ms: u64) -> WorkItem {
-    WorkItem::TimerFired {
-        instance: instance.into(),
-        execution_id: 1,
-        id: 2,
-        fire_at_ms,
-    }
+    WorkItem::TimerFired { instance: instance.into(), execution_id: 1, id: 2, fire_at_ms }
 }
 
 pub(super) fn continued(instance: &str) -> WorkItem {
@@ -101,20 +88,11 @@ pub(super) fn activity_for(instance: &str, id: u64, session: Option<&str>, tag: 
 }
 
 pub(super) fn completed(instance: &str, id: u64) -> WorkItem {
-    WorkItem::ActivityCompleted {
-        instance: instance.into(),
-        execution_id: 1,
-        id,
-        result: "done".into(),
-    }
+    WorkItem::ActivityCompleted { instance: instance.into(), execution_id: 1, id, result: "done".into() }
 }
 
 pub(super) fn identity(instance: &str, activity_id: u64) -> ScheduledActivityIdentifier {
-    ScheduledActivityIdentifier {
-        instance: instance.into(),
-        execution_id: 1,
-        activity_id,
-    }
+    ScheduledActivityIdentifier { instance: instance.into(), execution_id: 1, activity_id }
 }
 
 /// An event of execution 1, stamped with what no clock and no build would give.
@@ -145,21 +123,12 @@ pub(super) fn started(instance: &str) -> Event {
 }
 
 pub(super) fn scheduled(instance: &str, event_id: u64) -> Event {
-    let kind = EventKind::ActivityScheduled {
-        name: "Charge".into(),
-        input: "42".into(),
-        session_id: None,
-        tag: None,
-    };
+    let kind = EventKind::ActivityScheduled { name: "Charge".into(), input: "42".into(), session_id: None, tag: None };
     event(instance, event_id, kind)
 }
 
 pub(super) fn set(instance: &str, event_id: u64, key: &str, value: &str) -> Event {
-    let kind = EventKind::KeyValueSet {
-        key: key.into(),
-        value: value.into(),
-        last_updated_at_ms: 1_000 + event_id,
-    };
+    let kind = EventKind::KeyValueSet { key: key.into(), value: value.into(), last_updated_at_ms: 1_000 + event_id };
     event(instance, event_id, kind)
 }
 
@@ -182,19 +151,12 @@ pub(super) fn names() -> ExecutionMetadata {
 }
 
 pub(super) fn names_of_child(parent: &str) -> ExecutionMetadata {
-    ExecutionMetadata {
-        parent_instance_id: Some(parent.into()),
-        ..names()
-    }
+    ExecutionMetadata { parent_instance_id: Some(parent.into()), ..names() }
 }
 
 /// Metadata of a turn that ends an execution.
 pub(super) fn ends(status: &str, output: &str) -> ExecutionMetadata {
-    ExecutionMetadata {
-        status: Some(status.into()),
-        output: Some(output.into()),
-        ..ExecutionMetadata::default()
-    }
+    ExecutionMetadata { status: Some(status.into()), output: Some(output.into()), ..ExecutionMetadata::default() }
 }
 
 /// A commit for execution 1 that changes nothing.
@@ -203,10 +165,7 @@ pub(super) fn nothing() -> Commit {
 }
 
 pub(super) fn in_execution(execution_id: u64) -> Commit {
-    Commit {
-        execution_id,
-        ..Commit::default()
-    }
+    Commit { execution_id, ..Commit::default() }
 }
 
 /// A commit for execution 1 that adds events.
@@ -235,9 +194,5 @@ pub(super) fn payloads(turn: &Turn) -> Vec<&str> {
 
 /// The schedule event of an activity.
 pub(super) fn activity_id(item: &WorkItem) -> u64 {
-    if let WorkItem::ActivityExecute { id, .. } = item {
-        *id
-    } else {
-        panic!("expected an activity, found {item:?}")
-    }
+    if let WorkItem::ActivityExecute { id, .. } = item { *id } else { panic!("expected an activity, found {item:?}") }
 }

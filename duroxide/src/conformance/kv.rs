@@ -72,27 +72,19 @@ async fn second_execution(factory: &dyn StoreFactory) -> Case<'_> {
     };
     store.turn("a", ending).await;
     let turn = store.take().await;
-    let begins = Commit {
-        metadata: names(),
-        ..in_execution(2)
-    };
+    let begins = Commit { metadata: names(), ..in_execution(2) };
     store.ack(&turn, begins).await;
     store
 }
 
 fn in_second(delta: Vec<Event>) -> Commit {
-    Commit {
-        delta,
-        ..in_execution(2)
-    }
+    Commit { delta, ..in_execution(2) }
 }
 
 pub async fn a_value_is_readable_once_committed(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.create("a").await;
-    store
-        .turn("a", adds(vec![set("a", 2, "x", "1"), set("a", 3, "y", "2")]))
-        .await;
+    store.turn("a", adds(vec![set("a", 2, "x", "1"), set("a", 3, "y", "2")])).await;
     assert_eq!(value(&store, "x").await.as_deref(), Some("1"));
     assert_eq!(values(&store).await, pairs(&[("x", "1"), ("y", "2")]));
 }
@@ -100,9 +92,7 @@ pub async fn a_value_is_readable_once_committed(factory: &dyn StoreFactory) {
 pub async fn the_last_of_several_sets_counts(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.create("a").await;
-    store
-        .turn("a", adds(vec![set("a", 2, "x", "1"), set("a", 3, "x", "2")]))
-        .await;
+    store.turn("a", adds(vec![set("a", 2, "x", "1"), set("a", 3, "x", "2")])).await;
     assert_eq!(values(&store).await, pairs(&[("x", "2")]));
     store.turn("a", adds(vec![set("a", 4, "x", "3")])).await;
     assert_eq!(values(&store).await, pairs(&[("x", "3")]));
@@ -111,9 +101,7 @@ pub async fn the_last_of_several_sets_counts(factory: &dyn StoreFactory) {
 pub async fn a_cleared_key_is_gone(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.create("a").await;
-    store
-        .turn("a", adds(vec![set("a", 2, "x", "1"), set("a", 3, "y", "2")]))
-        .await;
+    store.turn("a", adds(vec![set("a", 2, "x", "1"), set("a", 3, "y", "2")])).await;
     store.turn("a", adds(vec![cleared("a", 4, "x")])).await;
     assert_eq!(value(&store, "x").await, None);
     assert_eq!(values(&store).await, pairs(&[("y", "2")]));
@@ -145,9 +133,7 @@ pub async fn clearing_all_hides_what_earlier_executions_left(factory: &dyn Store
 pub async fn clearing_an_unknown_key_is_harmless(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.create("a").await;
-    store
-        .turn("a", adds(vec![cleared("a", 2, "nothing"), cleared_all("a", 3)]))
-        .await;
+    store.turn("a", adds(vec![cleared("a", 2, "nothing"), cleared_all("a", 3)])).await;
     assert!(values(&store).await.is_empty());
 }
 
@@ -172,10 +158,7 @@ pub async fn every_end_moves_changes_to_the_snapshot(factory: &dyn StoreFactory)
         let store = Case::of(factory).await;
         store.create("a").await;
         store.turn("a", adds(vec![set("a", 2, "x", "1")])).await;
-        let ending = Commit {
-            metadata: ends(status, "done"),
-            ..adds(vec![set("a", 3, "y", "2")])
-        };
+        let ending = Commit { metadata: ends(status, "done"), ..adds(vec![set("a", 3, "y", "2")]) };
         store.turn("a", ending).await;
         assert_eq!(values(&store).await, pairs(&[("x", "1"), ("y", "2")]), "{status}");
         assert_eq!(snapshot(&store).await.len(), 2, "{status}");
@@ -186,10 +169,7 @@ pub async fn a_cleared_key_leaves_the_snapshot_at_the_end(factory: &dyn StoreFac
     let store = second_execution(factory).await;
     store.turn("a", in_second(vec![cleared("a", 2, "x")])).await;
     assert!(snapshot(&store).await.contains_key("x"), "the execution has not ended");
-    let ending = Commit {
-        metadata: ends("Completed", "done"),
-        ..in_execution(2)
-    };
+    let ending = Commit { metadata: ends("Completed", "done"), ..in_execution(2) };
     store.turn("a", ending).await;
     assert!(!snapshot(&store).await.contains_key("x"));
     assert_eq!(values(&store).await, pairs(&[("y", "2")]));

@@ -45,10 +45,7 @@ pub async fn every_lease_has_its_own_token(factory: &dyn StoreFactory) {
     let mut tokens = std::collections::HashSet::new();
     for _ in 0..5 {
         let turn = store.take().await;
-        store
-            .abandon_orchestration_item(&turn.token, None, true)
-            .await
-            .expect("abandon");
+        store.abandon_orchestration_item(&turn.token, None, true).await.expect("abandon");
         assert!(tokens.insert(turn.token), "a token must never come twice");
     }
 }
@@ -68,10 +65,7 @@ pub async fn a_superseded_token_cannot_ack(factory: &dyn StoreFactory) {
     store.send(start("a")).await;
     let stale = store.take_for(SHORT).await;
     let holder = store.take_eventually().await;
-    expect_permanent(
-        store.try_ack(&stale.token, adds(vec![started("a")])).await,
-        "Invalid lock token",
-    );
+    expect_permanent(store.try_ack(&stale.token, adds(vec![started("a")])).await, "Invalid lock token");
     assert!(store.events("a").await.is_empty(), "a stale holder writes nothing");
     store.ack(&holder, says(names())).await;
 }
@@ -82,10 +76,7 @@ pub async fn a_superseded_token_cannot_renew_or_abandon(factory: &dyn StoreFacto
     let stale = store.take_for(SHORT).await;
     store.take_eventually().await;
     expect_permanent(store.renew_orchestration_item_lock(&stale.token, LONG).await, "");
-    expect_permanent(
-        store.abandon_orchestration_item(&stale.token, None, false).await,
-        "Invalid lock token",
-    );
+    expect_permanent(store.abandon_orchestration_item(&stale.token, None, false).await, "Invalid lock token");
     store.expect_no_turn("the holder still has it").await;
 }
 
@@ -113,10 +104,7 @@ pub async fn an_expired_lock_can_be_abandoned(factory: &dyn StoreFactory) {
     store.send(start("a")).await;
     let late = store.take_for(SHORT).await;
     store.lapse(SHORT).await;
-    store
-        .abandon_orchestration_item(&late.token, None, true)
-        .await
-        .expect("nobody took it over");
+    store.abandon_orchestration_item(&late.token, None, true).await.expect("nobody took it over");
     assert_eq!(store.take().await.attempts, 1);
 }
 
@@ -124,10 +112,7 @@ pub async fn a_renewed_lock_outlives_its_first_term(factory: &dyn StoreFactory) 
     let store = Case::of(factory).await;
     store.send(start("a")).await;
     let turn = store.take_for(TERM).await;
-    store
-        .renew_orchestration_item_lock(&turn.token, LONG)
-        .await
-        .expect("the lock is live");
+    store.renew_orchestration_item_lock(&turn.token, LONG).await.expect("the lock is live");
     store.lapse(TERM).await;
     store.expect_no_turn("the lock was renewed").await;
     store.ack(&turn, says(names())).await;
@@ -137,10 +122,7 @@ pub async fn a_renewal_counts_from_now(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.send(start("a")).await;
     let turn = store.take().await;
-    store
-        .renew_orchestration_item_lock(&turn.token, SHORT)
-        .await
-        .expect("the lock is live");
+    store.renew_orchestration_item_lock(&turn.token, SHORT).await.expect("the lock is live");
     assert_eq!(store.take_eventually().await.item.instance, "a");
 }
 
@@ -149,10 +131,7 @@ pub async fn an_unknown_token_can_do_nothing(factory: &dyn StoreFactory) {
     store.create("a").await;
     expect_permanent(store.try_ack("made up", nothing()).await, "Invalid lock token");
     expect_permanent(store.renew_orchestration_item_lock("made up", LONG).await, "");
-    expect_permanent(
-        store.abandon_orchestration_item("made up", None, false).await,
-        "Invalid lock token",
-    );
+    expect_permanent(store.abandon_orchestration_item("made up", None, false).await, "Invalid lock token");
 }
 
 pub async fn an_acked_token_is_unknown(factory: &dyn StoreFactory) {
@@ -160,15 +139,9 @@ pub async fn an_acked_token_is_unknown(factory: &dyn StoreFactory) {
     store.send(start("a")).await;
     let turn = store.take().await;
     store.ack(&turn, says(names())).await;
-    expect_permanent(
-        store.try_ack(&turn.token, adds(vec![scheduled("a", 2)])).await,
-        "Invalid lock token",
-    );
+    expect_permanent(store.try_ack(&turn.token, adds(vec![scheduled("a", 2)])).await, "Invalid lock token");
     expect_permanent(store.renew_orchestration_item_lock(&turn.token, LONG).await, "");
-    expect_permanent(
-        store.abandon_orchestration_item(&turn.token, None, false).await,
-        "Invalid lock token",
-    );
+    expect_permanent(store.abandon_orchestration_item(&turn.token, None, false).await, "Invalid lock token");
     assert!(store.events("a").await.is_empty());
 }
 
@@ -176,10 +149,7 @@ pub async fn an_abandoned_token_is_unknown(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.send(start("a")).await;
     let turn = store.take().await;
-    store
-        .abandon_orchestration_item(&turn.token, None, false)
-        .await
-        .expect("abandon");
+    store.abandon_orchestration_item(&turn.token, None, false).await.expect("abandon");
     expect_permanent(store.try_ack(&turn.token, says(names())).await, "Invalid lock token");
     store.expect_no_instance("a").await;
 }
@@ -196,10 +166,7 @@ pub async fn an_abandoned_batch_is_ready_at_once(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.send(start("a")).await;
     let turn = store.take().await;
-    store
-        .abandon_orchestration_item(&turn.token, None, false)
-        .await
-        .expect("abandon");
+    store.abandon_orchestration_item(&turn.token, None, false).await.expect("abandon");
     assert_eq!(store.take().await.item.messages, [start("a")]);
 }
 
@@ -211,10 +178,7 @@ pub async fn an_abandoned_batch_keeps_its_order(factory: &dyn StoreFactory) {
     }
     let turn = store.take().await;
     store.send(raised("a", "4")).await;
-    store
-        .abandon_orchestration_item(&turn.token, None, false)
-        .await
-        .expect("abandon");
+    store.abandon_orchestration_item(&turn.token, None, false).await.expect("abandon");
     assert_eq!(payloads(&store.take().await), ["1", "2", "3", "4"]);
 }
 
@@ -223,10 +187,7 @@ pub async fn an_abandoned_batch_keeps_its_place_in_the_queue(factory: &dyn Store
     store.send(start("a")).await;
     store.send(start("b")).await;
     let turn = store.take().await;
-    store
-        .abandon_orchestration_item(&turn.token, None, false)
-        .await
-        .expect("abandon");
+    store.abandon_orchestration_item(&turn.token, None, false).await.expect("abandon");
     assert_eq!(store.take().await.item.instance, "a");
 }
 
@@ -235,10 +196,7 @@ pub async fn an_abandoned_batch_stays_hidden_for_the_delay(factory: &dyn StoreFa
     for (instance, delay) in [("far", LONG), ("near", SHORT)] {
         store.send(start(instance)).await;
         let turn = store.take().await;
-        store
-            .abandon_orchestration_item(&turn.token, Some(delay), false)
-            .await
-            .expect("abandon");
+        store.abandon_orchestration_item(&turn.token, Some(delay), false).await.expect("abandon");
     }
     assert_eq!(store.take_eventually().await.item.instance, "near");
     store.expect_no_turn("the other is hidden for minutes").await;
@@ -250,10 +208,7 @@ pub async fn an_abandon_leaves_later_arrivals_alone(factory: &dyn StoreFactory) 
     store.send(raised("a", "fetched")).await;
     let turn = store.take().await;
     store.send(raised("a", "arrived later")).await;
-    store
-        .abandon_orchestration_item(&turn.token, Some(LONG), true)
-        .await
-        .expect("abandon");
+    store.abandon_orchestration_item(&turn.token, Some(LONG), true).await.expect("abandon");
     let next = store.take().await;
     assert_eq!((payloads(&next), next.attempts), (vec!["arrived later"], 1));
 }
@@ -264,10 +219,7 @@ pub async fn an_abandon_leaves_delayed_messages_alone(factory: &dyn StoreFactory
     store.send_later(raised("a", "delayed"), LONG).await;
     store.send(raised("a", "fetched")).await;
     let turn = store.take().await;
-    store
-        .abandon_orchestration_item(&turn.token, None, false)
-        .await
-        .expect("abandon");
+    store.abandon_orchestration_item(&turn.token, None, false).await.expect("abandon");
     assert_eq!(payloads(&store.take().await), ["fetched"]);
 }
 

@@ -43,10 +43,7 @@ pub async fn instances_are_listed_by_the_status_of_their_current_execution(facto
     store.create_ended("completed", "Completed").await;
     store.create_ended("failed", "Failed").await;
     store.create_ended("again", "ContinuedAsNew").await;
-    let next = Commit {
-        metadata: names(),
-        ..in_execution(2)
-    };
+    let next = Commit { metadata: names(), ..in_execution(2) };
     store.turn("again", next).await;
     let table: [(&str, &[&str]); 5] = [
         ("Running", &["again", "running"]),
@@ -78,30 +75,18 @@ pub async fn an_instance_tells_the_status_of_its_current_execution(factory: &dyn
     store.create("a").await;
     store.turn("a", says(ends("ContinuedAsNew", "next"))).await;
     let info = store.admin().get_instance_info("a").await.expect("it exists");
-    assert_eq!(
-        (info.status.as_str(), info.output.as_deref()),
-        ("ContinuedAsNew", Some("next"))
-    );
-    let last = Commit {
-        metadata: ends("Completed", "42"),
-        ..in_execution(2)
-    };
+    assert_eq!((info.status.as_str(), info.output.as_deref()), ("ContinuedAsNew", Some("next")));
+    let last = Commit { metadata: ends("Completed", "42"), ..in_execution(2) };
     store.turn("a", last).await;
     let info = store.admin().get_instance_info("a").await.expect("it exists");
     assert_eq!(info.instance_id, "a");
-    assert_eq!(
-        (info.status.as_str(), info.output.as_deref()),
-        ("Completed", Some("42"))
-    );
+    assert_eq!((info.status.as_str(), info.output.as_deref()), ("Completed", Some("42")));
 }
 
 pub async fn an_execution_counts_its_own_events(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.create("a").await;
-    let next = Commit {
-        delta: vec![started("a"), scheduled("a", 2), scheduled("a", 9)],
-        ..in_execution(2)
-    };
+    let next = Commit { delta: vec![started("a"), scheduled("a", 2), scheduled("a", 9)], ..in_execution(2) };
     store.turn("a", next).await;
     for (execution_id, events) in [(1, 1), (2, 3)] {
         let info = store.admin().get_execution_info("a", execution_id).await;
@@ -123,14 +108,8 @@ pub async fn times_are_those_of_the_changes(factory: &dyn StoreFactory) {
     assert!((before..=after).contains(&info.created_at), "created: {info:?}");
     assert!((before..=after).contains(&info.updated_at), "updated: {info:?}");
     assert!(info.created_at < info.updated_at, "the last change was later: {info:?}");
-    assert!(
-        (before..=after).contains(&execution.started_at),
-        "started: {execution:?}"
-    );
-    assert!(
-        (execution.started_at + 1..=after).contains(&ended),
-        "ended: {execution:?}"
-    );
+    assert!((before..=after).contains(&execution.started_at), "started: {execution:?}");
+    assert!((execution.started_at + 1..=after).contains(&ended), "ended: {execution:?}");
 }
 
 pub async fn metrics_count_instances_executions_and_events(factory: &dyn StoreFactory) {
@@ -139,36 +118,20 @@ pub async fn metrics_count_instances_executions_and_events(factory: &dyn StoreFa
     store.create("r2").await;
     store.create_ended("c", "Completed").await;
     store.create_ended("f", "Failed").await;
-    let next = Commit {
-        delta: vec![started("r1"), scheduled("r1", 2)],
-        ..in_execution(2)
-    };
+    let next = Commit { delta: vec![started("r1"), scheduled("r1", 2)], ..in_execution(2) };
     store.turn("r1", next).await;
     let metrics = store.admin().get_system_metrics().await.expect("metrics");
-    assert_eq!(
-        (metrics.total_instances, metrics.total_executions, metrics.total_events),
-        (4, 5, 6)
-    );
-    let by_status = (
-        metrics.running_instances,
-        metrics.completed_instances,
-        metrics.failed_instances,
-    );
+    assert_eq!((metrics.total_instances, metrics.total_executions, metrics.total_events), (4, 5, 6));
+    let by_status = (metrics.running_instances, metrics.completed_instances, metrics.failed_instances);
     assert_eq!(by_status, (2, 1, 1));
 }
 
 pub async fn an_empty_store_counts_nothing(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     let metrics = store.admin().get_system_metrics().await.expect("metrics");
-    assert_eq!(
-        (metrics.total_instances, metrics.total_executions, metrics.total_events),
-        (0, 0, 0)
-    );
+    assert_eq!((metrics.total_instances, metrics.total_executions, metrics.total_events), (0, 0, 0));
     let depths = store.admin().get_queue_depths().await.expect("depths");
-    assert_eq!(
-        (depths.orchestrator_queue, depths.worker_queue, depths.timer_queue),
-        (0, 0, 0)
-    );
+    assert_eq!((depths.orchestrator_queue, depths.worker_queue, depths.timer_queue), (0, 0, 0));
     assert!(store.admin().list_instances().await.expect("list").is_empty());
 }
 
@@ -194,12 +157,7 @@ pub async fn children_are_direct(factory: &dyn StoreFactory) {
 
 pub async fn parents_are_known(factory: &dyn StoreFactory) {
     let store = family(factory).await;
-    for (child, parent) in [
-        ("root", None),
-        ("x", Some("root")),
-        ("y", Some("x")),
-        ("stranger", None),
-    ] {
+    for (child, parent) in [("root", None), ("x", Some("root")), ("y", Some("x")), ("stranger", None)] {
         let found = store.admin().get_parent_id(child).await.expect("it exists");
         assert_eq!(found.as_deref(), parent, "{child}");
         let info = store.admin().get_instance_info(child).await.expect("it exists");
@@ -239,24 +197,13 @@ pub async fn stats_describe_the_current_execution(factory: &dyn StoreFactory) {
         carry_forward_events: Some(vec![("q".into(), "1".into()), ("q".into(), "2".into())]),
         initial_custom_status: None,
     };
-    let next = Commit {
-        delta: vec![event("a", 1, kind), scheduled("a", 2)],
-        ..in_execution(2)
-    };
+    let next = Commit { delta: vec![event("a", 1, kind), scheduled("a", 2)], ..in_execution(2) };
     store.turn("a", next).await;
     let stats = store.get_instance_stats("a").await.expect("read").expect("it exists");
     assert_eq!((stats.history_event_count, stats.queue_pending_count), (2, 2));
     assert!(stats.history_size_bytes > 100, "{stats:?}");
     let before = stats.history_size_bytes;
-    store
-        .turn(
-            "a",
-            Commit {
-                execution_id: 2,
-                ..adds(vec![scheduled("a", 3)])
-            },
-        )
-        .await;
+    store.turn("a", Commit { execution_id: 2, ..adds(vec![scheduled("a", 3)]) }).await;
     let stats = store.get_instance_stats("a").await.expect("read").expect("it exists");
     assert!(stats.history_size_bytes > before, "an event takes room");
 }

@@ -106,12 +106,7 @@ impl Law {
         needs_hooks: bool,
         run: fn(&dyn StoreFactory) -> Running<'_>,
     ) -> Self {
-        Law {
-            capability,
-            name,
-            needs_hooks,
-            run,
-        }
+        Law { capability, name, needs_hooks, run }
     }
 
     /// Holds a store to this law.
@@ -209,13 +204,8 @@ pub fn laws() -> Vec<Law> {
 
 /// Holds a store to every law, each on a fresh store.
 pub async fn exercise(factory: &dyn StoreFactory) -> Report {
-    let (able, passed_over) = laws()
-        .into_iter()
-        .partition::<Vec<_>, _>(|law| factory.has_hooks() || !law.needs_hooks);
-    let mut report = Report {
-        passed_over,
-        ..Report::default()
-    };
+    let (able, passed_over) = laws().into_iter().partition::<Vec<_>, _>(|law| factory.has_hooks() || !law.needs_hooks);
+    let mut report = Report { passed_over, ..Report::default() };
     for (law, outcome) in side_by_side(&able, factory).await {
         match outcome {
             Ok(()) => report.kept.push(law),
@@ -250,11 +240,7 @@ async fn side_by_side(laws: &[Law], factory: &dyn StoreFactory) -> Vec<Outcome> 
                 None => drop(at_work.swap_remove(at)),
             }
         }
-        if at_work.is_empty() {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
+        if at_work.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
     outcomes
@@ -277,7 +263,5 @@ impl Future for Contained<'_> {
 
 fn text_of(panic: &(dyn Any + Send)) -> String {
     let literal = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    literal
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without text".to_owned())
+    literal.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without text".to_owned())
 }

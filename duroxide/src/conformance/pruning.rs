@@ -27,10 +27,7 @@ async fn end(store: &Case<'_>, instance: &str, execution_id: u64) {
         ..in_execution(execution_id)
     };
     store.turn(instance, ending).await;
-    let begins = Commit {
-        delta: vec![started(instance)],
-        ..in_execution(execution_id + 1)
-    };
+    let begins = Commit { delta: vec![started(instance)], ..in_execution(execution_id + 1) };
     store.turn(instance, begins).await;
 }
 
@@ -49,10 +46,7 @@ async fn add_fourth(store: &Case<'_>, instance: &str) {
 }
 
 fn keep_last(count: u32) -> PruneOptions {
-    PruneOptions {
-        keep_last: Some(count),
-        ..PruneOptions::default()
-    }
+    PruneOptions { keep_last: Some(count), ..PruneOptions::default() }
 }
 
 async fn prune(store: &Case<'_>, options: PruneOptions) -> PruneResult {
@@ -104,10 +98,7 @@ pub async fn executions_that_ended_later_stay(factory: &dyn StoreFactory) {
     let between = store.now_ms();
     store.lapse(SHORT).await;
     end(&store, "a", 2).await;
-    let options = PruneOptions {
-        completed_before: Some(between),
-        ..PruneOptions::default()
-    };
+    let options = PruneOptions { completed_before: Some(between), ..PruneOptions::default() };
     prune(&store, options).await;
     assert_eq!(left(&store, "a").await, [2, 3]);
 }
@@ -115,14 +106,7 @@ pub async fn executions_that_ended_later_stay(factory: &dyn StoreFactory) {
 pub async fn pruning_counts_what_it_removed(factory: &dyn StoreFactory) {
     let store = fourth(factory).await;
     let pruned = prune(&store, keep_last(2)).await;
-    assert_eq!(
-        (
-            pruned.instances_processed,
-            pruned.executions_deleted,
-            pruned.events_deleted
-        ),
-        (1, 2, 4)
-    );
+    assert_eq!((pruned.instances_processed, pruned.executions_deleted, pruned.events_deleted), (1, 2, 4));
 }
 
 pub async fn pruning_removes_history_with_the_execution(factory: &dyn StoreFactory) {
@@ -144,43 +128,20 @@ pub async fn bulk_pruning_takes_running_instances_too(factory: &dyn StoreFactory
     let store = fourth(factory).await;
     add_fourth(&store, "b").await;
     store.create_ended("c", "Completed").await;
-    let pruned = store
-        .admin()
-        .prune_executions_bulk(InstanceFilter::default(), keep_last(1))
-        .await
-        .expect("pruning works");
-    assert_eq!(
-        (
-            pruned.instances_processed,
-            pruned.executions_deleted,
-            pruned.events_deleted
-        ),
-        (3, 6, 12)
-    );
+    let pruned =
+        store.admin().prune_executions_bulk(InstanceFilter::default(), keep_last(1)).await.expect("pruning works");
+    assert_eq!((pruned.instances_processed, pruned.executions_deleted, pruned.events_deleted), (3, 6, 12));
     assert_eq!((left(&store, "a").await, left(&store, "b").await), (vec![4], vec![4]));
 }
 
 pub async fn bulk_pruning_keeps_to_ids_and_limit(factory: &dyn StoreFactory) {
     let store = fourth(factory).await;
     add_fourth(&store, "b").await;
-    let only_b = InstanceFilter {
-        instance_ids: Some(vec!["b".into(), "nobody".into()]),
-        ..InstanceFilter::default()
-    };
-    let nobody = InstanceFilter {
-        instance_ids: Some(Vec::new()),
-        ..InstanceFilter::default()
-    };
-    let one = InstanceFilter {
-        limit: Some(1),
-        ..InstanceFilter::default()
-    };
+    let only_b = InstanceFilter { instance_ids: Some(vec!["b".into(), "nobody".into()]), ..InstanceFilter::default() };
+    let nobody = InstanceFilter { instance_ids: Some(Vec::new()), ..InstanceFilter::default() };
+    let one = InstanceFilter { limit: Some(1), ..InstanceFilter::default() };
     for (filter, processed) in [(nobody, 0), (only_b, 1), (one, 1)] {
         let pruned = store.admin().prune_executions_bulk(filter.clone(), keep_last(9)).await;
-        assert_eq!(
-            pruned.expect("pruning works").instances_processed,
-            processed,
-            "{filter:?}"
-        );
+        assert_eq!(pruned.expect("pruning works").instances_processed, processed, "{filter:?}");
     }
 }

@@ -103,14 +103,8 @@ pub async fn depths_count_what_was_given_back(factory: &dyn StoreFactory) {
     store.post(activity("a", 2)).await;
     let turn = store.take().await;
     let job = store.take_job().await;
-    store
-        .abandon_orchestration_item(&turn.token, Some(LONG), false)
-        .await
-        .expect("abandon");
-    store
-        .abandon_work_item(&job.token, Some(LONG), false)
-        .await
-        .expect("abandon");
+    store.abandon_orchestration_item(&turn.token, Some(LONG), false).await.expect("abandon");
+    store.abandon_work_item(&job.token, Some(LONG), false).await.expect("abandon");
     assert_eq!(depths(&store).await, (1, 1));
 }
 

@@ -32,10 +32,7 @@ laws!("sessions":
 );
 
 fn owner(owner_id: &str, lock_timeout: Duration) -> SessionFetchConfig {
-    SessionFetchConfig {
-        owner_id: owner_id.into(),
-        lock_timeout,
-    }
+    SessionFetchConfig { owner_id: owner_id.into(), lock_timeout }
 }
 
 async fn fetch(store: &Case<'_>, owner_id: &str, session_timeout: Duration) -> Option<Job> {
@@ -52,28 +49,18 @@ async fn take(store: &Case<'_>, owner_id: &str, session_timeout: Duration) -> Jo
 async fn holding<'a>(factory: &'a dyn StoreFactory, sessions: &[&str]) -> Case<'a> {
     let store = Case::of(factory).await;
     for (id, session) in (2..).zip(sessions) {
-        let item = if session.is_empty() {
-            activity("a", id)
-        } else {
-            in_session("a", id, session)
-        };
+        let item = if session.is_empty() { activity("a", id) } else { in_session("a", id, session) };
         store.post(item).await;
     }
     store
 }
 
 async fn renew(store: &Case<'_>, owners: &[&str], extend_for: Duration, idle: Duration) -> usize {
-    store
-        .renew_session_lock(owners, extend_for, idle)
-        .await
-        .expect("renewing works")
+    store.renew_session_lock(owners, extend_for, idle).await.expect("renewing works")
 }
 
 async fn clean(store: &Case<'_>) -> usize {
-    store
-        .cleanup_orphaned_sessions(Duration::ZERO)
-        .await
-        .expect("cleaning works")
+    store.cleanup_orphaned_sessions(Duration::ZERO).await.expect("cleaning works")
 }
 
 pub async fn a_worker_without_sessions_gets_plain_activities_only(factory: &dyn StoreFactory) {
@@ -132,14 +119,8 @@ pub async fn a_lost_session_does_not_void_the_lease_on_its_activity(factory: &dy
     let job = take(&store, "x", SHORT).await;
     store.lapse(SHORT).await;
     take(&store, "y", LONG).await;
-    store
-        .renew_work_item_lock(&job.token, LONG)
-        .await
-        .expect("the lease on the activity is live");
-    store
-        .ack_work_item(&job.token, None)
-        .await
-        .expect("the lease on the activity is live");
+    store.renew_work_item_lock(&job.token, LONG).await.expect("the lease on the activity is live");
+    store.ack_work_item(&job.token, None).await.expect("the lease on the activity is live");
 }
 
 pub async fn a_session_outlives_its_activities(factory: &dyn StoreFactory) {
@@ -199,10 +180,7 @@ pub async fn renewing_an_activity_keeps_its_session_busy(factory: &dyn StoreFact
     let store = holding(factory, &["s"]).await;
     let job = take(&store, "x", LONG).await;
     store.lapse(TERM).await;
-    store
-        .renew_work_item_lock(&job.token, LONG)
-        .await
-        .expect("the lease is live");
+    store.renew_work_item_lock(&job.token, LONG).await.expect("the lease is live");
     assert_eq!(renew(&store, &["x"], LONG, TERM).await, 1);
 }
 

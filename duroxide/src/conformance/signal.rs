@@ -35,9 +35,7 @@ const SOON: Duration = Duration::from_secs(10);
 async fn rings(signal: &WorkSignal, queue: WorkQueue, change: impl Future<Output = ()>) -> bool {
     let ticket = signal.ticket(queue);
     change.await;
-    tokio::time::timeout(SOON, signal.wait(queue, ticket, LONG))
-        .await
-        .is_ok()
+    tokio::time::timeout(SOON, signal.wait(queue, ticket, LONG)).await.is_ok()
 }
 
 /// A store and its signal; `None` for a store that cannot tell, which is legal.
@@ -67,10 +65,7 @@ pub async fn a_turn_rings_for_its_activities(factory: &dyn StoreFactory) {
     };
     store.send(start("a")).await;
     let turn = store.take().await;
-    let commit = Commit {
-        worker_items: vec![activity("a", 2)],
-        ..says(names())
-    };
+    let commit = Commit { worker_items: vec![activity("a", 2)], ..says(names()) };
     assert!(rings(&signal, WorkQueue::Worker, store.ack(&turn, commit)).await);
 }
 
@@ -80,10 +75,7 @@ pub async fn a_turn_rings_for_its_messages(factory: &dyn StoreFactory) {
     };
     store.send(start("a")).await;
     let turn = store.take().await;
-    let commit = Commit {
-        orchestrator_items: vec![start("b")],
-        ..says(names())
-    };
+    let commit = Commit { orchestrator_items: vec![start("b")], ..says(names()) };
     assert!(rings(&signal, WorkQueue::Orchestrator, store.ack(&turn, commit)).await);
 }
 
@@ -95,10 +87,7 @@ pub async fn a_completion_rings(factory: &dyn StoreFactory) {
     store.post(activity("a", 2)).await;
     let job = store.take_job().await;
     let ack = async {
-        store
-            .ack_work_item(&job.token, Some(completed("a", 2)))
-            .await
-            .expect("the holder may ack");
+        store.ack_work_item(&job.token, Some(completed("a", 2))).await.expect("the holder may ack");
     };
     assert!(rings(&signal, WorkQueue::Orchestrator, ack).await);
 }
@@ -110,10 +99,7 @@ pub async fn an_abandoned_turn_rings(factory: &dyn StoreFactory) {
     store.send(start("a")).await;
     let turn = store.take().await;
     let abandon = async {
-        store
-            .abandon_orchestration_item(&turn.token, None, false)
-            .await
-            .expect("abandon");
+        store.abandon_orchestration_item(&turn.token, None, false).await.expect("abandon");
     };
     assert!(rings(&signal, WorkQueue::Orchestrator, abandon).await);
 }
@@ -168,10 +154,7 @@ pub async fn a_timer_rings_when_it_is_due(factory: &dyn StoreFactory) {
         return;
     };
     store.create("a").await;
-    let commit = Commit {
-        orchestrator_items: vec![timer("a", store.now_ms() + 60)],
-        ..nothing()
-    };
+    let commit = Commit { orchestrator_items: vec![timer("a", store.now_ms() + 60)], ..nothing() };
     store.turn("a", commit).await;
     assert!(is_told_of_a_turn(&store, &signal).await);
 }
@@ -182,10 +165,7 @@ pub async fn an_abandoned_activity_rings_when_its_delay_is_over(factory: &dyn St
     };
     store.post(activity("a", 2)).await;
     let job = store.take_job().await;
-    store
-        .abandon_work_item(&job.token, Some(SHORT), false)
-        .await
-        .expect("abandon");
+    store.abandon_work_item(&job.token, Some(SHORT), false).await.expect("abandon");
     let look = async {
         loop {
             let ticket = signal.ticket(WorkQueue::Worker);
@@ -205,8 +185,6 @@ pub async fn nothing_rings_for_nothing(factory: &dyn StoreFactory) {
     store.create("a").await;
     let ticket = signal.ticket(WorkQueue::Worker);
     let wait = signal.wait(WorkQueue::Worker, ticket, Duration::from_millis(20));
-    tokio::time::timeout(SOON, wait)
-        .await
-        .expect("the wait is over in time");
+    tokio::time::timeout(SOON, wait).await.expect("the wait is over in time");
     store.expect_no_job("there was nothing to ring for").await;
 }

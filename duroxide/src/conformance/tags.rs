@@ -22,12 +22,7 @@ laws!("tags":
 /// The ids that a worker with this filter gets, of one untagged, one `gpu`, one `cpu`, one untagged activity.
 async fn served(factory: &dyn StoreFactory, filter: TagFilter) -> Vec<u64> {
     let store = Case::of(factory).await;
-    let items = [
-        activity("a", 1),
-        tagged("a", 2, "gpu"),
-        tagged("a", 3, "cpu"),
-        activity("a", 4),
-    ];
+    let items = [activity("a", 1), tagged("a", 2, "gpu"), tagged("a", 3, "cpu"), activity("a", 4)];
     for item in items {
         store.post(item).await;
     }

@@ -58,10 +58,7 @@ pub async fn activities_come_back_equal(factory: &dyn StoreFactory) {
         activity_for("a", 3, None, Some("gpu ☃")),
         activity_for("a", 4, Some("s'1"), Some("")),
     ];
-    let anybody = SessionFetchConfig {
-        owner_id: "node".into(),
-        lock_timeout: LONG,
-    };
+    let anybody = SessionFetchConfig { owner_id: "node".into(), lock_timeout: LONG };
     for item in items {
         store.post(item.clone()).await;
         let job = store.fetch_job(LONG, Some(&anybody), &TagFilter::Any).await;
@@ -100,15 +97,9 @@ pub async fn acking_delivers_the_completion(factory: &dyn StoreFactory) {
     store.create("a").await;
     store.post(activity("a", 2)).await;
     let job = store.take_job().await;
-    store
-        .ack_work_item(&job.token, Some(completed("a", 2)))
-        .await
-        .expect("the holder may ack");
+    store.ack_work_item(&job.token, Some(completed("a", 2))).await.expect("the holder may ack");
     let turn = store.take().await;
-    assert_eq!(
-        (turn.item.instance.as_str(), turn.item.messages),
-        ("a", vec![completed("a", 2)])
-    );
+    assert_eq!((turn.item.instance.as_str(), turn.item.messages), ("a", vec![completed("a", 2)]));
     store.expect_no_job("it is done").await;
 }
 
@@ -123,10 +114,7 @@ pub async fn acking_delivers_a_failure(factory: &dyn StoreFactory) {
         details: ErrorDetails::application(AppErrorKind::ActivityFailed, "declined"),
     };
     let job = store.take_job().await;
-    store
-        .ack_work_item(&job.token, Some(failure.clone()))
-        .await
-        .expect("the holder may ack");
+    store.ack_work_item(&job.token, Some(failure.clone())).await.expect("the holder may ack");
     assert_eq!(store.take().await.item.messages, [failure]);
 }
 
@@ -135,10 +123,7 @@ pub async fn a_completion_goes_to_the_instance_it_names(factory: &dyn StoreFacto
     store.create("b").await;
     store.post(activity("a", 2)).await;
     let job = store.take_job().await;
-    store
-        .ack_work_item(&job.token, Some(completed("b", 2)))
-        .await
-        .expect("the holder may ack");
+    store.ack_work_item(&job.token, Some(completed("b", 2))).await.expect("the holder may ack");
     assert_eq!(store.take().await.item.instance, "b");
 }
 
@@ -160,10 +145,7 @@ pub async fn acking_with_another_kind_is_refused(factory: &dyn StoreFactory) {
     let job = store.take_job().await;
     expect_permanent(store.ack_work_item(&job.token, Some(raised("a", "1"))).await, "");
     store.expect_no_turn("the ack was refused").await;
-    store
-        .ack_work_item(&job.token, Some(completed("a", 2)))
-        .await
-        .expect("the lease is still held");
+    store.ack_work_item(&job.token, Some(completed("a", 2))).await.expect("the lease is still held");
 }
 
 pub async fn an_activity_is_acked_once(factory: &dyn StoreFactory) {
@@ -171,10 +153,7 @@ pub async fn an_activity_is_acked_once(factory: &dyn StoreFactory) {
     store.create("a").await;
     store.post(activity("a", 2)).await;
     let job = store.take_job().await;
-    store
-        .ack_work_item(&job.token, Some(completed("a", 2)))
-        .await
-        .expect("the holder may ack");
+    store.ack_work_item(&job.token, Some(completed("a", 2))).await.expect("the holder may ack");
     expect_permanent(store.ack_work_item(&job.token, Some(completed("a", 2))).await, "");
     assert_eq!(store.take().await.item.messages, [completed("a", 2)]);
 }
@@ -200,10 +179,7 @@ pub async fn a_superseded_lease_can_do_nothing(factory: &dyn StoreFactory) {
     expect_permanent(store.renew_work_item_lock(&stale.token, LONG).await, "");
     expect_permanent(store.abandon_work_item(&stale.token, None, false).await, "");
     store.expect_no_turn("the completion was refused").await;
-    store
-        .ack_work_item(&holder.token, Some(completed("a", 2)))
-        .await
-        .expect("the holder may ack");
+    store.ack_work_item(&holder.token, Some(completed("a", 2))).await.expect("the holder may ack");
 }
 
 pub async fn an_unknown_token_of_an_activity_can_do_nothing(factory: &dyn StoreFactory) {
@@ -212,10 +188,7 @@ pub async fn an_unknown_token_of_an_activity_can_do_nothing(factory: &dyn StoreF
     store.post(activity("a", 2)).await;
     expect_permanent(store.ack_work_item("made up", Some(completed("a", 2))).await, "");
     expect_permanent(store.renew_work_item_lock("made up", LONG).await, "");
-    expect_permanent(
-        store.abandon_work_item("made up", None, false).await,
-        "Invalid lock token",
-    );
+    expect_permanent(store.abandon_work_item("made up", None, false).await, "Invalid lock token");
     store.expect_no_turn("the completion was refused").await;
     assert_eq!(store.take_job().await.attempts, 1);
 }
@@ -224,10 +197,7 @@ pub async fn a_renewed_lease_outlives_its_first_term(factory: &dyn StoreFactory)
     let store = Case::of(factory).await;
     store.post(activity("a", 2)).await;
     let job = store.take_job_for(TERM).await;
-    store
-        .renew_work_item_lock(&job.token, LONG)
-        .await
-        .expect("the lease is live");
+    store.renew_work_item_lock(&job.token, LONG).await.expect("the lease is live");
     store.lapse(TERM).await;
     store.expect_no_job("the lease was renewed").await;
     store.ack_work_item(&job.token, None).await.expect("the holder may ack");
@@ -237,10 +207,7 @@ pub async fn a_renewal_of_a_lease_counts_from_now(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.post(activity("a", 2)).await;
     let job = store.take_job().await;
-    store
-        .renew_work_item_lock(&job.token, SHORT)
-        .await
-        .expect("the lease is live");
+    store.renew_work_item_lock(&job.token, SHORT).await.expect("the lease is live");
     assert_eq!(store.take_job_eventually().await.id(), 2);
 }
 
@@ -249,10 +216,7 @@ pub async fn a_lease_is_renewed_any_number_of_times(factory: &dyn StoreFactory) 
     store.post(activity("a", 2)).await;
     let job = store.take_job().await;
     for _ in 0..5 {
-        store
-            .renew_work_item_lock(&job.token, LONG)
-            .await
-            .expect("the lease is live");
+        store.renew_work_item_lock(&job.token, LONG).await.expect("the lease is live");
     }
     store.ack_work_item(&job.token, None).await.expect("the holder may ack");
 }
@@ -298,10 +262,7 @@ pub async fn an_abandoned_activity_stays_hidden_for_the_delay(factory: &dyn Stor
     for (id, delay) in [(2, LONG), (3, SHORT)] {
         store.post(activity("a", id)).await;
         let job = store.take_job().await;
-        store
-            .abandon_work_item(&job.token, Some(delay), false)
-            .await
-            .expect("abandon");
+        store.abandon_work_item(&job.token, Some(delay), false).await.expect("abandon");
     }
     assert_eq!(store.take_job_eventually().await.id(), 3);
     store.expect_no_job("the other is hidden for minutes").await;
@@ -312,10 +273,7 @@ pub async fn a_hidden_activity_hides_no_other(factory: &dyn StoreFactory) {
     store.post(activity("a", 2)).await;
     store.post(activity("a", 3)).await;
     let job = store.take_job().await;
-    store
-        .abandon_work_item(&job.token, Some(LONG), false)
-        .await
-        .expect("abandon");
+    store.abandon_work_item(&job.token, Some(LONG), false).await.expect("abandon");
     assert_eq!(store.take_job().await.id(), 3);
 }
 
@@ -336,10 +294,7 @@ pub async fn an_expired_lease_can_be_abandoned(factory: &dyn StoreFactory) {
     store.post(activity("a", 2)).await;
     let late = store.take_job_for(SHORT).await;
     store.lapse(SHORT).await;
-    store
-        .abandon_work_item(&late.token, None, true)
-        .await
-        .expect("nobody took it over");
+    store.abandon_work_item(&late.token, None, true).await.expect("nobody took it over");
     assert_eq!(store.take_job().await.attempts, 1);
 }
 
@@ -347,14 +302,8 @@ pub async fn activities_of_unknown_instances_are_served(factory: &dyn StoreFacto
     let store = Case::of(factory).await;
     store.post(activity("nobody", 2)).await;
     let job = store.take_job().await;
-    store
-        .renew_work_item_lock(&job.token, LONG)
-        .await
-        .expect("the lease is live");
-    store
-        .ack_work_item(&job.token, Some(completed("nobody", 2)))
-        .await
-        .expect("the holder may ack");
+    store.renew_work_item_lock(&job.token, LONG).await.expect("the lease is live");
+    store.ack_work_item(&job.token, Some(completed("nobody", 2))).await.expect("the holder may ack");
 }
 
 pub async fn activities_of_ended_instances_are_served(factory: &dyn StoreFactory) {
@@ -363,24 +312,15 @@ pub async fn activities_of_ended_instances_are_served(factory: &dyn StoreFactory
     store.post(activity("a", 2)).await;
     store.turn("a", says(ends("Completed", "done"))).await;
     let job = store.take_job().await;
-    store
-        .renew_work_item_lock(&job.token, LONG)
-        .await
-        .expect("the lease is live");
-    store
-        .ack_work_item(&job.token, Some(completed("a", 2)))
-        .await
-        .expect("the holder may ack");
+    store.renew_work_item_lock(&job.token, LONG).await.expect("the lease is live");
+    store.ack_work_item(&job.token, Some(completed("a", 2))).await.expect("the holder may ack");
 }
 
 pub async fn a_completion_creates_no_instance(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.post(activity("nobody", 2)).await;
     let job = store.take_job().await;
-    store
-        .ack_work_item(&job.token, Some(completed("nobody", 2)))
-        .await
-        .expect("the holder may ack");
+    store.ack_work_item(&job.token, Some(completed("nobody", 2))).await.expect("the holder may ack");
     store.expect_no_instance("nobody").await;
     store.expect_no_turn("there is no such instance").await;
 }

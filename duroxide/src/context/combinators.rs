@@ -84,9 +84,7 @@ impl<T> Either3<T, T, T> {
 impl OrchestrationContext {
     /// Waits for all; outputs come in argument order. An empty join is ready at once.
     pub fn join<T, F: Future<Output = T>>(&self, futures: Vec<F>) -> Join<F> {
-        Join {
-            children: futures.into_iter().map(Child::new).collect(),
-        }
+        Join { children: futures.into_iter().map(Child::new).collect() }
     }
 
     /// Waits for both.
@@ -101,11 +99,7 @@ impl OrchestrationContext {
         F2: Future<Output = T2>,
         F3: Future<Output = T3>,
     {
-        Join3 {
-            first: Child::new(f1),
-            second: Child::new(f2),
-            third: Child::new(f3),
-        }
+        Join3 { first: Child::new(f1), second: Child::new(f2), third: Child::new(f3) }
     }
 
     /// Waits for whichever is ready first; at the same point of history the earlier argument wins. The losers are
@@ -121,11 +115,7 @@ impl OrchestrationContext {
         F2: Future<Output = T2>,
         F3: Future<Output = T3>,
     {
-        Select3 {
-            first: Box::pin(f1),
-            second: Box::pin(f2),
-            third: Box::pin(f3),
-        }
+        Select3 { first: Box::pin(f1), second: Box::pin(f2), third: Box::pin(f3) }
     }
 }
 
@@ -173,11 +163,7 @@ impl<F: Future> Future for Join<F> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // No short cut at the first that is not ready: each must be polled each time.
-        let waiting = self
-            .children
-            .iter_mut()
-            .filter_map(|child| (!child.is_done(cx)).then_some(()))
-            .count();
+        let waiting = self.children.iter_mut().filter_map(|child| (!child.is_done(cx)).then_some(())).count();
         if waiting > 0 {
             return Poll::Pending;
         }
@@ -194,10 +180,7 @@ pub struct Join2<F1: Future, F2: Future> {
 
 impl<F1: Future, F2: Future> Join2<F1, F2> {
     pub(crate) fn new(f1: F1, f2: F2) -> Self {
-        Join2 {
-            first: Child::new(f1),
-            second: Child::new(f2),
-        }
+        Join2 { first: Child::new(f1), second: Child::new(f2) }
     }
 }
 
@@ -206,11 +189,7 @@ impl<F1: Future, F2: Future> Future for Join2<F1, F2> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let done = self.first.is_done(cx) & self.second.is_done(cx);
-        if done {
-            Poll::Ready((self.first.take(), self.second.take()))
-        } else {
-            Poll::Pending
-        }
+        if done { Poll::Ready((self.first.take(), self.second.take())) } else { Poll::Pending }
     }
 }
 
@@ -227,11 +206,7 @@ impl<F1: Future, F2: Future, F3: Future> Future for Join3<F1, F2, F3> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let done = self.first.is_done(cx) & self.second.is_done(cx) & self.third.is_done(cx);
-        if done {
-            Poll::Ready((self.first.take(), self.second.take(), self.third.take()))
-        } else {
-            Poll::Pending
-        }
+        if done { Poll::Ready((self.first.take(), self.second.take(), self.third.take())) } else { Poll::Pending }
     }
 }
 
@@ -244,10 +219,7 @@ pub struct Select2<F1, F2> {
 
 impl<F1: Future, F2: Future> Select2<F1, F2> {
     pub(crate) fn new(f1: F1, f2: F2) -> Self {
-        Select2 {
-            first: Box::pin(f1),
-            second: Box::pin(f2),
-        }
+        Select2 { first: Box::pin(f1), second: Box::pin(f2) }
     }
 }
 

@@ -40,9 +40,7 @@ pub type BoxDurable<'a, T> = Pin<Box<dyn Durable<Output = T> + Send + 'a>>;
 /// The run-time net stays: a future that leaves the orchestration waiting for something outside of history fails it.
 pub fn assume_durable<F: Future>(reason: &'static str, future: F) -> AssumedDurable<F> {
     debug_assert!(!reason.trim().is_empty(), "assume_durable needs a reason");
-    AssumedDurable {
-        inner: Box::pin(future),
-    }
+    AssumedDurable { inner: Box::pin(future) }
 }
 
 /// See [`assume_durable`].

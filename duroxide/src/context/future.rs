@@ -20,11 +20,7 @@ pub struct DurableFuture<T> {
 
 enum State<T> {
     /// The answer is taken from the ledger.
-    Asked {
-        ledger: Ledger,
-        token: u64,
-        finish: Finish<T>,
-    },
+    Asked { ledger: Ledger, token: u64, finish: Finish<T> },
     /// The request was refused at once.
     Refused(Box<dyn FnOnce() -> T + Send>),
     /// Resolved, or handed on by `map`.
@@ -49,29 +45,19 @@ impl<T> std::fmt::Debug for DurableFuture<T> {
 
 impl<T: Send + 'static> DurableFuture<T> {
     pub(crate) fn asked(ledger: Ledger, token: u64, finish: impl FnOnce(Reply) -> T + Send + 'static) -> Self {
-        DurableFuture {
-            state: State::Asked {
-                ledger,
-                token,
-                finish: Box::new(finish),
-            },
-        }
+        DurableFuture { state: State::Asked { ledger, token, finish: Box::new(finish) } }
     }
 
     pub(crate) fn refused(value: impl FnOnce() -> T + Send + 'static) -> Self {
-        DurableFuture {
-            state: State::Refused(Box::new(value)),
-        }
+        DurableFuture { state: State::Refused(Box::new(value)) }
     }
 
     /// The same answer, transformed. It stays the same request: dropping the result cancels it.
     pub fn map<U: Send + 'static>(mut self, f: impl FnOnce(T) -> U + Send + 'static) -> DurableFuture<U> {
         let state = match std::mem::replace(&mut self.state, State::Spent) {
-            State::Asked { ledger, token, finish } => State::Asked {
-                ledger,
-                token,
-                finish: Box::new(move |reply| f(finish(reply))),
-            },
+            State::Asked { ledger, token, finish } => {
+                State::Asked { ledger, token, finish: Box::new(move |reply| f(finish(reply))) }
+            }
             State::Refused(value) => State::Refused(Box::new(move || f(value()))),
             State::Spent => State::Spent,
         };

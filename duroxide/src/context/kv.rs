@@ -16,11 +16,7 @@ impl OrchestrationContext {
         let (key, value) = (key.into(), value.into());
         self.ledger.with(|book| {
             let last_updated_at_ms = book.kv.set(key.clone(), value.clone(), book.now_ms);
-            book.tell(Action::SetKeyValue {
-                key,
-                value,
-                last_updated_at_ms,
-            });
+            book.tell(Action::SetKeyValue { key, value, last_updated_at_ms });
         });
     }
 
@@ -52,18 +48,12 @@ impl OrchestrationContext {
 
     /// All key-values.
     pub fn get_kv_all_values(&self) -> HashMap<String, String> {
-        self.ledger.with(|book| {
-            book.kv
-                .iter()
-                .map(|(key, value)| (key.clone(), value.clone()))
-                .collect()
-        })
+        self.ledger.with(|book| book.kv.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
     }
 
     /// All keys, sorted.
     pub fn get_kv_all_keys(&self) -> Vec<String> {
-        self.ledger
-            .with(|book| book.kv.iter().map(|(key, _)| key.clone()).collect())
+        self.ledger.with(|book| book.kv.iter().map(|(key, _)| key.clone()).collect())
     }
 
     /// How many keys there are.

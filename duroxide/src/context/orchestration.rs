@@ -15,9 +15,7 @@ pub struct OrchestrationContext {
 
 impl std::fmt::Debug for OrchestrationContext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("OrchestrationContext")
-            .field(self.ledger.identity())
-            .finish()
+        f.debug_tuple("OrchestrationContext").field(self.ledger.identity()).finish()
     }
 }
 
@@ -32,12 +30,8 @@ impl OrchestrationContext {
         orchestration_version: String,
         _worker_id: Option<String>,
     ) -> Self {
-        let identity = Identity {
-            instance: instance_id,
-            execution_id,
-            name: orchestration_name,
-            version: orchestration_version,
-        };
+        let identity =
+            Identity { instance: instance_id, execution_id, name: orchestration_name, version: orchestration_version };
         let ledger = Ledger::new(identity, Book::default());
         ledger.with(|book| book.replaying = !history.is_empty());
         OrchestrationContext::of(ledger)
@@ -89,13 +83,7 @@ impl OrchestrationContext {
             return;
         }
         let (level, message) = (level.into(), message.into());
-        let Identity {
-            instance,
-            execution_id,
-            name,
-            version,
-            ..
-        } = self.ledger.identity();
+        let Identity { instance, execution_id, name, version, .. } = self.ledger.identity();
         macro_rules! emit {
             ($emit:ident) => {
                 tracing::$emit!(

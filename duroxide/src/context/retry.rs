@@ -20,12 +20,7 @@ impl OrchestrationContext {
         input: impl Into<String>,
         policy: RetryPolicy,
     ) -> Retry {
-        Call {
-            name: name.into(),
-            input: input.into(),
-            session_id: None,
-        }
-        .retry(self.clone(), policy)
+        Call { name: name.into(), input: input.into(), session_id: None }.retry(self.clone(), policy)
     }
 
     /// The same on a worker that owns `session_id`.
@@ -36,12 +31,7 @@ impl OrchestrationContext {
         policy: RetryPolicy,
         session_id: impl Into<String>,
     ) -> Retry {
-        Call {
-            name: name.into(),
-            input: input.into(),
-            session_id: Some(session_id.into()),
-        }
-        .retry(self.clone(), policy)
+        Call { name: name.into(), input: input.into(), session_id: Some(session_id.into()) }.retry(self.clone(), policy)
     }
 }
 
@@ -68,9 +58,7 @@ struct Call {
 
 impl Call {
     fn retry(self, ctx: OrchestrationContext, policy: RetryPolicy) -> Retry {
-        Retry {
-            attempts: Box::pin(async move { self.until_it_works(&ctx, &policy).await }),
-        }
+        Retry { attempts: Box::pin(async move { self.until_it_works(&ctx, &policy).await }) }
     }
 
     async fn until_it_works(self, ctx: &OrchestrationContext, policy: &RetryPolicy) -> Result<String, String> {
@@ -108,14 +96,7 @@ impl Call {
     }
 
     fn failed_attempt(&self, attempt: u32, max_attempts: u32, error: &str) -> String {
-        let session = self
-            .session_id
-            .as_ref()
-            .map(|id| format!(" (session={id})"))
-            .unwrap_or_default();
-        format!(
-            "Activity '{}'{session} attempt {attempt}/{max_attempts} failed: {error}. Retrying...",
-            self.name
-        )
+        let session = self.session_id.as_ref().map(|id| format!(" (session={id})")).unwrap_or_default();
+        format!("Activity '{}'{session} attempt {attempt}/{max_attempts} failed: {error}. Retrying...", self.name)
     }
 }

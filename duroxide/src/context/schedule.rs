@@ -24,8 +24,7 @@ impl OrchestrationContext {
         name: impl Into<String>,
         input: impl Into<String>,
     ) -> DurableFuture<Result<String, String>> {
-        self.schedule_activity_raw(name.into(), input.into(), None, None)
-            .map(as_text)
+        self.schedule_activity_raw(name.into(), input.into(), None, None).map(as_text)
     }
 
     /// The same on a worker that owns `session_id`: activities of one session run in one process.
@@ -35,8 +34,7 @@ impl OrchestrationContext {
         input: impl Into<String>,
         session_id: impl Into<String>,
     ) -> DurableFuture<Result<String, String>> {
-        self.schedule_activity_raw(name.into(), input.into(), Some(session_id.into()), None)
-            .map(as_text)
+        self.schedule_activity_raw(name.into(), input.into(), Some(session_id.into()), None).map(as_text)
     }
 
     pub(crate) fn schedule_activity_raw(
@@ -46,13 +44,7 @@ impl OrchestrationContext {
         session_id: Option<String>,
         tag: Option<String>,
     ) -> DurableFuture<Result<String, ErrorDetails>> {
-        let action = |_| Action::CallActivity {
-            scheduling_event_id: 0,
-            name,
-            input,
-            session_id,
-            tag,
-        };
+        let action = |_| Action::CallActivity { scheduling_event_id: 0, name, input, session_id, tag };
         self.ask(Class::Activity, action, ended)
     }
 
@@ -62,10 +54,7 @@ impl OrchestrationContext {
         let fire_at_ms = self.ledger.with(|book| book.now_ms.saturating_add(delay_ms));
         self.ask(
             Class::Timer,
-            |_| Action::CreateTimer {
-                scheduling_event_id: 0,
-                fire_at_ms,
-            },
+            |_| Action::CreateTimer { scheduling_event_id: 0, fire_at_ms },
             |reply| match reply {
                 Reply::Fired => (),
                 Reply::Ended(_) | Reply::Data(_) => unreachable!("a timer is only answered by its firing"),
@@ -77,27 +66,13 @@ impl OrchestrationContext {
     /// arrive earlier are not kept; for those that are, see [`dequeue_event`](Self::dequeue_event).
     pub fn schedule_wait(&self, name: impl Into<String>) -> DurableFuture<String> {
         let name = name.into();
-        self.ask(
-            Class::External,
-            |_| Action::WaitExternal {
-                scheduling_event_id: 0,
-                name,
-            },
-            data,
-        )
+        self.ask(Class::External, |_| Action::WaitExternal { scheduling_event_id: 0, name }, data)
     }
 
     /// Resolves to the next message of `queue`. Messages wait for their reader, also over continue-as-new.
     pub fn dequeue_event(&self, queue: impl Into<String>) -> DurableFuture<String> {
         let name = queue.into();
-        self.ask(
-            Class::Queue,
-            |_| Action::DequeueEvent {
-                scheduling_event_id: 0,
-                name,
-            },
-            data,
-        )
+        self.ask(Class::Queue, |_| Action::DequeueEvent { scheduling_event_id: 0, name }, data)
     }
 
     /// The older name of [`dequeue_event`](Self::dequeue_event).
@@ -112,8 +87,7 @@ impl OrchestrationContext {
         name: impl Into<String>,
         input: impl Into<String>,
     ) -> DurableFuture<Result<String, String>> {
-        self.schedule_child_raw(name.into(), None, None, input.into())
-            .map(as_text)
+        self.schedule_child_raw(name.into(), None, None, input.into()).map(as_text)
     }
 
     /// The same under an id of your own, which must not begin with `sub::`.
@@ -123,8 +97,7 @@ impl OrchestrationContext {
         instance: impl Into<String>,
         input: impl Into<String>,
     ) -> DurableFuture<Result<String, String>> {
-        self.schedule_child_raw(name.into(), None, Some(instance.into()), input.into())
-            .map(as_text)
+        self.schedule_child_raw(name.into(), None, Some(instance.into()), input.into()).map(as_text)
     }
 
     /// The same in a given version; `None` leaves it to the registry.
@@ -134,8 +107,7 @@ impl OrchestrationContext {
         version: Option<String>,
         input: impl Into<String>,
     ) -> DurableFuture<Result<String, String>> {
-        self.schedule_child_raw(name.into(), version, None, input.into())
-            .map(as_text)
+        self.schedule_child_raw(name.into(), version, None, input.into()).map(as_text)
     }
 
     /// The same in a given version and under an id of your own.
@@ -146,8 +118,7 @@ impl OrchestrationContext {
         instance: impl Into<String>,
         input: impl Into<String>,
     ) -> DurableFuture<Result<String, String>> {
-        self.schedule_child_raw(name.into(), version, Some(instance.into()), input.into())
-            .map(as_text)
+        self.schedule_child_raw(name.into(), version, Some(instance.into()), input.into()).map(as_text)
     }
 
     pub(crate) fn schedule_child_raw(
@@ -209,13 +180,7 @@ impl OrchestrationContext {
         );
         let (name, input) = (name.into(), input.into());
         self.ledger.with(|book| {
-            book.tell(Action::StartOrchestrationDetached {
-                scheduling_event_id: 0,
-                name,
-                version,
-                instance,
-                input,
-            });
+            book.tell(Action::StartOrchestrationDetached { scheduling_event_id: 0, name, version, instance, input });
         });
     }
 
@@ -247,9 +212,7 @@ impl OrchestrationContext {
     pub fn utc_now(&self) -> DurableFuture<Result<SystemTime, String>> {
         self.schedule_activity(ids::SYSCALL_UTC_NOW_MS, "").map(|result| {
             let text = result?;
-            let ms = text
-                .parse::<u64>()
-                .map_err(|error| format!("utc_now recorded {text:?}: {error}"))?;
+            let ms = text.parse::<u64>().map_err(|error| format!("utc_now recorded {text:?}: {error}"))?;
             Ok(UNIX_EPOCH + Duration::from_millis(ms))
         })
     }

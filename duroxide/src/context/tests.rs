@@ -12,8 +12,7 @@ fn ctx() -> OrchestrationContext {
 }
 
 fn emitted(ctx: &OrchestrationContext) -> Vec<Action> {
-    ctx.ledger
-        .with(|book| book.emitted.iter().map(|emitted| emitted.action.clone()).collect())
+    ctx.ledger.with(|book| book.emitted.iter().map(|emitted| emitted.action.clone()).collect())
 }
 
 fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
@@ -35,12 +34,7 @@ fn a_late_tag_is_a_misuse_and_not_a_panic() {
     let activity = ctx.schedule_activity("a", "1");
     ctx.ledger.with(|book| book.emitted.clear());
     drop(activity.with_tag("gpu"));
-    assert!(
-        ctx.ledger
-            .with(|book| book.misuse.clone())
-            .unwrap()
-            .starts_with("with_tag(\"gpu\") came after an await")
-    );
+    assert!(ctx.ledger.with(|book| book.misuse.clone()).unwrap().starts_with("with_tag(\"gpu\") came after an await"));
 }
 
 #[test]
@@ -53,9 +47,7 @@ fn a_tag_on_a_timer_panics() {
 fn an_explicit_child_id_with_the_reserved_marker_resolves_to_an_error_and_records_nothing() {
     let ctx = ctx();
     let mut child = pin!(ctx.schedule_sub_orchestration_with_id("c", "sub::x", ""));
-    let Poll::Ready(Err(error)) = poll(child.as_mut()) else {
-        panic!("must be refused at once")
-    };
+    let Poll::Ready(Err(error)) = poll(child.as_mut()) else { panic!("must be refused at once") };
     assert!(error.starts_with("sub-orchestration instance id 'sub::x' starts with the reserved marker 'sub::'"));
     assert!(emitted(&ctx).is_empty());
 }
@@ -77,14 +69,9 @@ fn an_empty_join_is_ready_at_once() {
 fn select_prefers_the_earlier_argument_and_join_keeps_the_order() {
     let ctx = ctx();
     let ready = std::future::ready::<u8>;
-    let Poll::Ready(winner) = poll(pin!(ctx.select2(ready(1), ready(2)))) else {
-        panic!("both were ready")
-    };
+    let Poll::Ready(winner) = poll(pin!(ctx.select2(ready(1), ready(2)))) else { panic!("both were ready") };
     assert_eq!(winner.into_tuple(), (0, 1));
-    assert_eq!(
-        poll(pin!(ctx.join3(ready(1), ready(2), ready(3)))),
-        Poll::Ready((1, 2, 3))
-    );
+    assert_eq!(poll(pin!(ctx.join3(ready(1), ready(2), ready(3)))), Poll::Ready((1, 2, 3)));
 }
 
 #[test]
@@ -95,8 +82,5 @@ fn a_retry_schedules_nothing_before_it_is_polled() {
     assert!(emitted(&ctx).is_empty());
     assert!(poll(retry.as_mut()).is_pending());
     let kinds = emitted(&ctx);
-    assert!(
-        matches!(kinds[..], [Action::CallActivity { .. }, Action::CreateTimer { .. }]),
-        "{kinds:?}"
-    );
+    assert!(matches!(kinds[..], [Action::CallActivity { .. }, Action::CreateTimer { .. }]), "{kinds:?}");
 }

@@ -48,8 +48,7 @@ impl OrchestrationContext {
         input: &In,
         session_id: impl Into<String>,
     ) -> DurableFuture<Result<Out, String>> {
-        self.schedule_activity_on_session(name, written(input), session_id)
-            .map(read)
+        self.schedule_activity_on_session(name, written(input), session_id).map(read)
     }
 
     /// [`schedule_activity_with_retry`](Self::schedule_activity_with_retry) with values.
@@ -116,8 +115,7 @@ impl OrchestrationContext {
         instance: impl Into<String>,
         input: &In,
     ) -> DurableFuture<Result<Out, String>> {
-        self.schedule_sub_orchestration_with_id(name, instance, written(input))
-            .map(read)
+        self.schedule_sub_orchestration_with_id(name, instance, written(input)).map(read)
     }
 
     /// [`schedule_orchestration`](Self::schedule_orchestration) with a value.
@@ -156,10 +154,7 @@ pub struct Decoded<F, T> {
 
 impl<F, T> Decoded<F, T> {
     fn new(inner: F) -> Self {
-        Decoded {
-            inner,
-            read_as: PhantomData,
-        }
+        Decoded { inner, read_as: PhantomData }
     }
 }
 

@@ -81,12 +81,7 @@ enum Ended {
 /// The message that tells an orchestration how its activity ended.
 pub(super) fn completion(instance: &str, execution_id: u64, id: u64, result: Result<String, String>) -> WorkItem {
     match result {
-        Ok(result) => WorkItem::ActivityCompleted {
-            instance: instance.to_owned(),
-            execution_id,
-            id,
-            result,
-        },
+        Ok(result) => WorkItem::ActivityCompleted { instance: instance.to_owned(), execution_id, id, result },
         Err(message) => WorkItem::ActivityFailed {
             instance: instance.to_owned(),
             execution_id,
@@ -108,18 +103,9 @@ impl Processor for Activities {
         let fetched = self
             .env
             .store
-            .fetch_work_item(
-                settings.activity_lease.timeout,
-                settings.long_poll,
-                session.as_ref(),
-                &settings.tags,
-            )
+            .fetch_work_item(settings.activity_lease.timeout, settings.long_poll, session.as_ref(), &settings.tags)
             .await?;
-        Ok(fetched.map(|(item, token, attempt)| Fetched {
-            item,
-            token: token.into(),
-            attempt,
-        }))
+        Ok(fetched.map(|(item, token, attempt)| Fetched { item, token: token.into(), attempt }))
     }
 
     async fn process(&self, worker_id: &Arc<str>, work: Fetched) -> Option<Done> {
@@ -176,15 +162,7 @@ impl Activities {
         };
         let began = Instant::now();
         let result = self.result(worker_id, &token, &kept, attempt, &mut job).await?;
-        Some(Done {
-            fetched,
-            began,
-            token,
-            _kept: kept,
-            _session: session,
-            job,
-            result,
-        })
+        Some(Done { fetched, began, token, _kept: kept, _session: session, job, result })
     }
 
     /// What the activity returns; `None` when it is not run here or its result counts for nothing.
@@ -224,10 +202,7 @@ impl Activities {
         let context = self.context(worker_id, kept, attempt, job).await;
         let key = (job.instance.clone(), job.execution_id, job.id);
         let running = self.env.running.enter(key, kept.lost().clone());
-        let task = self
-            .env
-            .tasks
-            .spawn(async move { handler.invoke(context, input).await });
+        let task = self.env.tasks.spawn(async move { handler.invoke(context, input).await });
         let ended = self.ended(AbortOnDropHandle::new(task), kept).await;
         drop(running);
         match ended {
@@ -281,15 +256,7 @@ impl Activities {
     }
 
     async fn complete(&self, done: Done) {
-        let Done {
-            token,
-            job,
-            result,
-            began,
-            _kept,
-            _session,
-            fetched: _,
-        } = done;
+        let Done { token, job, result, began, _kept, _session, fetched: _ } = done;
         let outcome = if result.is_ok() { "success" } else { "app_error" };
         let completion = completion(&job.instance, job.execution_id, job.id, result);
         match self.ack(&token, completion).await {
@@ -379,11 +346,7 @@ impl Activities {
 
     async fn abandon(&self, token: &str, delay: Duration, redelivery: Redelivery) {
         let ignore_attempt = redelivery == Redelivery::Free;
-        let abandoned = self
-            .env
-            .store
-            .abandon_work_item(token, Some(delay), ignore_attempt)
-            .await;
+        let abandoned = self.env.store.abandon_work_item(token, Some(delay), ignore_attempt).await;
         if let Err(error) = abandoned {
             // The lease ends by itself.
             tracing::warn!(target: target::WORKER, "an activity could not be given back before its lease ends: {error}");
@@ -398,9 +361,7 @@ impl Activities {
     fn record(&self, job: &Job, outcome: &str, began: Instant) {
         let seconds = began.elapsed().as_secs_f64();
         let tag = job.tag.as_deref();
-        self.env
-            .metrics
-            .record_activity_execution(&job.name, outcome, seconds, 0, tag);
+        self.env.metrics.record_activity_execution(&job.name, outcome, seconds, 0, tag);
     }
 }
 
@@ -408,23 +369,9 @@ impl Job {
     /// The item itself when it is no activity.
     fn of(item: WorkItem) -> Result<Self, Box<WorkItem>> {
         match item {
-            WorkItem::ActivityExecute {
-                instance,
-                execution_id,
-                id,
-                name,
-                input,
-                session_id,
-                tag,
-            } => Ok(Job {
-                instance,
-                execution_id,
-                id,
-                name,
-                input,
-                session_id,
-                tag,
-            }),
+            WorkItem::ActivityExecute { instance, execution_id, id, name, input, session_id, tag } => {
+                Ok(Job { instance, execution_id, id, name, input, session_id, tag })
+            }
             foreign => Err(Box::new(foreign)),
         }
     }

@@ -19,9 +19,7 @@ pub(super) fn call_named(name: &str, input: &str) -> Call {
     match name {
         SYSCALL_NEW_GUID => Call::NewGuid,
         SYSCALL_UTC_NOW_MS => Call::UtcNow,
-        SYSCALL_GET_KV_VALUE => Call::GetKvValue {
-            input: input.to_owned(),
-        },
+        SYSCALL_GET_KV_VALUE => Call::GetKvValue { input: input.to_owned() },
         _ => Call::Unknown { name: name.to_owned() },
     }
 }

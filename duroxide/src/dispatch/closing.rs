@@ -53,13 +53,7 @@ pub(super) fn unreadable(item: &OrchestrationItem, error: String, attempt: u32, 
     Closing {
         commit: Commit {
             execution_id: item.execution_id,
-            delta: vec![row(
-                &item.instance,
-                item.execution_id,
-                UNREADABLE_EVENT_ID,
-                kind,
-                rules.now_ms,
-            )],
+            delta: vec![row(&item.instance, item.execution_id, UNREADABLE_EVENT_ID, kind, rules.now_ms)],
             metadata,
             ..Commit::default()
         },
@@ -78,10 +72,7 @@ pub(super) fn failure(head: &Head, details: ErrorDetails, collisions: Vec<Notice
         metadata.parent_instance_id = head.parent.as_ref().map(|parent| parent.instance.clone());
         metadata.pinned_duroxide_version = Some(crate::model::filter::current_build_version());
     }
-    let own = head.parent.iter().map(|parent| Notice {
-        parent: parent.clone(),
-        details: details.clone(),
-    });
+    let own = head.parent.iter().map(|parent| Notice { parent: parent.clone(), details: details.clone() });
     let notices = own.chain(collisions).collect();
     let failed = EventKind::OrchestrationFailed { details };
     let kinds = head.start.clone().into_iter().chain([failed]);
@@ -90,12 +81,7 @@ pub(super) fn failure(head: &Head, details: ErrorDetails, collisions: Vec<Notice
         .map(|(event_id, kind)| row(&head.instance, head.execution_id, event_id, kind, now_ms))
         .collect();
     Closing {
-        commit: Commit {
-            execution_id: head.execution_id,
-            delta,
-            metadata,
-            ..Commit::default()
-        },
+        commit: Commit { execution_id: head.execution_id, delta, metadata, ..Commit::default() },
         notices,
         if_refused: IfRefused::GiveBack,
     }

@@ -42,10 +42,7 @@ pub(crate) trait Renew: Send + Sync + 'static {
 impl Renew for dyn Provider {
     async fn renew(&self, lease: &Lease) -> Result<(), ProviderError> {
         match lease.queue {
-            WorkQueue::Orchestrator => {
-                self.renew_orchestration_item_lock(&lease.token, lease.terms.timeout)
-                    .await
-            }
+            WorkQueue::Orchestrator => self.renew_orchestration_item_lock(&lease.token, lease.terms.timeout).await,
             WorkQueue::Worker => self.renew_work_item_lock(&lease.token, lease.terms.timeout).await,
         }
     }
@@ -111,16 +108,10 @@ struct Renewal {
 impl Keeper {
     /// Starts the keeper's task; `tracker` also sees the renewals under way.
     pub(crate) fn start<R: Renew + ?Sized>(renewer: Arc<R>, tracker: &TaskTracker) -> Self {
-        let shared = Arc::new(Shared {
-            book: Mutex::new(Book::default()),
-            earlier: Notify::new(),
-        });
+        let shared = Arc::new(Shared { book: Mutex::new(Book::default()), earlier: Notify::new() });
         let alive = CancellationToken::new();
         tracker.spawn(keep(Arc::clone(&shared), renewer, alive.clone(), tracker.clone()));
-        Keeper {
-            shared,
-            _alive: alive.drop_guard(),
-        }
+        Keeper { shared, _alive: alive.drop_guard() }
     }
 
     /// Keeps a lease that was just taken.
@@ -145,11 +136,7 @@ impl Keeper {
         if wake {
             self.shared.earlier.notify_one();
         }
-        Kept {
-            id,
-            lost,
-            shared: Arc::clone(&self.shared),
-        }
+        Kept { id, lost, shared: Arc::clone(&self.shared) }
     }
 }
 
@@ -180,11 +167,7 @@ impl Book {
         {
             self.due.pop_first();
             let held = &self.held[&id];
-            renewals.push(Renewal {
-                id,
-                lease: held.lease.clone(),
-                lapses: held.lapses,
-            });
+            renewals.push(Renewal { id, lease: held.lease.clone(), lapses: held.lapses });
         }
         renewals
     }
@@ -273,10 +256,7 @@ mod tests {
 
     impl Scripted {
         fn new(answers: impl IntoIterator<Item = Result<(), ProviderError>>) -> Arc<Self> {
-            Arc::new(Scripted {
-                answers: Mutex::new(answers.into_iter().collect()),
-                asked: Mutex::default(),
-            })
+            Arc::new(Scripted { answers: Mutex::new(answers.into_iter().collect()), asked: Mutex::default() })
         }
 
         fn asked_after(&self, began: Instant) -> Vec<u128> {
@@ -296,10 +276,7 @@ mod tests {
         Lease {
             queue: WorkQueue::Worker,
             token: "t".into(),
-            terms: Terms {
-                timeout: Duration::from_secs(4),
-                renew_after: Duration::from_secs(2),
-            },
+            terms: Terms { timeout: Duration::from_secs(4), renew_after: Duration::from_secs(2) },
         }
     }
 
@@ -371,10 +348,7 @@ mod tests {
         let store = Arc::new(Hanging(Scripted::default()));
         let tracker = TaskTracker::new();
         let keeper = Keeper::start(Arc::clone(&store), &tracker);
-        let hangs = keeper.hold(Lease {
-            token: "hangs".into(),
-            ..lease()
-        });
+        let hangs = keeper.hold(Lease { token: "hangs".into(), ..lease() });
         let kept = keeper.hold(lease());
         let began = Instant::now();
         hangs.lost().cancelled().await;

@@ -259,11 +259,7 @@ fn report_panic(worker_id: &str, panic: &str) {
 /// `failures` counts the failed fetches in a row, this one included.
 fn fetch_pause(error: &ProviderError, failures: u32) -> Duration {
     let (first, longest) = RETRYABLE_ERROR_PAUSE;
-    if error.is_retryable() {
-        first.saturating_mul(1 << failures.min(16)).min(longest)
-    } else {
-        PERMANENT_ERROR_PAUSE
-    }
+    if error.is_retryable() { first.saturating_mul(1 << failures.min(16)).min(longest) } else { PERMANENT_ERROR_PAUSE }
 }
 
 /// Repeats a commit while it fails for a passing reason.

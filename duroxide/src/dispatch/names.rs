@@ -18,10 +18,7 @@ pub(super) struct Named {
 
 impl Named {
     pub(super) fn new(name: &str, version: &str) -> Self {
-        Named {
-            name: name.into(),
-            version: version.into(),
-        }
+        Named { name: name.into(), version: version.into() }
     }
 }
 
@@ -54,13 +51,10 @@ impl Names {
             return named;
         }
         let history = store.read_with_execution(instance, execution_id).await;
-        let started = history
-            .unwrap_or_default()
-            .into_iter()
-            .find_map(|event| match event.kind {
-                EventKind::OrchestrationStarted { name, version, .. } => Some(Named::new(&name, &version)),
-                _ => None,
-            });
+        let started = history.unwrap_or_default().into_iter().find_map(|event| match event.kind {
+            EventKind::OrchestrationStarted { name, version, .. } => Some(Named::new(&name, &version)),
+            _ => None,
+        });
         match started {
             Some(named) => {
                 self.insert(instance, execution_id, named.clone());

@@ -58,11 +58,7 @@ pub(crate) struct Done {
 
 impl Weigh for Done {
     fn weight(&self) -> usize {
-        self.commit
-            .delta
-            .iter()
-            .map(|event| weight::of_event(&event.kind))
-            .sum()
+        self.commit.delta.iter().map(|event| weight::of_event(&event.kind)).sum()
     }
 }
 
@@ -89,11 +85,7 @@ impl Processor for Orchestrations {
             .store
             .fetch_orchestration_item(settings.turn_lease.timeout, settings.long_poll, Some(&self.filter))
             .await?;
-        Ok(fetched.map(|(item, token, attempt)| Fetched {
-            item,
-            token: token.into(),
-            attempt,
-        }))
+        Ok(fetched.map(|(item, token, attempt)| Fetched { item, token: token.into(), attempt }))
     }
 
     async fn process(&self, _worker_id: &Arc<str>, work: Fetched) -> Option<Done> {
@@ -190,16 +182,7 @@ impl Orchestrations {
 
     async fn run(&self, token: Arc<str>, kept: Kept, turn: Turn, began: Instant) -> Done {
         let report = Report::of_turn(&turn);
-        let Turn {
-            head,
-            handler,
-            input,
-            history,
-            messages,
-            kv_snapshot,
-            collisions,
-            is_continue_as_new: _,
-        } = turn;
+        let Turn { head, handler, input, history, messages, kv_snapshot, collisions, is_continue_as_new: _ } = turn;
         let opening = Opening {
             instance: head.instance.clone(),
             execution_id: head.execution_id,
@@ -211,26 +194,14 @@ impl Orchestrations {
             now_ms: clock::now_ms(),
         };
         let mut execution = Execution::open(handler, opening);
-        execution.advance(TurnInput {
-            start: head.start.clone(),
-            messages,
-            now_ms: clock::now_ms(),
-        });
+        execution.advance(TurnInput { start: head.start.clone(), messages, now_ms: clock::now_ms() });
         self.answer_system_calls(&mut execution, &head, &kept).await;
         let parent_execution = self.execution_of_parent(execution.parent()).await;
         let mut commit = execution.conclude(Some(parent_execution));
         let report = report.concluded(&commit, execution.outcome());
         drop(execution);
         commit.orchestrator_items.extend(self.messages(&collisions).await);
-        Done {
-            began,
-            token,
-            _kept: kept,
-            head,
-            commit,
-            collisions,
-            report,
-        }
+        Done { began, token, _kept: kept, head, commit, collisions, report }
     }
 
     /// Answers what the code asked of the runtime itself, within the turn.
@@ -243,42 +214,23 @@ impl Orchestrations {
             if answers.is_empty() || kept.lost().is_cancelled() {
                 return;
             }
-            execution.advance(TurnInput {
-                start: None,
-                messages: answers,
-                now_ms: clock::now_ms(),
-            });
+            execution.advance(TurnInput { start: None, messages: answers, now_ms: clock::now_ms() });
         }
     }
 
     async fn answer(&self, call: SystemCall, head: &Head) -> Option<WorkItem> {
         let answer = builtin::answer(&*self.env.store, &call.call).await?;
-        Some(super::activity::completion(
-            &head.instance,
-            head.execution_id,
-            call.id,
-            answer,
-        ))
+        Some(super::activity::completion(&head.instance, head.execution_id, call.id, answer))
     }
 
     /// Commits a turn and does what follows from success or failure.
     async fn finish(&self, done: Done) {
-        let Done {
-            token,
-            head,
-            commit,
-            collisions,
-            report,
-            _kept,
-            ..
-        } = done;
+        let Done { token, head, commit, collisions, report, _kept, .. } = done;
         let (token, head) = (&token, &head);
         let asks_for_activities = !commit.worker_items.is_empty();
         if asks_for_activities {
             // Before the commit: an idle worker may take one the moment it is there.
-            self.env
-                .names
-                .note(&head.instance, head.execution_id, &head.name, &head.version);
+            self.env.names.note(&head.instance, head.execution_id, &head.name, &head.version);
         }
         let gone = commit.cancelled_activities.clone();
         let is_news = report::is_news(&commit);
@@ -308,20 +260,13 @@ impl Orchestrations {
 
     /// Commits what needs no code; whether that succeeded. A refused one is given back for `delay`.
     async fn close(&self, token: &Arc<str>, instance: &str, closing: Closing, delay: Duration) -> bool {
-        let Closing {
-            mut commit,
-            notices,
-            if_refused,
-        } = closing;
+        let Closing { mut commit, notices, if_refused } = closing;
         let execution_id = commit.execution_id;
         let ends_active = report::ends_active(&commit);
         commit.orchestrator_items.extend(self.messages(&notices).await);
         let mut acked = self.ack(token, commit).await;
         if matches!(acked, Acked::Refused(_)) && if_refused == IfRefused::DropBatch {
-            let empty = Commit {
-                execution_id,
-                ..Commit::default()
-            };
+            let empty = Commit { execution_id, ..Commit::default() };
             acked = self.ack(token, empty).await;
         }
         match acked {
@@ -349,14 +294,8 @@ impl Orchestrations {
     /// The one place where a commit is unpacked into what stores take.
     async fn ack(&self, token: &Arc<str>, commit: Commit) -> Acked {
         let acked = with_retries(|| {
-            let Commit {
-                execution_id,
-                delta,
-                worker_items,
-                orchestrator_items,
-                metadata,
-                cancelled_activities,
-            } = commit.clone();
+            let Commit { execution_id, delta, worker_items, orchestrator_items, metadata, cancelled_activities } =
+                commit.clone();
             self.env.store.ack_orchestration_item(
                 token,
                 execution_id,
@@ -412,11 +351,7 @@ impl Orchestrations {
 
     async fn abandon(&self, token: &str, delay: Duration, redelivery: Redelivery) {
         let ignore_attempt = redelivery == Redelivery::Free;
-        let abandoned = self
-            .env
-            .store
-            .abandon_orchestration_item(token, Some(delay), ignore_attempt)
-            .await;
+        let abandoned = self.env.store.abandon_orchestration_item(token, Some(delay), ignore_attempt).await;
         if let Err(error) = abandoned {
             // The lease ends by itself.
             tracing::warn!(

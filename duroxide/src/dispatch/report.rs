@@ -58,22 +58,13 @@ impl Report {
 
     pub(super) fn record(self, metrics: &MetricsProvider) {
         if self.is_first_turn {
-            let by = if self.is_continue_as_new {
-                "continueAsNew"
-            } else {
-                "client"
-            };
+            let by = if self.is_continue_as_new { "continueAsNew" } else { "client" };
             metrics.record_orchestration_start(&self.name, &self.version, by);
             if !self.is_continue_as_new {
                 metrics.increment_active_orchestrations();
             }
         }
-        let Some(End {
-            outcome,
-            events,
-            seconds,
-        }) = self.end
-        else {
+        let Some(End { outcome, events, seconds }) = self.end else {
             return;
         };
         let (status, details) = match outcome {
@@ -102,10 +93,7 @@ impl Report {
 pub(super) fn is_news(commit: &Commit) -> bool {
     commit.delta.iter().any(|event| {
         event.is_terminal()
-            || matches!(
-                event.kind,
-                EventKind::CustomStatusUpdated { .. } | EventKind::KeyValueSet { .. }
-            )
+            || matches!(event.kind, EventKind::CustomStatusUpdated { .. } | EventKind::KeyValueSet { .. })
     })
 }
 

@@ -32,11 +32,7 @@ impl Running {
     pub(super) fn enter(&self, key: Key, cancelled: CancellationToken) -> Entered<'_> {
         let entrance = self.entrances.fetch_add(1, Ordering::Relaxed);
         self.tokens().insert(key.clone(), (entrance, cancelled));
-        Entered {
-            running: self,
-            key,
-            entrance,
-        }
+        Entered { running: self, key, entrance }
     }
 
     /// Cancels those of `gone` that run here.
@@ -58,10 +54,7 @@ impl Running {
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
         let mut tokens = self.running.tokens();
-        if tokens
-            .get(&self.key)
-            .is_some_and(|(entrance, _)| *entrance == self.entrance)
-        {
+        if tokens.get(&self.key).is_some_and(|(entrance, _)| *entrance == self.entrance) {
             tokens.remove(&self.key);
         }
     }
@@ -79,11 +72,7 @@ mod tests {
         let lapsed = running.enter(key(), CancellationToken::new());
         let newer = running.enter(key(), newer_cancelled.clone());
         drop(lapsed);
-        running.cancel(vec![ScheduledActivityIdentifier {
-            instance: "i".to_owned(),
-            execution_id: 1,
-            activity_id: 2,
-        }]);
+        running.cancel(vec![ScheduledActivityIdentifier { instance: "i".to_owned(), execution_id: 1, activity_id: 2 }]);
         assert!(newer_cancelled.is_cancelled());
         drop(newer);
         assert!(running.tokens().is_empty());

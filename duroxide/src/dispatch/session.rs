@@ -29,18 +29,12 @@ pub(super) struct Entered {
 
 impl Sessions {
     pub(super) fn new(max: usize) -> Self {
-        Sessions {
-            max,
-            held: Arc::default(),
-        }
+        Sessions { max, held: Arc::default() }
     }
 
     /// How to fetch: without sessions when no more of them fit.
     pub(super) fn fetch_config(&self, owner_id: &str, lock_timeout: Duration) -> Option<SessionFetchConfig> {
-        (lock(&self.held).len() < self.max).then(|| SessionFetchConfig {
-            owner_id: owner_id.to_owned(),
-            lock_timeout,
-        })
+        (lock(&self.held).len() < self.max).then(|| SessionFetchConfig { owner_id: owner_id.to_owned(), lock_timeout })
     }
 
     /// An activity of a session begins; `None` when that is one session too many: two slots may have fetched at once.
@@ -50,10 +44,7 @@ impl Sessions {
             return None;
         }
         *held.entry(session_id.to_owned()).or_default() += 1;
-        Some(Entered {
-            held: Arc::clone(&self.held),
-            session_id: session_id.to_owned(),
-        })
+        Some(Entered { held: Arc::clone(&self.held), session_id: session_id.to_owned() })
     }
 }
 
@@ -107,10 +98,7 @@ pub(crate) async fn tend(
 /// Returns when to renew next: sooner when this time failed.
 async fn renew(store: &dyn Provider, owners: &[&str], settings: &Settings) -> Duration {
     let terms = settings.session_lease;
-    match store
-        .renew_session_lock(owners, terms.timeout, settings.session_idle)
-        .await
-    {
+    match store.renew_session_lock(owners, terms.timeout, settings.session_idle).await {
         Ok(_) => terms.renew_after,
         Err(error) => {
             tracing::warn!(target: target::WORKER, "sessions could not be renewed: {error}");

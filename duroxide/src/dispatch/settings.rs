@@ -22,10 +22,7 @@ pub struct UnregisteredBackoffConfig {
 impl Default for UnregisteredBackoffConfig {
     /// 1 s doubling to 60 s.
     fn default() -> Self {
-        UnregisteredBackoffConfig {
-            base_delay: Duration::from_secs(1),
-            max_delay: Duration::from_secs(60),
-        }
+        UnregisteredBackoffConfig { base_delay: Duration::from_secs(1), max_delay: Duration::from_secs(60) }
     }
 }
 
@@ -74,9 +71,7 @@ pub(crate) struct Settings {
 impl Settings {
     /// [`replayable`](Self::replayable) as the store wants it.
     pub(crate) fn capability_filter(&self) -> DispatcherCapabilityFilter {
-        DispatcherCapabilityFilter {
-            supported_duroxide_versions: vec![self.replayable.clone()],
-        }
+        DispatcherCapabilityFilter { supported_duroxide_versions: vec![self.replayable.clone()] }
     }
 }
 
@@ -94,10 +89,7 @@ mod tests {
         let backoff = UnregisteredBackoffConfig::default();
         let seconds: Vec<u64> = (0..=9).map(|attempt| backoff.delay(attempt).as_secs()).collect();
         assert_eq!(seconds, [1, 1, 2, 4, 8, 16, 32, 60, 60, 60]);
-        let endless = UnregisteredBackoffConfig {
-            base_delay: Duration::MAX,
-            max_delay: Duration::MAX,
-        };
+        let endless = UnregisteredBackoffConfig { base_delay: Duration::MAX, max_delay: Duration::MAX };
         assert_eq!(endless.delay(u32::MAX), Duration::MAX);
     }
 }

@@ -9,10 +9,7 @@ struct Delay {
     prefixes: Vec<String>,
 }
 
-static DELAY: Mutex<Delay> = Mutex::new(Delay {
-    millis: 0,
-    prefixes: Vec::new(),
-});
+static DELAY: Mutex<Delay> = Mutex::new(Delay { millis: 0, prefixes: Vec::new() });
 
 fn state() -> MutexGuard<'static, Delay> {
     DELAY.lock().unwrap_or_else(PoisonError::into_inner)
@@ -35,8 +32,5 @@ pub fn get_orch_processing_delay(instance: &str) -> Option<Duration> {
 
 /// Switches the delay off and forgets the prefixes.
 pub fn clear_orch_processing_delay() {
-    *state() = Delay {
-        millis: 0,
-        prefixes: Vec::new(),
-    };
+    *state() = Delay { millis: 0, prefixes: Vec::new() };
 }

@@ -37,9 +37,7 @@ fn completed() -> EventKind {
 }
 
 fn failed() -> EventKind {
-    EventKind::OrchestrationFailed {
-        details: ErrorDetails::cancelled("test"),
-    }
+    EventKind::OrchestrationFailed { details: ErrorDetails::cancelled("test") }
 }
 
 fn continued() -> EventKind {
@@ -74,11 +72,7 @@ fn next(version: Option<&str>, parent: Option<(&str, u64, Option<u64>)>) -> Work
 }
 
 fn raised() -> WorkItem {
-    WorkItem::ExternalRaised {
-        instance: "i".to_owned(),
-        name: "e".to_owned(),
-        data: String::new(),
-    }
+    WorkItem::ExternalRaised { instance: "i".to_owned(), name: "e".to_owned(), data: String::new() }
 }
 
 fn item(history: Vec<EventKind>, messages: Vec<WorkItem>) -> OrchestrationItem {
@@ -122,12 +116,7 @@ fn decide(item: OrchestrationItem, attempt: u32) -> Verdict {
 
 fn told(notices: &[Notice]) -> String {
     let one = |notice: &Notice| {
-        format!(
-            " -> {}#{}: {}",
-            notice.parent.instance,
-            notice.parent.id,
-            notice.details.display_message()
-        )
+        format!(" -> {}#{}: {}", notice.parent.instance, notice.parent.id, notice.details.display_message())
     };
     notices.iter().map(one).collect()
 }
@@ -150,12 +139,7 @@ fn shown(verdict: &Verdict) -> String {
             format!("abandon {delay:?}: {why}")
         }
         Verdict::Poison(closing) => {
-            format!(
-                "poison {}{}{}",
-                closing.commit.execution_id,
-                rows(closing),
-                told(&closing.notices)
-            )
+            format!("poison {}{}{}", closing.commit.execution_id, rows(closing), told(&closing.notices))
         }
         Verdict::Terminal(closing) => format!("terminal{}{}", rows(closing), told(&closing.notices)),
         Verdict::Drop => "drop".to_owned(),
@@ -184,20 +168,8 @@ fn what_becomes_of_a_fetched_item() {
     let unstamped = Some(("p", 2, None));
     let running = || started("1.0.0", mine);
     let cases: Vec<Case> = vec![
-        (
-            "a first start takes the latest version",
-            vec![],
-            vec![start(None, None)],
-            1,
-            "run 7 2.0.0 started from 1: ",
-        ),
-        (
-            "or the one it names",
-            vec![],
-            vec![start(Some("1.0.0"), None)],
-            1,
-            "run 7 1.0.0 started from 1: ",
-        ),
+        ("a first start takes the latest version", vec![], vec![start(None, None)], 1, "run 7 2.0.0 started from 1: "),
+        ("or the one it names", vec![], vec![start(Some("1.0.0"), None)], 1, "run 7 1.0.0 started from 1: "),
         (
             "or none, if that is missing",
             vec![],
@@ -269,13 +241,7 @@ fn what_becomes_of_a_fetched_item() {
             1,
             "terminal -> p#2: sub-orchestration instance id 'i' already exists and is terminal",
         ),
-        (
-            "and stays as it ended",
-            vec![running(), failed()],
-            vec![raised()],
-            MAX_ATTEMPTS + 1,
-            "terminal",
-        ),
+        ("and stays as it ended", vec![running(), failed()], vec![raised()], MAX_ATTEMPTS + 1, "terminal"),
         (
             "a failure after continue-as-new has ended it",
             vec![running(), continued(), failed()],
@@ -348,18 +314,13 @@ fn what_becomes_of_a_fetched_item() {
 #[test]
 fn the_next_execution_takes_its_parent_from_the_message_and_never_from_history() {
     let parent = Some(("p", 2, Some(1)));
-    let Verdict::Run(turn) = decide(
-        item(vec![started("1.0.0", parent), continued()], vec![next(None, None)]),
-        1,
-    ) else {
+    let Verdict::Run(turn) = decide(item(vec![started("1.0.0", parent), continued()], vec![next(None, None)]), 1)
+    else {
         panic!("it runs");
     };
     assert_eq!(turn.head.parent, None);
     assert!(turn.is_continue_as_new && turn.history.is_empty());
-    let Some(EventKind::OrchestrationStarted {
-        carry_forward_events, ..
-    }) = turn.head.start
-    else {
+    let Some(EventKind::OrchestrationStarted { carry_forward_events, .. }) = turn.head.start else {
         panic!("it begins an execution");
     };
     assert_eq!(carry_forward_events.unwrap().len(), 1);
@@ -399,9 +360,8 @@ fn poison_says_what_was_tried() {
     let metadata = &closing.commit.metadata;
     assert_eq!(metadata.status.as_deref(), Some("Failed"));
     assert_eq!(metadata.pinned_duroxide_version, None::<Version>);
-    let EventKind::OrchestrationFailed {
-        details: ErrorDetails::Poison { message, .. },
-    } = &closing.commit.delta[1].kind
+    let EventKind::OrchestrationFailed { details: ErrorDetails::Poison { message, .. } } =
+        &closing.commit.delta[1].kind
     else {
         panic!("the second row is the failure");
     };

@@ -41,10 +41,7 @@ impl Phase {
         if history.is_empty() {
             Phase::New
         } else if has(|kind| {
-            matches!(
-                kind,
-                EventKind::OrchestrationCompleted { .. } | EventKind::OrchestrationFailed { .. }
-            )
+            matches!(kind, EventKind::OrchestrationCompleted { .. } | EventKind::OrchestrationFailed { .. })
         }) {
             // Older runtimes wrote a failure after a continue-as-new: that ended the instance, too.
             Phase::Ended
@@ -89,9 +86,7 @@ fn abandon(delay: Duration, why: Reluctance) -> Verdict {
 /// The version that began the execution, if this one cannot replay it. The store filters by version, too; a store of
 /// others may not.
 fn incompatible(history: &[Event], replayable: &SemverRange) -> Option<Version> {
-    let started = history
-        .iter()
-        .find(|event| matches!(event.kind, EventKind::OrchestrationStarted { .. }))?;
+    let started = history.iter().find(|event| matches!(event.kind, EventKind::OrchestrationStarted { .. }))?;
     let pinned = Version::parse(&started.duroxide_version).ok()?;
     (!replayable.contains(&pinned)).then_some(pinned)
 }
@@ -102,9 +97,7 @@ fn ended(item: &OrchestrationItem) -> Closing {
     let starts = item.messages.iter();
     let mut closing = Closing::default();
     closing.commit.execution_id = item.execution_id;
-    closing.notices = starts
-        .filter_map(|start| collision(&item.instance, start, None, " and is terminal"))
-        .collect();
+    closing.notices = starts.filter_map(|start| collision(&item.instance, start, None, " and is terminal")).collect();
     closing
 }
 
@@ -116,10 +109,7 @@ fn poison(item: OrchestrationItem, phase: Phase, attempt: u32, rules: &Rules<'_>
     let batch = read_batch(item.messages, item.history.is_empty(), &item.instance);
     let begins = phase != Phase::Running;
     // Between executions only a continue-as-new says how the next one begins.
-    let opening = batch
-        .start
-        .as_ref()
-        .filter(|_| phase == Phase::New || batch.is_continue_as_new);
+    let opening = batch.start.as_ref().filter(|_| phase == Phase::New || batch.is_continue_as_new);
     let own_parent = match opening {
         Some(start) => parent_in(start),
         None => history_parent.clone(),
@@ -132,11 +122,7 @@ fn poison(item: OrchestrationItem, phase: Phase, attempt: u32, rules: &Rules<'_>
     let is_next = phase == Phase::Continued || (phase == Phase::New && batch.is_continue_as_new);
     let head = Head {
         execution_id: item.execution_id + u64::from(is_next),
-        next_event_id: if begins {
-            INITIAL_EVENT_ID
-        } else {
-            next_event_id(&item.history)
-        },
+        next_event_id: if begins { INITIAL_EVENT_ID } else { next_event_id(&item.history) },
         instance: item.instance,
         start,
         name,
@@ -149,12 +135,8 @@ fn poison(item: OrchestrationItem, phase: Phase, attempt: u32, rules: &Rules<'_>
 fn run(item: OrchestrationItem, phase: Phase, attempt: u32, rules: &Rules<'_>) -> Verdict {
     let history_is_empty = item.history.is_empty();
     let history_parent = parent_of(&item.history);
-    let Batch {
-        start,
-        messages,
-        ignored_starts,
-        is_continue_as_new,
-    } = read_batch(item.messages, history_is_empty, &item.instance);
+    let Batch { start, messages, ignored_starts, is_continue_as_new } =
+        read_batch(item.messages, history_is_empty, &item.instance);
     if phase == Phase::Continued && !is_continue_as_new {
         return abandon(rules.unregistered.delay(attempt), Reluctance::BetweenExecutions);
     }
@@ -170,16 +152,10 @@ fn run(item: OrchestrationItem, phase: Phase, attempt: u32, rules: &Rules<'_>) -
         Some(start) => parent_in(start),
         None => history_parent,
     };
-    let collisions = ignored_starts
-        .iter()
-        .filter_map(|late| collision(&item.instance, late, parent.as_ref(), ""))
-        .collect();
+    let collisions =
+        ignored_starts.iter().filter_map(|late| collision(&item.instance, late, parent.as_ref(), "")).collect();
     let begins = start.is_some();
-    let next_event_id = if begins {
-        INITIAL_EVENT_ID
-    } else {
-        next_event_id(&item.history)
-    };
+    let next_event_id = if begins { INITIAL_EVENT_ID } else { next_event_id(&item.history) };
     Verdict::Run(Box::new(Turn {
         head: Head {
             instance: item.instance,
@@ -204,23 +180,11 @@ fn run(item: OrchestrationItem, phase: Phase, attempt: u32, rules: &Rules<'_>) -
 fn asked_for(start: Option<&WorkItem>, history: &[Event]) -> Option<(String, Option<String>, String)> {
     match start {
         Some(
-            WorkItem::StartOrchestration {
-                orchestration,
-                version,
-                input,
-                ..
-            }
-            | WorkItem::ContinueAsNew {
-                orchestration,
-                version,
-                input,
-                ..
-            },
+            WorkItem::StartOrchestration { orchestration, version, input, .. }
+            | WorkItem::ContinueAsNew { orchestration, version, input, .. },
         ) => Some((orchestration.clone(), version.clone(), input.clone())),
         _ => match &last_start(history)?.kind {
-            EventKind::OrchestrationStarted {
-                name, version, input, ..
-            } => {
+            EventKind::OrchestrationStarted { name, version, input, .. } => {
                 let version = Some(version.clone()).filter(|version| version != NO_VERSION);
                 Some((name.clone(), version, input.clone()))
             }
@@ -249,21 +213,10 @@ fn resolve(
 fn started_by(start: &WorkItem, resolved_version: String) -> EventKind {
     let parent = parent_in(start);
     let (name, input, carried, custom_status) = match start {
-        WorkItem::ContinueAsNew {
-            orchestration,
-            input,
-            carry_forward_events,
-            initial_custom_status,
-            ..
-        } => (
-            orchestration,
-            input.clone(),
-            carry_forward_events.clone(),
-            initial_custom_status.clone(),
-        ),
-        WorkItem::StartOrchestration {
-            orchestration, input, ..
-        } => (orchestration, input.clone(), Vec::new(), None),
+        WorkItem::ContinueAsNew { orchestration, input, carry_forward_events, initial_custom_status, .. } => {
+            (orchestration, input.clone(), carry_forward_events.clone(), initial_custom_status.clone())
+        }
+        WorkItem::StartOrchestration { orchestration, input, .. } => (orchestration, input.clone(), Vec::new(), None),
         _ => unreachable!("a batch has no other starts"),
     };
     EventKind::OrchestrationStarted {
@@ -294,8 +247,7 @@ fn started_blindly(name: String, version: String, parent: Option<&Parent>) -> Ev
 
 fn collisions(instance: &str, batch: &Batch, own_parent: Option<&Parent>) -> Vec<Notice> {
     let late = batch.ignored_starts.iter();
-    late.filter_map(|late| collision(instance, late, own_parent, ""))
-        .collect()
+    late.filter_map(|late| collision(instance, late, own_parent, "")).collect()
 }
 
 /// Tells the parent of a start that came to an instance that exists, unless it is the one that started it and the
@@ -309,27 +261,16 @@ fn collision(instance: &str, start: &WorkItem, own_parent: Option<&Parent>, how:
         return None;
     }
     let text = format!("sub-orchestration instance id '{instance}' already exists{how}");
-    Some(Notice {
-        parent,
-        details: ErrorDetails::application(AppErrorKind::OrchestrationFailed, text),
-    })
+    Some(Notice { parent, details: ErrorDetails::application(AppErrorKind::OrchestrationFailed, text) })
 }
 
 /// Who waits for the orchestration that this message starts.
 fn parent_in(start: &WorkItem) -> Option<Parent> {
     match start {
-        WorkItem::StartOrchestration {
-            parent_instance,
-            parent_id,
-            parent_execution_id,
-            ..
+        WorkItem::StartOrchestration { parent_instance, parent_id, parent_execution_id, .. }
+        | WorkItem::ContinueAsNew { parent_instance, parent_id, parent_execution_id, .. } => {
+            parent(parent_instance.as_ref(), *parent_id, *parent_execution_id)
         }
-        | WorkItem::ContinueAsNew {
-            parent_instance,
-            parent_id,
-            parent_execution_id,
-            ..
-        } => parent(parent_instance.as_ref(), *parent_id, *parent_execution_id),
         _ => None,
     }
 }
@@ -337,22 +278,15 @@ fn parent_in(start: &WorkItem) -> Option<Parent> {
 /// Who waits for the orchestration with this history.
 fn parent_of(history: &[Event]) -> Option<Parent> {
     match &last_start(history)?.kind {
-        EventKind::OrchestrationStarted {
-            parent_instance,
-            parent_id,
-            parent_execution_id,
-            ..
-        } => parent(parent_instance.as_ref(), *parent_id, *parent_execution_id),
+        EventKind::OrchestrationStarted { parent_instance, parent_id, parent_execution_id, .. } => {
+            parent(parent_instance.as_ref(), *parent_id, *parent_execution_id)
+        }
         _ => None,
     }
 }
 
 fn parent(instance: Option<&String>, id: Option<u64>, execution_id: Option<u64>) -> Option<Parent> {
-    Some(Parent {
-        instance: instance?.clone(),
-        id: id?,
-        execution_id,
-    })
+    Some(Parent { instance: instance?.clone(), id: id?, execution_id })
 }
 
 fn last_start(history: &[Event]) -> Option<&Event> {

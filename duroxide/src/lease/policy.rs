@@ -16,11 +16,7 @@ const RETRY_FLOOR: Duration = Duration::from_millis(10);
 /// `buffer` before the end for leases of 15 seconds and more, half the time in whole seconds for shorter ones, never
 /// less than a second. A renewal at or after the end would come too late, so half the time is taken then.
 pub(crate) fn renewal_interval(timeout: Duration, buffer: Duration) -> Duration {
-    let wanted = if timeout >= LONG_LEASE {
-        timeout.saturating_sub(buffer)
-    } else {
-        whole_seconds_up(timeout / 2)
-    };
+    let wanted = if timeout >= LONG_LEASE { timeout.saturating_sub(buffer) } else { whole_seconds_up(timeout / 2) };
     let interval = wanted.max(RENEWAL_FLOOR);
     if interval < timeout { interval } else { timeout / 2 }
 }

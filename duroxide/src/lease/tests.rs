@@ -11,22 +11,11 @@ fn ms(millis: u64) -> Duration {
 }
 
 fn held(owner: &str, until_ms: u64) -> Lease {
-    Lease {
-        owner: owner.into(),
-        token: "old".into(),
-        fence: 7,
-        until_ms,
-    }
+    Lease { owner: owner.into(), token: "old".into(), fence: 7, until_ms }
 }
 
 fn asks(now_ms: u64) -> Claim<'static> {
-    Claim {
-        owner: NODE,
-        token: "new".into(),
-        last_fence: 3,
-        now_ms,
-        timeout: ms(50),
-    }
+    Claim { owner: NODE, token: "new".into(), last_fence: 3, now_ms, timeout: ms(50) }
 }
 
 #[test]
@@ -43,16 +32,8 @@ fn a_lease_is_claimed_when_free_or_expired_and_reclaimed_by_its_own_node() {
     for (owner, until_ms, may_claim, may_reclaim) in table {
         let lease = owner.map(|owner| held(owner, until_ms));
         let case = format!("{owner:?} until {until_ms}");
-        assert_eq!(
-            claim(lease.as_ref(), asks(now_ms)).is_some(),
-            may_claim,
-            "claim: {case}"
-        );
-        assert_eq!(
-            reclaim(lease.as_ref(), asks(now_ms)).is_some(),
-            may_reclaim,
-            "reclaim: {case}"
-        );
+        assert_eq!(claim(lease.as_ref(), asks(now_ms)).is_some(), may_claim, "claim: {case}");
+        assert_eq!(reclaim(lease.as_ref(), asks(now_ms)).is_some(), may_reclaim, "reclaim: {case}");
     }
 }
 
@@ -110,11 +91,7 @@ fn the_renewal_interval_leaves_the_buffer_or_half_the_time() {
         (secs(20), secs(0), secs(10)),
     ];
     for (timeout, buffer, interval) in table {
-        assert_eq!(
-            renewal_interval(timeout, buffer),
-            interval,
-            "{timeout:?} less {buffer:?}"
-        );
+        assert_eq!(renewal_interval(timeout, buffer), interval, "{timeout:?} less {buffer:?}");
     }
 }
 

@@ -44,15 +44,7 @@ struct Binding {
 
 impl Bindings {
     pub(super) fn open(&mut self, token: u64, class: Class) {
-        self.by_token.insert(
-            token,
-            Binding {
-                class,
-                event_id: None,
-                reply: None,
-                abandoned: false,
-            },
-        );
+        self.by_token.insert(token, Binding { class, event_id: None, reply: None, abandoned: false });
         self.waiting += 1;
     }
 
@@ -106,11 +98,7 @@ impl Bindings {
 
     /// Requests that are neither taken nor abandoned nor answered.
     pub(super) fn outstanding(&self) -> usize {
-        let answered = self
-            .by_token
-            .values()
-            .filter(|binding| !binding.abandoned && binding.reply.is_some())
-            .count();
+        let answered = self.by_token.values().filter(|binding| !binding.abandoned && binding.reply.is_some()).count();
         self.waiting - answered
     }
 

@@ -15,22 +15,13 @@ pub(crate) struct Overlay {
 
 impl Overlay {
     pub(crate) fn new(snapshot: HashMap<String, KvEntry>, recorded_ms: impl Iterator<Item = u64>) -> Self {
-        Overlay {
-            values: snapshot.into_iter().collect(),
-            recorded_ms: recorded_ms.collect(),
-        }
+        Overlay { values: snapshot.into_iter().collect(), recorded_ms: recorded_ms.collect() }
     }
 
     /// Sets a value and returns the time it counts from.
     pub(crate) fn set(&mut self, key: String, value: String, now_ms: u64) -> u64 {
         let last_updated_at_ms = self.recorded_ms.pop_front().unwrap_or(now_ms);
-        self.values.insert(
-            key,
-            KvEntry {
-                value,
-                last_updated_at_ms,
-            },
-        );
+        self.values.insert(key, KvEntry { value, last_updated_at_ms });
         last_updated_at_ms
     }
 
@@ -57,10 +48,7 @@ impl Overlay {
 
     /// Keys last set before the given time, ascending.
     pub(crate) fn updated_before(&self, updated_before_ms: u64) -> Vec<String> {
-        let old = self
-            .values
-            .iter()
-            .filter(|(_, entry)| entry.last_updated_at_ms < updated_before_ms);
+        let old = self.values.iter().filter(|(_, entry)| entry.last_updated_at_ms < updated_before_ms);
         old.map(|(key, _)| key.clone()).collect()
     }
 }

@@ -35,10 +35,7 @@ struct Message {
 impl Mailbox {
     pub(super) fn subscribe_signal(&mut self, event_id: u64, name: &str) {
         self.names.insert(event_id, name.to_owned());
-        self.signals
-            .entry(name.to_owned())
-            .or_default()
-            .push(Wait { event_id, value: None });
+        self.signals.entry(name.to_owned()).or_default().push(Wait { event_id, value: None });
     }
 
     /// An external event arrived. It answers the oldest wait of its name that is still empty; without one it came too
@@ -54,20 +51,14 @@ impl Mailbox {
 
     pub(super) fn take_signal(&mut self, event_id: u64) -> Option<String> {
         let waits = self.signals.get_mut(self.names.get(&event_id)?)?;
-        let at = waits
-            .iter()
-            .position(|wait| wait.event_id == event_id && wait.value.is_some())?;
+        let at = waits.iter().position(|wait| wait.event_id == event_id && wait.value.is_some())?;
         self.names.remove(&event_id);
         waits.remove(at).value
     }
 
     /// A positional wait is given up; a value it had got is discarded.
     pub(crate) fn cancel_signal(&mut self, event_id: u64) {
-        if let Some(waits) = self
-            .names
-            .remove(&event_id)
-            .and_then(|name| self.signals.get_mut(&name))
-        {
+        if let Some(waits) = self.names.remove(&event_id).and_then(|name| self.signals.get_mut(&name)) {
             waits.retain(|wait| wait.event_id != event_id);
         }
     }
@@ -80,15 +71,8 @@ impl Mailbox {
     /// A queue message arrived; it is kept until somebody reads it.
     pub(crate) fn message(&mut self, name: &str, data: &str) {
         self.arrivals += 1;
-        let message = Message {
-            arrival: self.arrivals,
-            data: data.to_owned(),
-        };
-        self.queues
-            .entry(name.to_owned())
-            .or_default()
-            .unread
-            .push_back(message);
+        let message = Message { arrival: self.arrivals, data: data.to_owned() };
+        self.queues.entry(name.to_owned()).or_default().unread.push_back(message);
     }
 
     pub(super) fn take_message(&mut self, event_id: u64) -> Option<String> {
@@ -112,17 +96,9 @@ impl Mailbox {
         let mut unread: Vec<(u64, &String, &String)> = self
             .queues
             .iter()
-            .flat_map(|(name, queue)| {
-                queue
-                    .unread
-                    .iter()
-                    .map(move |message| (message.arrival, name, &message.data))
-            })
+            .flat_map(|(name, queue)| queue.unread.iter().map(move |message| (message.arrival, name, &message.data)))
             .collect();
         unread.sort_unstable_by_key(|(arrival, ..)| *arrival);
-        unread
-            .into_iter()
-            .map(|(_, name, data)| (name.clone(), data.clone()))
-            .collect()
+        unread.into_iter().map(|(_, name, data)| (name.clone(), data.clone())).collect()
     }
 }

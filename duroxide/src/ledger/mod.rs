@@ -72,12 +72,7 @@ pub(crate) struct Book {
 
 impl Ledger {
     pub(crate) fn new(identity: Identity, book: Book) -> Self {
-        Ledger {
-            shared: Arc::new(Shared {
-                identity,
-                book: Mutex::new(book),
-            }),
-        }
+        Ledger { shared: Arc::new(Shared { identity, book: Mutex::new(book) }) }
     }
 
     pub(crate) fn identity(&self) -> &Identity {

@@ -4,19 +4,13 @@ use super::bindings::{Class, Reply};
 use super::*;
 
 fn dequeue(book: &mut Book, event_id: u64) -> u64 {
-    let token = book.ask(Class::Queue, |_| Action::DequeueEvent {
-        scheduling_event_id: 0,
-        name: "q".into(),
-    });
+    let token = book.ask(Class::Queue, |_| Action::DequeueEvent { scheduling_event_id: 0, name: "q".into() });
     book.bind_message(token, event_id, "q");
     token
 }
 
 fn wait(book: &mut Book, event_id: u64) -> u64 {
-    let token = book.ask(Class::External, |_| Action::WaitExternal {
-        scheduling_event_id: 0,
-        name: "s".into(),
-    });
+    let token = book.ask(Class::External, |_| Action::WaitExternal { scheduling_event_id: 0, name: "s".into() });
     book.bind_signal(token, event_id, "s");
     token
 }
@@ -73,19 +67,13 @@ fn a_message_survives_the_dequeue_that_gave_it_up_and_is_read_once() {
 #[test]
 fn a_dequeue_dropped_before_it_was_bound_takes_no_place() {
     let mut book = Book::default();
-    let dropped = book.ask(Class::Queue, |_| Action::DequeueEvent {
-        scheduling_event_id: 0,
-        name: "q".into(),
-    });
+    let dropped = book.ask(Class::Queue, |_| Action::DequeueEvent { scheduling_event_id: 0, name: "q".into() });
     book.abandon(dropped);
     book.bind_message(dropped, 2, "q");
     let held = dequeue(&mut book, 3);
     book.mailbox.message("q", "a");
     assert_eq!(book.take(held), data("a"));
-    assert_eq!(
-        book.bindings.abandoned().iter().copied().collect::<Vec<_>>(),
-        [(Class::Queue, 2)]
-    );
+    assert_eq!(book.bindings.abandoned().iter().copied().collect::<Vec<_>>(), [(Class::Queue, 2)]);
 }
 
 #[test]
@@ -101,12 +89,7 @@ fn unread_messages_keep_the_order_of_arrival_across_queues() {
 #[test]
 fn a_detached_ledger_records_nothing() {
     let ledger = Ledger::new(
-        Identity {
-            instance: "i".into(),
-            execution_id: 1,
-            name: "n".into(),
-            version: "1.0.0".into(),
-        },
+        Identity { instance: "i".into(), execution_id: 1, name: "n".into(), version: "1.0.0".into() },
         Book::default(),
     );
     let token = ledger.with(|book| dequeue(book, 2));
@@ -130,14 +113,8 @@ fn a_repeated_set_counts_from_the_recorded_time() {
 #[test]
 fn what_is_answered_or_dropped_is_not_outstanding() {
     let mut book = Book::default();
-    let first = book.ask(Class::Timer, |_| Action::CreateTimer {
-        scheduling_event_id: 0,
-        fire_at_ms: 1,
-    });
-    let second = book.ask(Class::Timer, |_| Action::CreateTimer {
-        scheduling_event_id: 0,
-        fire_at_ms: 1,
-    });
+    let first = book.ask(Class::Timer, |_| Action::CreateTimer { scheduling_event_id: 0, fire_at_ms: 1 });
+    let second = book.ask(Class::Timer, |_| Action::CreateTimer { scheduling_event_id: 0, fire_at_ms: 1 });
     assert_eq!(book.outstanding(), 2);
     book.bindings.deliver(first, Reply::Fired);
     assert_eq!(book.outstanding(), 1);

@@ -123,11 +123,7 @@ impl ErrorDetails {
     pub fn display_message(&self) -> String {
         match self {
             ErrorDetails::Infrastructure { operation, message, .. } => format!("infrastructure:{operation}: {message}"),
-            ErrorDetails::Configuration {
-                kind: ConfigErrorKind::Nondeterminism,
-                resource,
-                message,
-            } => match message {
+            ErrorDetails::Configuration { kind: ConfigErrorKind::Nondeterminism, resource, message } => match message {
                 Some(message) => format!("nondeterministic: {message}"),
                 None => format!("nondeterministic in {resource}"),
             },
@@ -136,22 +132,13 @@ impl ErrorDetails {
                 AppErrorKind::Panicked => format!("orchestration panicked: {message}"),
                 AppErrorKind::ActivityFailed | AppErrorKind::OrchestrationFailed => message.clone(),
             },
-            ErrorDetails::Poison {
-                attempt_count,
-                max_attempts,
-                message_type,
-                ..
-            } => {
+            ErrorDetails::Poison { attempt_count, max_attempts, message_type, .. } => {
                 let tried = format!("{attempt_count} attempts (max {max_attempts})");
                 match message_type {
                     PoisonMessageType::Orchestration { instance, .. } => {
                         format!("poison: orchestration {instance} exceeded {tried}")
                     }
-                    PoisonMessageType::Activity {
-                        activity_name,
-                        activity_id,
-                        ..
-                    } => {
+                    PoisonMessageType::Activity { activity_name, activity_id, .. } => {
                         format!("poison: activity {activity_name}#{activity_id} exceeded {tried}")
                     }
                     PoisonMessageType::FailedDeserialization { instance, error, .. } => {
@@ -175,11 +162,7 @@ impl ErrorDetails {
 
     /// User code failed in the given way; never retryable.
     pub(crate) fn application(kind: AppErrorKind, message: impl Into<String>) -> Self {
-        ErrorDetails::Application {
-            kind,
-            message: message.into(),
-            retryable: false,
-        }
+        ErrorDetails::Application { kind, message: message.into(), retryable: false }
     }
 
     /// The orchestration was cancelled.

@@ -83,11 +83,7 @@ where
 {
     let tags: HashSet<String> = tags.into_iter().map(Into::into).collect();
     assert!(!tags.is_empty(), "{what} requires at least one tag");
-    assert!(
-        tags.len() <= MAX_WORKER_TAGS,
-        "{what} takes at most {MAX_WORKER_TAGS} tags, got {}",
-        tags.len()
-    );
+    assert!(tags.len() <= MAX_WORKER_TAGS, "{what} takes at most {MAX_WORKER_TAGS} tags, got {}", tags.len());
     tags
 }
 
@@ -127,16 +123,12 @@ pub struct DispatcherCapabilityFilter {
 impl DispatcherCapabilityFilter {
     /// Whether any range contains `version`.
     pub fn is_compatible(&self, version: &Version) -> bool {
-        self.supported_duroxide_versions
-            .iter()
-            .any(|range| range.contains(version))
+        self.supported_duroxide_versions.iter().any(|range| range.contains(version))
     }
 
     /// Everything up to this build.
     pub fn default_for_current_build() -> Self {
-        DispatcherCapabilityFilter {
-            supported_duroxide_versions: vec![SemverRange::default_for_current_build()],
-        }
+        DispatcherCapabilityFilter { supported_duroxide_versions: vec![SemverRange::default_for_current_build()] }
     }
 }
 

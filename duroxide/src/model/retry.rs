@@ -33,11 +33,7 @@ pub enum BackoffStrategy {
 impl Default for BackoffStrategy {
     /// Exponential: 100 ms, doubling, at most 30 s.
     fn default() -> Self {
-        BackoffStrategy::Exponential {
-            base: Duration::from_millis(100),
-            multiplier: 2.0,
-            max: Duration::from_secs(30),
-        }
+        BackoffStrategy::Exponential { base: Duration::from_millis(100), multiplier: 2.0, max: Duration::from_secs(30) }
     }
 }
 
@@ -72,11 +68,7 @@ pub struct RetryPolicy {
 impl Default for RetryPolicy {
     /// 3 attempts, the default backoff, no timeout.
     fn default() -> Self {
-        RetryPolicy {
-            max_attempts: 3,
-            backoff: BackoffStrategy::default(),
-            timeout: None,
-        }
+        RetryPolicy { max_attempts: 3, backoff: BackoffStrategy::default(), timeout: None }
     }
 }
 
@@ -87,10 +79,7 @@ impl RetryPolicy {
     /// When `max_attempts` is 0.
     pub fn new(max_attempts: u32) -> Self {
         assert!(max_attempts >= 1, "max_attempts must be at least 1");
-        RetryPolicy {
-            max_attempts,
-            ..RetryPolicy::default()
-        }
+        RetryPolicy { max_attempts, ..RetryPolicy::default() }
     }
 
     /// Limits one attempt.

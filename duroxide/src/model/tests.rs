@@ -48,37 +48,17 @@ fn every_kind_reads_back_equal_and_names_its_wire_type() {
             initial_custom_status: None,
         },
         EventKind::OrchestrationCompleted { output: text() },
-        EventKind::OrchestrationFailed {
-            details: details.clone(),
-        },
-        EventKind::ActivityScheduled {
-            name: text(),
-            input: text(),
-            session_id: None,
-            tag: Some(text()),
-        },
+        EventKind::OrchestrationFailed { details: details.clone() },
+        EventKind::ActivityScheduled { name: text(), input: text(), session_id: None, tag: Some(text()) },
         EventKind::ActivityCompleted { result: text() },
-        EventKind::ActivityFailed {
-            details: details.clone(),
-        },
+        EventKind::ActivityFailed { details: details.clone() },
         EventKind::ActivityCancelRequested { reason: text() },
         EventKind::TimerCreated { fire_at_ms: 1 },
         EventKind::TimerFired { fire_at_ms: 1 },
         EventKind::ExternalSubscribed { name: text() },
-        EventKind::ExternalEvent {
-            name: text(),
-            data: text(),
-        },
-        EventKind::OrchestrationChained {
-            name: text(),
-            instance: text(),
-            input: text(),
-        },
-        EventKind::SubOrchestrationScheduled {
-            name: text(),
-            instance: text(),
-            input: text(),
-        },
+        EventKind::ExternalEvent { name: text(), data: text() },
+        EventKind::OrchestrationChained { name: text(), instance: text(), input: text() },
+        EventKind::SubOrchestrationScheduled { name: text(), instance: text(), input: text() },
         EventKind::SubOrchestrationCompleted { result: text() },
         EventKind::SubOrchestrationFailed { details },
         EventKind::SubOrchestrationCancelRequested { reason: text() },
@@ -86,17 +66,10 @@ fn every_kind_reads_back_equal_and_names_its_wire_type() {
         EventKind::OrchestrationCancelRequested { reason: text() },
         EventKind::ExternalSubscribedCancelled { reason: text() },
         EventKind::QueueSubscribed { name: text() },
-        EventKind::QueueEventDelivered {
-            name: text(),
-            data: text(),
-        },
+        EventKind::QueueEventDelivered { name: text(), data: text() },
         EventKind::QueueSubscriptionCancelled { reason: text() },
         EventKind::CustomStatusUpdated { status: None },
-        EventKind::KeyValueSet {
-            key: text(),
-            value: text(),
-            last_updated_at_ms: 4,
-        },
+        EventKind::KeyValueSet { key: text(), value: text(), last_updated_at_ms: 4 },
         EventKind::KeyValueCleared { key: text() },
         EventKind::KeyValuesCleared,
     ];
@@ -130,18 +103,9 @@ fn generated_child_ids_name_their_execution_after_the_first() {
 fn backoff_is_bounded_and_never_panics() {
     let table = [
         (BackoffStrategy::None, 1, Duration::ZERO),
+        (BackoffStrategy::Fixed { delay: Duration::from_secs(2) }, 9, Duration::from_secs(2)),
         (
-            BackoffStrategy::Fixed {
-                delay: Duration::from_secs(2),
-            },
-            9,
-            Duration::from_secs(2),
-        ),
-        (
-            BackoffStrategy::Linear {
-                base: Duration::from_secs(2),
-                max: Duration::from_secs(5),
-            },
+            BackoffStrategy::Linear { base: Duration::from_secs(2), max: Duration::from_secs(5) },
             3,
             Duration::from_secs(5),
         ),
@@ -150,11 +114,7 @@ fn backoff_is_bounded_and_never_panics() {
         (BackoffStrategy::default(), u32::MAX, Duration::from_secs(30)),
     ];
     for (strategy, attempt, expected) in table {
-        assert_eq!(
-            strategy.delay_for_attempt(attempt),
-            expected,
-            "{strategy:?} at {attempt}"
-        );
+        assert_eq!(strategy.delay_for_attempt(attempt), expected, "{strategy:?} at {attempt}");
     }
     assert!(std::panic::catch_unwind(|| RetryPolicy::new(0)).is_err());
 }

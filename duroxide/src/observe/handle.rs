@@ -17,9 +17,7 @@ impl ObservabilityHandle {
     /// When the metrics cannot be set up. Logs that cannot be are no error: most programs bring their own subscriber.
     pub fn init(config: &ObservabilityConfig) -> Result<Self, String> {
         let _ = init_logging(config);
-        Ok(ObservabilityHandle {
-            metrics: Arc::new(MetricsProvider::new(config)?),
-        })
+        Ok(ObservabilityHandle { metrics: Arc::new(MetricsProvider::new(config)?) })
     }
 
     /// The counters and gauges of this runtime.

@@ -340,10 +340,7 @@ impl MetricsProvider {
 
     /// The last known depths of the orchestrator and the worker queue.
     pub fn get_queue_depths(&self) -> (u64, u64) {
-        (
-            self.orchestrator_queue_depth.load(ORDER),
-            self.worker_queue_depth.load(ORDER),
-        )
+        (self.orchestrator_queue_depth.load(ORDER), self.worker_queue_depth.load(ORDER))
     }
 
     /// An instance began to run.

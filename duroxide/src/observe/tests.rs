@@ -17,11 +17,7 @@ fn a_failure_counts_once_and_under_its_type() {
     let seen = metrics.snapshot();
     assert_eq!(seen.orch_failures, 4);
     assert_eq!(
-        (
-            seen.orch_application_errors,
-            seen.orch_infrastructure_errors,
-            seen.orch_configuration_errors
-        ),
+        (seen.orch_application_errors, seen.orch_infrastructure_errors, seen.orch_configuration_errors),
         (1, 1, 1)
     );
 }
@@ -45,12 +41,7 @@ fn activity_outcomes_fall_into_their_counters() {
     }
     let seen = metrics.snapshot();
     assert_eq!(
-        (
-            seen.activity_success,
-            seen.activity_app_errors,
-            seen.activity_infra_errors,
-            seen.activity_config_errors
-        ),
+        (seen.activity_success, seen.activity_app_errors, seen.activity_infra_errors, seen.activity_config_errors),
         (1, 1, 1, 1)
     );
 }
@@ -75,8 +66,5 @@ fn the_default_format_of_a_config_is_not_that_of_the_type() {
 
 #[test]
 fn without_rust_log_only_user_code_speaks_below_warn() {
-    assert_eq!(
-        default_directives("debug"),
-        "warn,duroxide::orchestration=debug,duroxide::activity=debug"
-    );
+    assert_eq!(default_directives("debug"), "warn,duroxide::orchestration=debug,duroxide::activity=debug");
 }

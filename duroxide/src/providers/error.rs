@@ -16,20 +16,12 @@ pub struct ProviderError {
 impl ProviderError {
     /// The same call may work later: busy, I/O or connection trouble.
     pub fn retryable(operation: impl Into<String>, message: impl Into<String>) -> Self {
-        ProviderError {
-            operation: operation.into(),
-            message: message.into(),
-            retryable: true,
-        }
+        ProviderError { operation: operation.into(), message: message.into(), retryable: true }
     }
 
     /// The same call never works: bad token, duplicate event, unknown id, unreadable data.
     pub fn permanent(operation: impl Into<String>, message: impl Into<String>) -> Self {
-        ProviderError {
-            operation: operation.into(),
-            message: message.into(),
-            retryable: false,
-        }
+        ProviderError { operation: operation.into(), message: message.into(), retryable: false }
     }
 
     /// Whether the same call may work later.

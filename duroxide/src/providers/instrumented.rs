@@ -48,10 +48,7 @@ impl InstrumentedProvider {
 }
 
 fn error_type(message: &str) -> &'static str {
-    ERROR_TYPES
-        .into_iter()
-        .find(|word| message.contains(word))
-        .unwrap_or("other")
+    ERROR_TYPES.into_iter().find(|word| message.contains(word)).unwrap_or("other")
 }
 
 #[async_trait]
@@ -102,9 +99,7 @@ impl Provider for InstrumentedProvider {
         delay: Option<Duration>,
         ignore_attempt: bool,
     ) -> Result<(), ProviderError> {
-        self.inner
-            .abandon_orchestration_item(lock_token, delay, ignore_attempt)
-            .await
+        self.inner.abandon_orchestration_item(lock_token, delay, ignore_attempt).await
     }
 
     async fn read(&self, instance: &str) -> Result<Vec<Event>, ProviderError> {
@@ -121,9 +116,7 @@ impl Provider for InstrumentedProvider {
         execution_id: u64,
         new_events: Vec<Event>,
     ) -> Result<(), ProviderError> {
-        self.inner
-            .append_with_execution(instance, execution_id, new_events)
-            .await
+        self.inner.append_with_execution(instance, execution_id, new_events).await
     }
 
     async fn enqueue_for_worker(&self, item: WorkItem) -> Result<(), ProviderError> {
@@ -137,15 +130,12 @@ impl Provider for InstrumentedProvider {
         session: Option<&SessionFetchConfig>,
         tag_filter: &TagFilter,
     ) -> Result<Option<(WorkItem, String, u32)>, ProviderError> {
-        let call = self
-            .inner
-            .fetch_work_item(lock_timeout, poll_timeout, session, tag_filter);
+        let call = self.inner.fetch_work_item(lock_timeout, poll_timeout, session, tag_filter);
         self.timed("fetch_work_item", call).await
     }
 
     async fn ack_work_item(&self, token: &str, completion: Option<WorkItem>) -> Result<(), ProviderError> {
-        self.timed("ack_work_item", self.inner.ack_work_item(token, completion))
-            .await
+        self.timed("ack_work_item", self.inner.ack_work_item(token, completion)).await
     }
 
     async fn renew_work_item_lock(&self, token: &str, extend_for: Duration) -> Result<(), ProviderError> {

@@ -83,10 +83,7 @@ pub trait ProviderAdmin: Any + Send + Sync {
                 }
             }
         }
-        Ok(InstanceTree {
-            root_id: instance_id.to_owned(),
-            all_ids,
-        })
+        Ok(InstanceTree { root_id: instance_id.to_owned(), all_ids })
     }
 
     /// Deletes a root and its descendants.

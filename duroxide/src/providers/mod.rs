@@ -66,10 +66,7 @@ pub trait Provider: Any + Send + Sync {
     ///
     /// # Errors
     /// Permanent, and nothing changes, when the token is unknown, superseded or expired, or an event id is 0 or taken.
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "the signature is a promise to stores written by others"
-    )]
+    #[allow(clippy::too_many_arguments, reason = "the signature is a promise to stores written by others")]
     async fn ack_orchestration_item(
         &self,
         lock_token: &str,

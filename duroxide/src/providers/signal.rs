@@ -54,11 +54,7 @@ impl Default for WorkSignal {
 impl WorkSignal {
     /// A signal nobody has fired yet.
     pub fn new() -> Self {
-        WorkSignal {
-            orchestrator: Bell::new(),
-            worker: Bell::new(),
-            watched: Mutex::new(HashMap::new()),
-        }
+        WorkSignal { orchestrator: Bell::new(), worker: Bell::new(), watched: Mutex::new(HashMap::new()) }
     }
 
     /// Work is visible now.
@@ -77,19 +73,14 @@ impl WorkSignal {
 
     /// What has been signalled so far; taken before looking for work.
     pub fn ticket(&self, queue: WorkQueue) -> Ticket {
-        Ticket {
-            rung: *self.bell(queue).rung.borrow(),
-            taken_at_ms: clock::now_ms(),
-        }
+        Ticket { rung: *self.bell(queue).rung.borrow(), taken_at_ms: clock::now_ms() }
     }
 
     /// Returns when work was signalled after `ticket`, a delayed row is due, or `at_most` has passed.
     pub async fn wait(&self, queue: WorkQueue, ticket: Ticket, at_most: Duration) {
         let bell = self.bell(queue);
         let mut rung = bell.rung.subscribe();
-        let wait = bell
-            .until_due(ticket.taken_at_ms, clock::now_ms())
-            .map_or(at_most, |due| due.min(at_most));
+        let wait = bell.until_due(ticket.taken_at_ms, clock::now_ms()).map_or(at_most, |due| due.min(at_most));
         // A closed channel cannot be: `self` holds the sender.
         let _ = tokio::time::timeout(wait, rung.wait_for(|count| *count != ticket.rung)).await;
     }
@@ -103,16 +94,8 @@ impl WorkSignal {
 
     /// Watches one instance from now on; only commits of this process are seen.
     pub fn watch(self: Arc<Self>, instance: &str) -> InstanceWatch {
-        let commits = self
-            .watched()
-            .entry(instance.to_owned())
-            .or_insert_with(|| watch::Sender::new(0))
-            .subscribe();
-        InstanceWatch {
-            instance: instance.to_owned(),
-            commits,
-            signal: self,
-        }
+        let commits = self.watched().entry(instance.to_owned()).or_insert_with(|| watch::Sender::new(0)).subscribe();
+        InstanceWatch { instance: instance.to_owned(), commits, signal: self }
     }
 
     fn watched(&self) -> MutexGuard<'_, HashMap<String, watch::Sender<u64>>> {
@@ -151,10 +134,7 @@ impl Drop for InstanceWatch {
         let mut watched = self.signal.watched();
         // Given up under the lock: of several watches that end together, one sees itself as the last.
         self.commits = watch::channel(0).1;
-        if watched
-            .get(&self.instance)
-            .is_some_and(|commits| commits.receiver_count() == 0)
-        {
+        if watched.get(&self.instance).is_some_and(|commits| commits.receiver_count() == 0) {
             watched.remove(&self.instance);
         }
     }
@@ -162,10 +142,7 @@ impl Drop for InstanceWatch {
 
 impl Bell {
     fn new() -> Self {
-        Bell {
-            rung: watch::Sender::new(0),
-            due: Mutex::new(BinaryHeap::new()),
-        }
+        Bell { rung: watch::Sender::new(0), due: Mutex::new(BinaryHeap::new()) }
     }
 
     fn due(&self) -> MutexGuard<'_, BinaryHeap<Reverse<u64>>> {

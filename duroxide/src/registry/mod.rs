@@ -37,10 +37,7 @@ pub struct RegistryBuilder<H: ?Sized> {
 
 impl<H: ?Sized> Clone for Registry<H> {
     fn clone(&self) -> Self {
-        Registry {
-            handlers: self.handlers.clone(),
-            policies: self.policies.clone(),
-        }
+        Registry { handlers: self.handlers.clone(), policies: self.policies.clone() }
     }
 }
 
@@ -53,11 +50,7 @@ impl<H: ?Sized> Default for Registry<H> {
 impl<H: ?Sized> Registry<H> {
     /// An empty builder.
     pub fn builder() -> RegistryBuilder<H> {
-        RegistryBuilder {
-            handlers: HashMap::new(),
-            policies: HashMap::new(),
-            errors: Vec::new(),
-        }
+        RegistryBuilder { handlers: HashMap::new(), policies: HashMap::new(), errors: Vec::new() }
     }
 
     /// A builder that begins with the handlers and policies of `reg`.
@@ -89,10 +82,7 @@ impl<H: ?Sized> Registry<H> {
 
     /// Changes what a name without version resolves to, here and in all clones.
     pub fn set_version_policy(&self, name: &str, policy: VersionPolicy) {
-        self.policies
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(name.to_owned(), policy);
+        self.policies.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), policy);
     }
 
     /// All names, in any order.
@@ -102,10 +92,7 @@ impl<H: ?Sized> Registry<H> {
 
     /// All versions of a name, ascending.
     pub fn list_versions(&self, name: &str) -> Vec<Version> {
-        self.handlers
-            .get(name)
-            .map(|versions| versions.keys().cloned().collect())
-            .unwrap_or_default()
+        self.handlers.get(name).map(|versions| versions.keys().cloned().collect()).unwrap_or_default()
     }
 
     /// Whether the name is known in any version.
@@ -127,10 +114,7 @@ impl<H: ?Sized> Registry<H> {
 impl<H: ?Sized> RegistryBuilder<H> {
     /// The registry. Mistakes are ignored: of two equal registrations the first stays.
     pub fn build(self) -> Registry<H> {
-        Registry {
-            handlers: Arc::new(self.handlers),
-            policies: Arc::new(RwLock::new(self.policies)),
-        }
+        Registry { handlers: Arc::new(self.handlers), policies: Arc::new(RwLock::new(self.policies)) }
     }
 
     /// The registry, or all mistakes joined with `; `.
@@ -138,11 +122,7 @@ impl<H: ?Sized> RegistryBuilder<H> {
     /// # Errors
     /// When a handler was registered twice or under a reserved name.
     pub fn build_result(self) -> Result<Registry<H>, String> {
-        if self.errors.is_empty() {
-            Ok(self.build())
-        } else {
-            Err(self.errors.join("; "))
-        }
+        if self.errors.is_empty() { Ok(self.build()) } else { Err(self.errors.join("; ")) }
     }
 
     /// Adds the handlers of `other`, not its policies. A duplicate is recorded as `{error_prefix}: {name}@{version}`.
@@ -163,9 +143,7 @@ impl<H: ?Sized> RegistryBuilder<H> {
         items: Vec<(&str, F)>,
         register_fn: impl Fn(Self, &str, F) -> Self,
     ) -> Self {
-        items
-            .into_iter()
-            .fold(self, |builder, (name, handler)| register_fn(builder, name, handler))
+        items.into_iter().fold(self, |builder, (name, handler)| register_fn(builder, name, handler))
     }
 
     /// Adds one handler; what generated code calls.

@@ -23,16 +23,9 @@ fn a_name_resolves_to_its_highest_version_unless_a_policy_says_otherwise() {
     let clone = registry.clone();
     assert_eq!(registry.resolve_version("a"), Some(Version::new(2, 0, 0)));
     registry.set_version_policy("a", VersionPolicy::Exact(Version::new(1, 2, 0)));
-    assert_eq!(
-        clone.resolve_version("a"),
-        Some(Version::new(1, 2, 0)),
-        "clones share policies"
-    );
+    assert_eq!(clone.resolve_version("a"), Some(Version::new(1, 2, 0)), "clones share policies");
     registry.set_version_policy("a", VersionPolicy::Exact(Version::new(9, 0, 0)));
-    assert!(
-        registry.resolve_handler("a").is_none(),
-        "an exact version that is not there is no other version"
-    );
+    assert!(registry.resolve_handler("a").is_none(), "an exact version that is not there is no other version");
     assert!(registry.resolve_handler("b").is_none());
 }
 

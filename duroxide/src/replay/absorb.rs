@@ -45,6 +45,7 @@ pub(crate) fn absorb_after<'a>(
 ) -> Absorbed {
     let mut history = History::new(instance, execution_id);
     rows.into_iter().for_each(|event| history.note(event));
+    history.seal();
     absorbed(&mut history, messages, now_ms, abort)
 }
 
@@ -82,60 +83,24 @@ fn system_failure(event: &EventKind) -> Option<&ErrorDetails> {
 }
 
 fn arrival(message: WorkItem, history: &History) -> Arrival {
+    let answer = |execution_id, id, class, event| answer(history, execution_id, id, class, event);
     match message {
-        WorkItem::ActivityCompleted {
-            execution_id,
-            id,
-            result,
-            ..
-        } => answer(
-            history,
-            execution_id,
-            id,
-            Class::Activity,
-            EventKind::ActivityCompleted { result },
-        ),
-        WorkItem::ActivityFailed {
-            execution_id,
-            id,
-            details,
-            ..
-        } => answer(
-            history,
-            execution_id,
-            id,
-            Class::Activity,
-            EventKind::ActivityFailed { details },
-        ),
-        WorkItem::TimerFired {
-            execution_id,
-            id,
-            fire_at_ms,
-            ..
-        } => answer(
-            history,
-            execution_id,
-            id,
-            Class::Timer,
-            EventKind::TimerFired { fire_at_ms },
-        ),
-        WorkItem::SubOrchCompleted {
-            parent_execution_id,
-            parent_id,
-            result,
-            ..
-        } => {
-            let event = EventKind::SubOrchestrationCompleted { result };
-            answer(history, parent_execution_id, parent_id, Class::Child, event)
+        WorkItem::ActivityCompleted { execution_id, id, result, .. } => {
+            answer(execution_id, id, Class::Activity, EventKind::ActivityCompleted { result })
         }
-        WorkItem::SubOrchFailed {
-            parent_execution_id,
-            parent_id,
-            details,
-            ..
-        } => {
+        WorkItem::ActivityFailed { execution_id, id, details, .. } => {
+            answer(execution_id, id, Class::Activity, EventKind::ActivityFailed { details })
+        }
+        WorkItem::TimerFired { execution_id, id, fire_at_ms, .. } => {
+            answer(execution_id, id, Class::Timer, EventKind::TimerFired { fire_at_ms })
+        }
+        WorkItem::SubOrchCompleted { parent_execution_id, parent_id, result, .. } => {
+            let event = EventKind::SubOrchestrationCompleted { result };
+            answer(parent_execution_id, parent_id, Class::Child, event)
+        }
+        WorkItem::SubOrchFailed { parent_execution_id, parent_id, details, .. } => {
             let event = EventKind::SubOrchestrationFailed { details };
-            answer(history, parent_execution_id, parent_id, Class::Child, event)
+            answer(parent_execution_id, parent_id, Class::Child, event)
         }
         // Equal payloads may be raised on purpose: arrivals are never taken for duplicates.
         WorkItem::ExternalRaised { name, data, .. } => Arrival::Event(None, EventKind::ExternalEvent { name, data }),
@@ -162,6 +127,7 @@ fn answer(history: &History, execution_id: u64, id: u64, class: Class, event: Ev
         return Arrival::Dropped("it is for another execution");
     }
     match history.schedule(id) {
+        None if !history.has_persisted() => Arrival::Dropped("it is for an earlier instance of this id"),
         None => Arrival::Alien(nondeterminism::no_schedule(class, id)),
         Some(schedule) if schedule.class != class => {
             Arrival::Alien(nondeterminism::message_in_kind(id, schedule.class, class))

@@ -40,10 +40,7 @@ pub(crate) fn read_batch(messages: Vec<WorkItem>, history_is_empty: bool, instan
             | WorkItem::QueueMessage { .. } => batch.messages.push(message),
         }
     }
-    if let Some(WorkItem::ContinueAsNew {
-        carry_forward_events, ..
-    }) = &mut batch.start
-    {
+    if let Some(WorkItem::ContinueAsNew { carry_forward_events, .. }) = &mut batch.start {
         let carried = std::mem::take(carry_forward_events);
         let delivered = carried.iter().map(|(name, data)| WorkItem::QueueMessage {
             instance: instance.to_owned(),

@@ -29,10 +29,8 @@ impl Execution {
         }
         let mut new = Vec::new();
         for (class, _) in ORDER {
-            let of_class = of(&dropped, class)
-                .difference(&of(self.history.dropped(), class))
-                .copied()
-                .collect::<Vec<_>>();
+            let of_class =
+                of(&dropped, class).difference(&of(self.history.dropped(), class)).copied().collect::<Vec<_>>();
             for event_id in of_class {
                 self.append(Some(event_id), row(class));
                 new.push((class, event_id));
@@ -58,9 +56,7 @@ impl Execution {
 }
 
 fn of(all: &BTreeSet<(Class, u64)>, class: Class) -> BTreeSet<u64> {
-    all.range((class, 0)..=(class, u64::MAX))
-        .map(|(_, event_id)| *event_id)
-        .collect()
+    all.range((class, 0)..=(class, u64::MAX)).map(|(_, event_id)| *event_id).collect()
 }
 
 fn row(class: Class) -> EventKind {

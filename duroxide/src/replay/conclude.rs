@@ -52,11 +52,7 @@ impl Execution {
         let mut orchestrator_items = self.outbox(&outcome, requests);
         orchestrator_items.extend(self.notice_to_parent(&outcome, parent_execution_id));
         orchestrator_items.extend(self.cancels_of_dropped_children(&cancelled));
-        let worker_items = if outcome == Outcome::Continue {
-            self.activities()
-        } else {
-            Vec::new()
-        };
+        let worker_items = if outcome == Outcome::Continue { self.activities() } else { Vec::new() };
         let mut gone: Vec<u64> = of_class(&cancelled, Class::Activity).collect();
         if let Some(ending) = ending(&outcome) {
             gone.extend(self.end(ending));
@@ -85,12 +81,7 @@ impl Execution {
         self.append(None, ending.event);
         let in_flight: Vec<u64> = self.history.in_flight(Class::Activity).map(|(id, _)| id).collect();
         for id in &in_flight {
-            self.append(
-                Some(*id),
-                EventKind::ActivityCancelRequested {
-                    reason: ending.activities.to_owned(),
-                },
-            );
+            self.append(Some(*id), EventKind::ActivityCancelRequested { reason: ending.activities.to_owned() });
         }
         in_flight
     }
@@ -123,22 +114,14 @@ impl Execution {
     fn outbox(&self, outcome: &Outcome, requests: Requests) -> Vec<WorkItem> {
         match outcome {
             Outcome::Continue => self.asked.iter().filter_map(|action| self.message(action)).collect(),
-            Outcome::Completed(_) | Outcome::Failed(_) if requests == Requests::Count => self
-                .asked
-                .iter()
-                .filter_map(|action| self.detached_start(action))
-                .collect(),
+            Outcome::Completed(_) | Outcome::Failed(_) if requests == Requests::Count => {
+                self.asked.iter().filter_map(|action| self.detached_start(action)).collect()
+            }
             Outcome::Completed(_) | Outcome::Failed(_) => Vec::new(),
             Outcome::ContinueAsNew { input, version } => vec![self.next_execution(input, version.as_deref())],
             Outcome::Cancelled(_) => {
-                let started = self
-                    .history
-                    .in_flight(Class::Child)
-                    .filter(|(id, _)| self.history.is_persisted(*id));
-                cancels(
-                    started.filter_map(|(_, schedule)| schedule.target.as_deref()),
-                    "parent canceled",
-                )
+                let started = self.history.in_flight(Class::Child).filter(|(id, _)| self.history.is_persisted(*id));
+                cancels(started.filter_map(|(_, schedule)| schedule.target.as_deref()), "parent canceled")
             }
         }
     }
@@ -147,31 +130,24 @@ impl Execution {
     fn message(&self, action: &Action) -> Option<WorkItem> {
         let identity = self.ledger.identity();
         match action {
-            Action::CreateTimer {
-                scheduling_event_id,
-                fire_at_ms,
-            } => Some(WorkItem::TimerFired {
+            Action::CreateTimer { scheduling_event_id, fire_at_ms } => Some(WorkItem::TimerFired {
                 instance: identity.instance.clone(),
                 execution_id: identity.execution_id,
                 id: *scheduling_event_id,
                 fire_at_ms: *fire_at_ms,
             }),
-            Action::StartSubOrchestration {
-                scheduling_event_id,
-                name,
-                version,
-                instance,
-                input,
-            } => Some(WorkItem::StartOrchestration {
-                instance: ids::build_child_instance_id(&identity.instance, instance),
-                orchestration: name.clone(),
-                input: input.clone(),
-                version: version.clone(),
-                parent_instance: Some(identity.instance.clone()),
-                parent_id: Some(*scheduling_event_id),
-                parent_execution_id: Some(identity.execution_id),
-                execution_id: INITIAL_EXECUTION_ID,
-            }),
+            Action::StartSubOrchestration { scheduling_event_id, name, version, instance, input } => {
+                Some(WorkItem::StartOrchestration {
+                    instance: ids::build_child_instance_id(&identity.instance, instance),
+                    orchestration: name.clone(),
+                    input: input.clone(),
+                    version: version.clone(),
+                    parent_instance: Some(identity.instance.clone()),
+                    parent_id: Some(*scheduling_event_id),
+                    parent_execution_id: Some(identity.execution_id),
+                    execution_id: INITIAL_EXECUTION_ID,
+                })
+            }
             Action::StartOrchestrationDetached { .. } => self.detached_start(action),
             Action::CallActivity { .. }
             | Action::WaitExternal { .. }
@@ -185,14 +161,7 @@ impl Execution {
     }
 
     fn detached_start(&self, action: &Action) -> Option<WorkItem> {
-        let Action::StartOrchestrationDetached {
-            name,
-            version,
-            instance,
-            input,
-            ..
-        } = action
-        else {
+        let Action::StartOrchestrationDetached { name, version, instance, input, .. } = action else {
             return None;
         };
         Some(WorkItem::StartOrchestration {
@@ -211,13 +180,9 @@ impl Execution {
     fn activities(&self) -> Vec<WorkItem> {
         let identity = self.ledger.identity();
         let activities = self.asked.iter().filter_map(|action| match action {
-            Action::CallActivity {
-                scheduling_event_id: id,
-                name,
-                input,
-                session_id,
-                tag,
-            } if !self.history.schedule(*id).is_some_and(|schedule| schedule.answered) => {
+            Action::CallActivity { scheduling_event_id: id, name, input, session_id, tag }
+                if !self.history.schedule(*id).is_some_and(|schedule| schedule.answered) =>
+            {
                 Some(WorkItem::ActivityExecute {
                     instance: identity.instance.clone(),
                     execution_id: identity.execution_id,
@@ -266,11 +231,7 @@ impl Execution {
     }
 
     fn notice_to_parent(&self, outcome: &Outcome, parent_execution_id: Option<u64>) -> Option<WorkItem> {
-        let Parent {
-            instance,
-            id,
-            execution_id,
-        } = self.history.parent()?.clone();
+        let Parent { instance, id, execution_id } = self.history.parent()?.clone();
         let parent_execution_id = execution_id.or(parent_execution_id).unwrap_or(INITIAL_EXECUTION_ID);
         let failed = |details| WorkItem::SubOrchFailed {
             parent_instance: instance.clone(),
@@ -295,27 +256,19 @@ impl Execution {
     /// started, and nobody is sent a cancel for it.
     fn cancels_of_dropped_children(&self, cancelled: &[(Class, u64)]) -> Vec<WorkItem> {
         let is_started = |id: &u64| self.outcome == Outcome::Continue || self.history.is_persisted(*id);
-        let children = of_class(cancelled, Class::Child).filter(is_started).filter_map(|id| {
-            self.history
-                .schedule(id)
-                .and_then(|schedule| schedule.target.as_deref())
-        });
+        let children = of_class(cancelled, Class::Child)
+            .filter(is_started)
+            .filter_map(|id| self.history.schedule(id).and_then(|schedule| schedule.target.as_deref()));
         cancels(children, "parent dropped sub-orchestration future")
     }
 }
 
 fn of_class(cancelled: &[(Class, u64)], wanted: Class) -> impl Iterator<Item = u64> {
-    cancelled
-        .iter()
-        .filter(move |(class, _)| *class == wanted)
-        .map(|(_, id)| *id)
+    cancelled.iter().filter(move |(class, _)| *class == wanted).map(|(_, id)| *id)
 }
 
 fn cancels<'a>(children: impl Iterator<Item = &'a str>, reason: &str) -> Vec<WorkItem> {
-    let cancel = |child: &str| WorkItem::CancelInstance {
-        instance: child.to_owned(),
-        reason: reason.to_owned(),
-    };
+    let cancel = |child: &str| WorkItem::CancelInstance { instance: child.to_owned(), reason: reason.to_owned() };
     children.map(cancel).collect()
 }
 
@@ -344,12 +297,7 @@ pub(crate) fn metadata(delta: &[Event]) -> ExecutionMetadata {
     let mut metadata = ExecutionMetadata::default();
     for event in delta {
         let end = match &event.kind {
-            EventKind::OrchestrationStarted {
-                name,
-                version,
-                parent_instance,
-                ..
-            } => {
+            EventKind::OrchestrationStarted { name, version, parent_instance, .. } => {
                 metadata.orchestration_name = Some(name.clone());
                 metadata.orchestration_version = Some(version.clone());
                 metadata.parent_instance_id.clone_from(parent_instance);

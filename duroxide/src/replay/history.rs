@@ -145,11 +145,7 @@ impl History {
 
     /// Dequeues without an arrival, ascending; judged from the rows.
     pub(super) fn unresolved_dequeues(&self) -> Vec<u64> {
-        sorted(
-            self.queues
-                .values()
-                .flat_map(|queue| queue.waiting.iter().skip(queue.arrivals).copied()),
-        )
+        sorted(self.queues.values().flat_map(|queue| queue.waiting.iter().skip(queue.arrivals).copied()))
     }
 
     pub(super) fn dropped(&self) -> &BTreeSet<(Class, u64)> {
@@ -236,12 +232,7 @@ impl History {
     }
 
     fn scheduled(&mut self, event_id: u64, class: Class, target: Option<String>) {
-        let schedule = Schedule {
-            class,
-            target,
-            answered: false,
-            cancel_requested: false,
-        };
+        let schedule = Schedule { class, target, answered: false, cancel_requested: false };
         self.schedules.insert(event_id, schedule);
     }
 
@@ -266,11 +257,7 @@ impl History {
                 self.signals.entry(name.to_owned()).or_default().remove(&event_id);
             }
             Class::Queue => {
-                self.queues
-                    .entry(name.to_owned())
-                    .or_default()
-                    .waiting
-                    .remove(&event_id);
+                self.queues.entry(name.to_owned()).or_default().waiting.remove(&event_id);
             }
             Class::Activity | Class::Timer | Class::Child => {}
         }

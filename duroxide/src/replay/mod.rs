@@ -112,22 +112,8 @@ pub(crate) struct Execution {
 impl Execution {
     /// Starts the code and leads it through what storage has.
     pub(crate) fn open(handler: Arc<dyn OrchestrationHandler>, opening: Opening) -> Execution {
-        let Opening {
-            instance,
-            execution_id,
-            name,
-            version,
-            input,
-            history,
-            kv_snapshot,
-            now_ms,
-        } = opening;
-        let identity = Identity {
-            instance,
-            execution_id,
-            name,
-            version,
-        };
+        let Opening { instance, execution_id, name, version, input, history, kv_snapshot, now_ms } = opening;
+        let identity = Identity { instance, execution_id, name, version };
         let mut book = Book::default();
         book.now_ms = now_ms;
         book.replaying = !history.is_empty();
@@ -157,11 +143,7 @@ impl Execution {
 
     /// Messages become events, events reach the code, and the code runs until it is quiet.
     pub(crate) fn advance(&mut self, input: TurnInput) {
-        let TurnInput {
-            start,
-            messages,
-            now_ms,
-        } = input;
+        let TurnInput { start, messages, now_ms } = input;
         self.now_ms = now_ms;
         self.ledger.with(|book| {
             book.now_ms = now_ms;
@@ -213,11 +195,7 @@ impl Execution {
 
     /// What the start event tells the code before its first poll.
     fn begin_with(&mut self, started: &EventKind) {
-        if let EventKind::OrchestrationStarted {
-            initial_custom_status: Some(status),
-            ..
-        } = started
-        {
+        if let EventKind::OrchestrationStarted { initial_custom_status: Some(status), .. } = started {
             self.ledger.with(|book| book.custom_status = Some(status.clone()));
         }
     }

@@ -63,12 +63,7 @@ impl Execution {
                 Err(details) => self.outcome = Outcome::Failed(details),
             }
         }
-        let of = |wanted: Class| {
-            dropped
-                .iter()
-                .filter(move |(class, _)| *class == wanted)
-                .map(|(_, id)| *id)
-        };
+        let of = |wanted: Class| dropped.iter().filter(move |(class, _)| *class == wanted).map(|(_, id)| *id);
         let child = |id| self.history.schedule(id).and_then(|schedule| schedule.target.clone());
         Step {
             dropped_activities: of(Class::Activity).collect(),

@@ -32,15 +32,11 @@ impl Execution {
     pub(crate) fn system_calls(&self) -> Vec<SystemCall> {
         let unanswered = |id: u64| self.history.schedule(id).is_some_and(|schedule| !schedule.answered);
         let calls = self.asked.iter().filter_map(|action| match action {
-            Action::CallActivity {
-                scheduling_event_id: id,
-                name,
-                input,
-                ..
-            } if name.starts_with(ids::SYSCALL_PREFIX) && unanswered(*id) => Some(SystemCall {
-                id: *id,
-                call: call(name, input),
-            }),
+            Action::CallActivity { scheduling_event_id: id, name, input, .. }
+                if name.starts_with(ids::SYSCALL_PREFIX) && unanswered(*id) =>
+            {
+                Some(SystemCall { id: *id, call: call(name, input) })
+            }
             _ => None,
         });
         calls.collect()
@@ -51,9 +47,7 @@ fn call(name: &str, input: &str) -> Call {
     match name {
         ids::SYSCALL_NEW_GUID => Call::NewGuid,
         ids::SYSCALL_UTC_NOW_MS => Call::UtcNow,
-        ids::SYSCALL_GET_KV_VALUE => Call::GetKvValue {
-            input: input.to_owned(),
-        },
+        ids::SYSCALL_GET_KV_VALUE => Call::GetKvValue { input: input.to_owned() },
         _ => Call::Unknown { name: name.to_owned() },
     }
 }

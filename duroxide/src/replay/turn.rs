@@ -265,10 +265,7 @@ impl Execution {
             }
             Ok((Poll::Pending, taken)) => taken,
             Err(panic) => {
-                self.failure = Some(ErrorDetails::application(
-                    AppErrorKind::Panicked,
-                    panic_text(panic.as_ref()),
-                ));
+                self.failure = Some(ErrorDetails::application(AppErrorKind::Panicked, panic_text(panic.as_ref())));
                 return self.retire();
             }
         };
@@ -307,9 +304,6 @@ fn never_quiet() -> ErrorDetails {
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("orchestration panicked").to_owned()
 }

@@ -104,9 +104,7 @@ impl RuntimeBuilder {
         self.entries.extend(typed::collected());
         self.expected = typed::expected();
         let (entries, problems) = typed::check(std::mem::take(&mut self.entries), &self.expected, &self.states);
-        let only_states = problems
-            .iter()
-            .all(|problem| matches!(problem, Problem::StateMissing { .. }));
+        let only_states = problems.iter().all(|problem| matches!(problem, Problem::StateMissing { .. }));
         if !only_states {
             return Err(Problems(problems));
         }
@@ -139,9 +137,7 @@ impl RuntimeBuilder {
             activities: ActivityRegistry::builder_from(&self.activities),
             orchestrations: OrchestrationRegistry::builder_from(&self.orchestrations),
         };
-        let handlers = entries
-            .iter()
-            .fold(handlers, |handlers, entry| entry.add_to(handlers, &self.states));
+        let handlers = entries.iter().fold(handlers, |handlers, entry| entry.add_to(handlers, &self.states));
         let activities = handlers.activities.build_result().map_err(Problem::Registry);
         let orchestrations = handlers.orchestrations.build_result().map_err(Problem::Registry);
         match (activities, orchestrations) {

@@ -143,18 +143,9 @@ impl Runtime {
     pub async fn get_orchestration_descriptor(&self, instance: &str) -> Option<OrchestrationDescriptor> {
         let history = self.store.read(instance).await.ok()?;
         history.into_iter().rev().find_map(|event| match event.kind {
-            EventKind::OrchestrationStarted {
-                name,
-                version,
-                parent_instance,
-                parent_id,
-                ..
-            } => Some(OrchestrationDescriptor {
-                name,
-                version,
-                parent_instance,
-                parent_id,
-            }),
+            EventKind::OrchestrationStarted { name, version, parent_instance, parent_id, .. } => {
+                Some(OrchestrationDescriptor { name, version, parent_instance, parent_id })
+            }
             _ => None,
         })
     }

@@ -60,15 +60,10 @@ impl Runtime {
     ) -> Arc<Self> {
         check(&options);
         let observability = ObservabilityHandle::init(&options.observability).ok();
-        let metrics = observability
-            .as_ref()
-            .map(|handle| Arc::clone(handle.metrics_provider()))
-            .unwrap_or_default();
+        let metrics = observability.as_ref().map(|handle| Arc::clone(handle.metrics_provider())).unwrap_or_default();
         announce(&*store, &options);
-        let measured: Arc<dyn Provider> = Arc::new(InstrumentedProvider::new(
-            Arc::clone(&store),
-            Some(Arc::clone(&metrics)),
-        ));
+        let measured: Arc<dyn Provider> =
+            Arc::new(InstrumentedProvider::new(Arc::clone(&store), Some(Arc::clone(&metrics))));
         gauges::refresh(&*store, &metrics).await;
         let tasks = TaskTracker::new();
         let stop = CancellationToken::new();
@@ -78,22 +73,9 @@ impl Runtime {
             options.observability.gauge_poll_interval,
             stop.clone(),
         ));
-        let env = Env::new(
-            measured,
-            metrics,
-            settings(&options),
-            orchestrations,
-            activities,
-            tasks.clone(),
-        );
+        let env = Env::new(measured, metrics, settings(&options), orchestrations, activities, tasks.clone());
         let slots = spawn_slots(&Arc::new(env), &options, &stop);
-        Arc::new(Runtime {
-            store,
-            observability,
-            stop,
-            tasks,
-            slots,
-        })
+        Arc::new(Runtime { store, observability, stop, tasks, slots })
     }
 }
 
@@ -101,9 +83,7 @@ impl Runtime {
 fn spawn_slots(env: &Arc<Env>, options: &RuntimeOptions, stop: &CancellationToken) -> Vec<tokio::task::AbortHandle> {
     let runtime_id = seams::runtime_id();
     let node_id = options.worker_node_id.as_deref().unwrap_or(&runtime_id);
-    let worker_ids: Vec<String> = (0..options.worker_concurrency)
-        .map(|i| format!("work-{i}-{node_id}"))
-        .collect();
+    let worker_ids: Vec<String> = (0..options.worker_concurrency).map(|i| format!("work-{i}-{node_id}")).collect();
     let owners = match &options.worker_node_id {
         Some(node_id) => vec![node_id.clone()],
         None => worker_ids.clone(),
@@ -118,20 +98,13 @@ fn spawn_slots(env: &Arc<Env>, options: &RuntimeOptions, stop: &CancellationToke
         let slot = Slot::new(Activities::new(Arc::clone(env)), worker_id, env, stop.clone());
         slots.push(env.tasks.spawn(slot.run()).abort_handle());
     }
-    env.tasks.spawn(session::tend(
-        Arc::clone(&env.store),
-        owners,
-        env.settings.clone(),
-        env.drained(),
-    ));
+    env.tasks.spawn(session::tend(Arc::clone(&env.store), owners, env.settings.clone(), env.drained()));
     slots
 }
 
 fn check(options: &RuntimeOptions) {
-    let renewal = options
-        .worker_lock_timeout
-        .checked_sub(options.worker_lock_renewal_buffer)
-        .unwrap_or(Duration::from_secs(1));
+    let renewal =
+        options.worker_lock_timeout.checked_sub(options.worker_lock_renewal_buffer).unwrap_or(Duration::from_secs(1));
     assert!(
         options.session_idle_timeout > renewal,
         "session_idle_timeout ({:?}) must be greater than worker lock renewal interval ({renewal:?})",
@@ -156,24 +129,15 @@ fn announce(store: &dyn Provider, options: &RuntimeOptions) {
 }
 
 fn replayable(options: &RuntimeOptions) -> SemverRange {
-    options
-        .supported_replay_versions
-        .clone()
-        .unwrap_or_else(SemverRange::default_for_current_build)
+    options.supported_replay_versions.clone().unwrap_or_else(SemverRange::default_for_current_build)
 }
 
 fn settings(options: &RuntimeOptions) -> Settings {
-    let terms = |timeout, buffer| Terms {
-        timeout,
-        renew_after: renewal_interval(timeout, buffer),
-    };
+    let terms = |timeout, buffer| Terms { timeout, renew_after: renewal_interval(timeout, buffer) };
     Settings {
         poll_min: options.dispatcher_min_poll_interval,
         long_poll: options.dispatcher_long_poll_timeout,
-        turn_lease: terms(
-            options.orchestrator_lock_timeout,
-            options.orchestrator_lock_renewal_buffer,
-        ),
+        turn_lease: terms(options.orchestrator_lock_timeout, options.orchestrator_lock_renewal_buffer),
         activity_lease: terms(options.worker_lock_timeout, options.worker_lock_renewal_buffer),
         session_lease: terms(options.session_lock_timeout, options.session_lock_renewal_buffer),
         session_idle: options.session_idle_timeout,

@@ -29,10 +29,7 @@ impl Asked {
         input: Result<String, CodecError>,
         ask: impl FnOnce(String) -> DurableFuture<Result<String, ErrorDetails>>,
     ) -> Self {
-        Asked {
-            request: Some(input.map(ask)),
-            polled: false,
-        }
+        Asked { request: Some(input.map(ask)), polled: false }
     }
 
     fn amend(&self, option: &str, change: impl FnOnce(&mut Action)) {
@@ -50,11 +47,7 @@ impl Asked {
 
     fn poll<E: serde::de::DeserializeOwned>(&mut self, cx: &mut Context<'_>) -> Poll<Result<String, CallError<E>>> {
         self.polled = true;
-        match self
-            .request
-            .as_mut()
-            .expect("a call is not polled after it has resolved")
-        {
+        match self.request.as_mut().expect("a call is not polled after it has resolved") {
             Ok(request) => {
                 let Poll::Ready(result) = Pin::new(request).poll(cx) else {
                     return Poll::Pending;
@@ -92,9 +85,8 @@ impl<A: Activity> Call<A> {
     #[doc(hidden)]
     pub fn new(ctx: &OrchestrationContext, input: &A::In) -> Self {
         let tag = A::TAG.map(str::to_owned);
-        let asked = Asked::new(A::encode(input), |input| {
-            ctx.schedule_activity_raw(A::NAME.to_owned(), input, None, tag)
-        });
+        let asked =
+            Asked::new(A::encode(input), |input| ctx.schedule_activity_raw(A::NAME.to_owned(), input, None, tag));
         Call { asked, of: PhantomData }
     }
 
@@ -111,20 +103,19 @@ impl<A: Activity> Call<A> {
     }
 
     fn amend(self, option: &str, change: impl FnOnce(&mut Option<String>, &mut Option<String>)) -> Self {
-        self.asked
-            .amend(&format!("{}::call(..).{option}(..)", A::NAME), |action| match action {
-                Action::CallActivity { session_id, tag, .. } => change(session_id, tag),
-                Action::CreateTimer { .. }
-                | Action::WaitExternal { .. }
-                | Action::StartOrchestrationDetached { .. }
-                | Action::StartSubOrchestration { .. }
-                | Action::ContinueAsNew { .. }
-                | Action::UpdateCustomStatus { .. }
-                | Action::DequeueEvent { .. }
-                | Action::SetKeyValue { .. }
-                | Action::ClearKeyValue { .. }
-                | Action::ClearKeyValues => unreachable!("the call of an activity asks for an activity"),
-            });
+        self.asked.amend(&format!("{}::call(..).{option}(..)", A::NAME), |action| match action {
+            Action::CallActivity { session_id, tag, .. } => change(session_id, tag),
+            Action::CreateTimer { .. }
+            | Action::WaitExternal { .. }
+            | Action::StartOrchestrationDetached { .. }
+            | Action::StartSubOrchestration { .. }
+            | Action::ContinueAsNew { .. }
+            | Action::UpdateCustomStatus { .. }
+            | Action::DequeueEvent { .. }
+            | Action::SetKeyValue { .. }
+            | Action::ClearKeyValue { .. }
+            | Action::ClearKeyValues => unreachable!("the call of an activity asks for an activity"),
+        });
         self
     }
 }
@@ -174,20 +165,19 @@ impl<O: Orchestration> Child<O> {
     }
 
     fn amend(self, option: &str, change: impl FnOnce(&mut String, &mut Option<String>)) -> Self {
-        self.asked
-            .amend(&format!("{}::call(..).{option}(..)", O::NAME), |action| match action {
-                Action::StartSubOrchestration { instance, version, .. } => change(instance, version),
-                Action::CallActivity { .. }
-                | Action::CreateTimer { .. }
-                | Action::WaitExternal { .. }
-                | Action::StartOrchestrationDetached { .. }
-                | Action::ContinueAsNew { .. }
-                | Action::UpdateCustomStatus { .. }
-                | Action::DequeueEvent { .. }
-                | Action::SetKeyValue { .. }
-                | Action::ClearKeyValue { .. }
-                | Action::ClearKeyValues => unreachable!("the call of a child asks for a child"),
-            });
+        self.asked.amend(&format!("{}::call(..).{option}(..)", O::NAME), |action| match action {
+            Action::StartSubOrchestration { instance, version, .. } => change(instance, version),
+            Action::CallActivity { .. }
+            | Action::CreateTimer { .. }
+            | Action::WaitExternal { .. }
+            | Action::StartOrchestrationDetached { .. }
+            | Action::ContinueAsNew { .. }
+            | Action::UpdateCustomStatus { .. }
+            | Action::DequeueEvent { .. }
+            | Action::SetKeyValue { .. }
+            | Action::ClearKeyValue { .. }
+            | Action::ClearKeyValues => unreachable!("the call of a child asks for a child"),
+        });
         self
     }
 }
@@ -213,10 +203,7 @@ pub struct Again<O: Orchestration> {
 impl<O: Orchestration> Again<O> {
     #[doc(hidden)]
     pub fn new(ctx: &OrchestrationContext, input: &O::In) -> Self {
-        Again {
-            inner: ctx.continue_as_new(written::<O>(input)),
-            of: PhantomData,
-        }
+        Again { inner: ctx.continue_as_new(written::<O>(input)), of: PhantomData }
     }
 }
 

@@ -59,9 +59,7 @@ impl<E> CallError<E> {
     }
 
     pub(crate) fn codec(error: &CodecError) -> Self {
-        CallError::Codec {
-            message: error.to_string(),
-        }
+        CallError::Codec { message: error.to_string() }
     }
 }
 

@@ -18,10 +18,7 @@ pub(crate) struct ActivityGlue<A> {
 
 impl<A> ActivityGlue<A> {
     pub(crate) fn new(states: States) -> Self {
-        ActivityGlue {
-            states,
-            of: PhantomData,
-        }
+        ActivityGlue { states, of: PhantomData }
     }
 }
 

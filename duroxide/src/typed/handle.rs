@@ -22,11 +22,7 @@ pub struct Start<O: Orchestration> {
 impl<O: Orchestration> Start<O> {
     #[doc(hidden)]
     pub fn new(client: &Client, id: impl Into<String>, input: &O::In) -> Self {
-        Start {
-            handle: Handle::attach(client, id),
-            version: O::VERSION.to_owned(),
-            input: O::encode(input),
-        }
+        Start { handle: Handle::attach(client, id), version: O::VERSION.to_owned(), input: O::encode(input) }
     }
 
     /// Starts another version than that of the type.
@@ -42,13 +38,10 @@ impl<O: Orchestration> IntoFuture for Start<O> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let input = self.input.map_err(|error| ClientError::InvalidInput {
-                message: format!("encode: {error}"),
-            })?;
+            let input =
+                self.input.map_err(|error| ClientError::InvalidInput { message: format!("encode: {error}") })?;
             let Handle { client, id, .. } = &self.handle;
-            client
-                .start_orchestration_versioned(id, O::NAME, self.version, input)
-                .await?;
+            client.start_orchestration_versioned(id, O::NAME, self.version, input).await?;
             Ok(self.handle)
         })
     }
@@ -63,31 +56,20 @@ pub struct Handle<O: Orchestration> {
 
 impl<O: Orchestration> Clone for Handle<O> {
     fn clone(&self) -> Self {
-        Handle {
-            client: self.client.clone(),
-            id: self.id.clone(),
-            of: PhantomData,
-        }
+        Handle { client: self.client.clone(), id: self.id.clone(), of: PhantomData }
     }
 }
 
 impl<O: Orchestration> fmt::Debug for Handle<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handle")
-            .field("orchestration", &O::NAME)
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        f.debug_struct("Handle").field("orchestration", &O::NAME).field("id", &self.id).finish_non_exhaustive()
     }
 }
 
 impl<O: Orchestration> Handle<O> {
     /// A handle on the instance `id`, whether it runs, has ended or does not exist yet.
     pub fn attach(client: &Client, id: impl Into<String>) -> Self {
-        Handle {
-            client: client.clone(),
-            id: id.into(),
-            of: PhantomData,
-        }
+        Handle { client: client.clone(), id: id.into(), of: PhantomData }
     }
 
     /// The instance id.
@@ -144,7 +126,5 @@ impl<O: Orchestration> Handle<O> {
 }
 
 fn payload<S: Signal>(signal: &S) -> Result<String, ClientError> {
-    codec::to_json(signal).map_err(|error| ClientError::InvalidInput {
-        message: format!("encode: {error}"),
-    })
+    codec::to_json(signal).map_err(|error| ClientError::InvalidInput { message: format!("encode: {error}") })
 }

@@ -192,12 +192,7 @@ pub enum Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Problem::Duplicate {
-                kind,
-                name,
-                version,
-                defined_at: [first, second],
-            } => write!(
+            Problem::Duplicate { kind, name, version, defined_at: [first, second] } => write!(
                 f,
                 "DX3001: {kind} `{name}` {version} is defined twice: at {first} and at {second}; \
                  give one of them another name or version"
@@ -207,11 +202,7 @@ impl fmt::Display for Problem {
                 "DX3002: crate `{package}`, linked at {linked_at}, registers no activity and no orchestration; \
                  remove it from `link!`, or look whether its handlers are behind a feature"
             ),
-            Problem::StateMissing {
-                state,
-                activity,
-                defined_at,
-            } => write!(
+            Problem::StateMissing { state, activity, defined_at } => write!(
                 f,
                 "DX3003: activity `{activity}`, defined at {defined_at}, needs a `{state}`; \
                  give it with `Runtime::builder(store).state(..)`"

@@ -16,14 +16,8 @@ impl States {
     /// # Panics
     /// When there is none, which the runtime checks before it starts.
     pub fn get<T: Clone + Send + Sync + 'static>(&self) -> T {
-        let value = self
-            .values
-            .get(&TypeId::of::<T>())
-            .expect("start-up checks that every state is there");
-        value
-            .downcast_ref::<T>()
-            .expect("the key is the type of the value")
-            .clone()
+        let value = self.values.get(&TypeId::of::<T>()).expect("start-up checks that every state is there");
+        value.downcast_ref::<T>().expect("the key is the type of the value").clone()
     }
 
     pub(crate) fn insert<T: Clone + Send + Sync + 'static>(&mut self, value: T) {
@@ -46,9 +40,6 @@ pub struct Need {
 impl Need {
     /// The need for a `T`.
     pub fn of<T: Clone + Send + Sync + 'static>() -> Self {
-        Need {
-            id: TypeId::of::<T>(),
-            name: type_name::<T>(),
-        }
+        Need { id: TypeId::of::<T>(), name: type_name::<T>() }
     }
 }

@@ -47,12 +47,8 @@ async fn checkout(_ctx: OrchestrationContext, order: String) -> Result<String, S
 }
 
 fn ledger() -> (Ledger, OrchestrationContext) {
-    let identity = Identity {
-        instance: "i".to_owned(),
-        execution_id: 1,
-        name: "n".to_owned(),
-        version: "1.0.0".to_owned(),
-    };
+    let identity =
+        Identity { instance: "i".to_owned(), execution_id: 1, name: "n".to_owned(), version: "1.0.0".to_owned() };
     let ledger = Ledger::new(identity, Book::default());
     (ledger.clone(), OrchestrationContext::of(ledger))
 }
@@ -61,20 +57,10 @@ fn ledger() -> (Ledger, OrchestrationContext) {
 fn asked(ledger: &Ledger) -> Vec<String> {
     ledger.with(|book| {
         let actions = book.emitted.iter().map(|emitted| match &emitted.action {
-            Action::CallActivity {
-                name,
-                input,
-                session_id,
-                tag,
-                ..
-            } => format!("{name} {input} {session_id:?} {tag:?}"),
-            Action::StartSubOrchestration {
-                name,
-                version,
-                instance,
-                input,
-                ..
-            } => {
+            Action::CallActivity { name, input, session_id, tag, .. } => {
+                format!("{name} {input} {session_id:?} {tag:?}")
+            }
+            Action::StartSubOrchestration { name, version, instance, input, .. } => {
                 format!("{name} {version:?} {instance} {input}")
             }
             other => format!("{other:?}"),
@@ -91,22 +77,13 @@ fn poll<T>(mut future: impl Future<Output = T> + Unpin) -> Poll<T> {
 fn arguments_travel_by_name_in_sorted_order() {
     assert_eq!(ping::encode(&()).unwrap(), "null");
     assert_eq!(checkout::encode(&"o-1".to_owned()).unwrap(), r#""o-1""#);
-    assert_eq!(
-        charge::encode(&("z".to_owned(), 3)).unwrap(),
-        r#"{"apple":3,"zebra":"z"}"#
-    );
+    assert_eq!(charge::encode(&("z".to_owned(), 3)).unwrap(), r#"{"apple":3,"zebra":"z"}"#);
 }
 
 #[test]
 fn arguments_may_be_reordered_defaulted_and_left_over() {
-    assert_eq!(
-        charge::decode(r#"{"zebra":"z","apple":3}"#).unwrap(),
-        ("z".to_owned(), 3)
-    );
-    assert_eq!(
-        charge::decode(r#"{"zebra":"z","gone":1}"#).unwrap(),
-        ("z".to_owned(), 0)
-    );
+    assert_eq!(charge::decode(r#"{"zebra":"z","apple":3}"#).unwrap(), ("z".to_owned(), 3));
+    assert_eq!(charge::decode(r#"{"zebra":"z","gone":1}"#).unwrap(), ("z".to_owned(), 0));
     assert_eq!(checkout::decode("42").unwrap(), "42");
     assert_eq!(checkout::decode(r#""42""#).unwrap(), "42");
     ping::decode("whatever").unwrap();
@@ -114,10 +91,7 @@ fn arguments_may_be_reordered_defaulted_and_left_over() {
 
 #[test]
 fn what_does_not_fit_is_told_with_its_path() {
-    assert_eq!(
-        charge::decode("{}").unwrap_err().to_string(),
-        "argument `zebra` is missing"
-    );
+    assert_eq!(charge::decode("{}").unwrap_err().to_string(), "argument `zebra` is missing");
     let error = charge::decode(r#"{"zebra":"z","apple":"x"}"#).unwrap_err().to_string();
     assert!(error.starts_with("apple: invalid type: string"), "{error}");
 }
@@ -130,12 +104,7 @@ fn an_error_is_read_as_it_was_written_and_a_string_is_raw() {
         assert_eq!(wire::read_error::<String>(&written).unwrap(), text);
         assert!(written == text || text.starts_with('"'), "{written}");
     }
-    for error in [
-        PayError::Busy,
-        PayError::Declined {
-            reason: "no".to_owned(),
-        },
-    ] {
+    for error in [PayError::Busy, PayError::Declined { reason: "no".to_owned() }] {
         assert_eq!(wire::read_error::<PayError>(&wire::write_error(&error)).unwrap(), error);
     }
     assert_eq!(wire::write_error(&PayError::Busy), "Busy");
@@ -145,24 +114,13 @@ fn an_error_is_read_as_it_was_written_and_a_string_is_raw() {
 fn the_kind_of_a_failure_decides_before_its_text() {
     let application =
         |kind, message: &str| CallError::<PayError>::of(ErrorDetails::application(kind, message.to_owned()));
-    assert!(matches!(
-        application(AppErrorKind::ActivityFailed, "Busy"),
-        CallError::App(PayError::Busy)
-    ));
-    assert!(matches!(
-        application(AppErrorKind::OrchestrationFailed, "Busy"),
-        CallError::App(PayError::Busy)
-    ));
+    assert!(matches!(application(AppErrorKind::ActivityFailed, "Busy"), CallError::App(PayError::Busy)));
+    assert!(matches!(application(AppErrorKind::OrchestrationFailed, "Busy"), CallError::App(PayError::Busy)));
     assert!(matches!(application(AppErrorKind::ActivityFailed, "odd"), CallError::Other(text) if text == "odd"));
     assert!(
         matches!(application(AppErrorKind::Panicked, "Busy"), CallError::Panicked { message } if message == "Busy")
     );
-    let cancelled = application(
-        AppErrorKind::Cancelled {
-            reason: "why".to_owned(),
-        },
-        "Busy",
-    );
+    let cancelled = application(AppErrorKind::Cancelled { reason: "why".to_owned() }, "Busy");
     assert!(matches!(cancelled, CallError::Cancelled { reason } if reason == "why"));
     let system = ErrorDetails::Configuration {
         kind: ConfigErrorKind::Nondeterminism,
@@ -171,10 +129,7 @@ fn the_kind_of_a_failure_decides_before_its_text() {
     };
     assert!(matches!(CallError::<PayError>::of(system.clone()), CallError::System(details) if details == system));
     assert_eq!(
-        String::from(CallError::<String>::of(ErrorDetails::application(
-            AppErrorKind::ActivityFailed,
-            "no".to_owned()
-        ))),
+        String::from(CallError::<String>::of(ErrorDetails::application(AppErrorKind::ActivityFailed, "no".to_owned()))),
         "no"
     );
 }
@@ -232,13 +187,8 @@ fn an_option_that_comes_too_late_fails_the_orchestration_with_its_name() {
     let call = charge::call(&ctx, "z".to_owned(), 1);
     ledger.with(|book| book.emitted.clear());
     drop(call.session("s"));
-    let misuse = ledger
-        .with(|book| book.misuse.clone())
-        .expect("the option came too late");
-    assert!(
-        misuse.starts_with("Charge::call(..).session(..) came after an await"),
-        "{misuse}"
-    );
+    let misuse = ledger.with(|book| book.misuse.clone()).expect("the option came too late");
+    assert!(misuse.starts_with("Charge::call(..).session(..) came after an await"), "{misuse}");
 }
 
 #[test]
@@ -273,10 +223,7 @@ fn the_same_handler_registered_twice_counts_once_and_its_needs_are_checked() {
         kept.iter().map(|entry| (entry.name, entry.version)).collect::<Vec<_>>(),
         [("Charge", "1.0.0"), ("ping", "1.0.0"), ("checkout", "2.1.0"),]
     );
-    assert!(
-        matches!(problems[..], [Problem::StateMissing { activity: "Charge", .. }]),
-        "{problems:?}"
-    );
+    assert!(matches!(problems[..], [Problem::StateMissing { activity: "Charge", .. }]), "{problems:?}");
     let mut states = States::default();
     states.insert(Bank);
     assert_eq!(check(entries, &[], &states).1, []);

@@ -50,9 +50,7 @@ impl Fields {
     /// # Errors
     /// When the text is not a JSON object.
     pub fn read(text: &str) -> Result<Self, CodecError> {
-        Ok(Fields {
-            fields: codec::from_json(text)?,
-        })
+        Ok(Fields { fields: codec::from_json(text)? })
     }
 
     /// The argument `name`. One that may be absent by its type (`Option`) may be absent.
@@ -71,20 +69,14 @@ impl Fields {
     /// # Errors
     /// When it is there and does not decode.
     pub fn take_or_default<T: DeserializeOwned + Default>(&mut self, name: &'static str) -> Result<T, CodecError> {
-        self.fields
-            .remove(name)
-            .map_or_else(|| Ok(T::default()), |value| read(name, value))
+        self.fields.remove(name).map_or_else(|| Ok(T::default()), |value| read(name, value))
     }
 }
 
 fn read<T: DeserializeOwned>(name: &str, value: Value) -> Result<T, CodecError> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
-        let path = if path == "." {
-            name.to_owned()
-        } else {
-            format!("{name}.{path}")
-        };
+        let path = if path == "." { name.to_owned() } else { format!("{name}.{path}") };
         CodecError::at(&path, error.into_inner())
     })
 }
@@ -97,11 +89,7 @@ pub(crate) fn write_error<E: Serialize>(error: &E) -> String {
         Ok(raw) => raw,
         Err(unwritable) => return format!("the error has no JSON form: {unwritable}"),
     };
-    if raw.starts_with('"') {
-        Value::String(raw).to_string()
-    } else {
-        raw
-    }
+    if raw.starts_with('"') { Value::String(raw).to_string() } else { raw }
 }
 
 /// The reverse of [`write_error`].

@@ -101,14 +101,8 @@ async fn d17_without_workers_system_calls_are_answered(store: Arc<dyn Provider>)
             Ok(guid.len().to_string())
         })
         .build();
-    let without_tags = RuntimeOptions {
-        worker_tag_filter: TagFilter::none(),
-        ..options()
-    };
-    let without_slots = RuntimeOptions {
-        worker_concurrency: 0,
-        ..options()
-    };
+    let without_tags = RuntimeOptions { worker_tag_filter: TagFilter::none(), ..options() };
+    let without_slots = RuntimeOptions { worker_concurrency: 0, ..options() };
     for (instance, options) in [("tags", without_tags), ("slots", without_slots)] {
         let stage = Stage::with(Arc::clone(&store), activities(), orchestrations.clone(), options).await;
         assert_eq!(stage.run(instance, "Asks", "").await.as_deref(), Ok("36"), "{instance}");

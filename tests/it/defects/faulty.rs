@@ -34,11 +34,7 @@ impl Faulty {
     /// Each of these operations, named like its method, meets its faults one by one and works from then on.
     pub(crate) fn over<const N: usize>(inner: Arc<dyn Provider>, script: [(&'static str, Vec<Fault>); N]) -> Arc<Self> {
         let script = script.into_iter().map(|(operation, faults)| (operation, faults.into()));
-        Arc::new(Faulty {
-            inner,
-            script: Mutex::new(script.collect()),
-            answered: Mutex::default(),
-        })
+        Arc::new(Faulty { inner, script: Mutex::new(script.collect()), answered: Mutex::default() })
     }
 
     /// What the calls of `operation` that succeeded were about, in the order of their answers.
@@ -72,10 +68,7 @@ impl Faulty {
                 Ok(answer)
             }
             Some(Fault::Busy) => Err(ProviderError::retryable(operation, "database is locked")),
-            Some(Fault::Refused) => Err(ProviderError::permanent(
-                operation,
-                "attempt to write a readonly database",
-            )),
+            Some(Fault::Refused) => Err(ProviderError::permanent(operation, "attempt to write a readonly database")),
             Some(Fault::LostAnswer) => {
                 call.await?;
                 Err(ProviderError::retryable(operation, "connection reset"))
@@ -135,8 +128,7 @@ impl Provider for Faulty {
     }
 
     async fn read(&self, instance: &str) -> Result<Vec<Event>, ProviderError> {
-        self.through("read", instance.to_owned(), self.inner.read(instance))
-            .await
+        self.through("read", instance.to_owned(), self.inner.read(instance)).await
     }
 
     async fn read_with_execution(&self, instance: &str, execution_id: u64) -> Result<Vec<Event>, ProviderError> {
@@ -167,9 +159,7 @@ impl Provider for Faulty {
         tag_filter: &TagFilter,
     ) -> Result<Option<(WorkItem, String, u32)>, ProviderError> {
         let owner = session.map(|session| session.owner_id.clone()).unwrap_or_default();
-        let call = self
-            .inner
-            .fetch_work_item(lock_timeout, poll_timeout, session, tag_filter);
+        let call = self.inner.fetch_work_item(lock_timeout, poll_timeout, session, tag_filter);
         self.through("fetch_work_item", owner, call).await
     }
 

@@ -51,9 +51,7 @@ fn activity(instance: &str) -> WorkItem {
 /// Leases both rows of the first instance.
 async fn lease(store: &Arc<dyn Provider>, timeout: Duration) -> (String, String) {
     let turn = store.fetch_orchestration_item(timeout, Duration::ZERO, None).await;
-    let work = store
-        .fetch_work_item(timeout, Duration::ZERO, None, &TagFilter::Any)
-        .await;
+    let work = store.fetch_work_item(timeout, Duration::ZERO, None, &TagFilter::Any).await;
     (turn.unwrap().unwrap().1, work.unwrap().unwrap().1)
 }
 
@@ -68,10 +66,7 @@ async fn d12_depths_count_what_waits_and_not_what_is_leased(store: Arc<dyn Provi
     store.abandon_work_item(&work, None, false).await.unwrap();
     assert_eq!(depths(&store).await, (2, 1), "what was given back waits again");
     lease(&store, Duration::from_millis(1)).await;
-    eventually("rows whose lease has ended count again", async || {
-        depths(&store).await == (2, 1)
-    })
-    .await;
+    eventually("rows whose lease has ended count again", async || depths(&store).await == (2, 1)).await;
 }
 
 async fn d12_gauges_follow_what_happens(store: Arc<dyn Provider>) {
@@ -91,10 +86,7 @@ async fn d12_gauges_follow_what_happens(store: Arc<dyn Provider>) {
     let stage = Stage::with(store, activities(), orchestrations, options).await;
     let gauges = Arc::clone(stage.runtime.observability_handle().unwrap().metrics_provider());
     stage.start("stuck", "Stuck", "").await;
-    eventually("one timer and one activity wait", async || {
-        gauges.get_queue_depths() == (1, 1)
-    })
-    .await;
+    eventually("one timer and one activity wait", async || gauges.get_queue_depths() == (1, 1)).await;
     stage.client.cancel_instance("stuck", "enough").await.unwrap();
     stage.ended("stuck").await.unwrap_err();
     eventually("the activity waits no more", async || gauges.get_queue_depths().1 == 0).await;
@@ -118,20 +110,14 @@ async fn d12_counters_count_once(store: Arc<dyn Provider>) {
         .build();
     // The store is not asked in between: what happens must keep the gauge right by itself.
     let options = RuntimeOptions {
-        observability: ObservabilityConfig {
-            gauge_poll_interval: 100 * HOUR,
-            ..ObservabilityConfig::default()
-        },
+        observability: ObservabilityConfig { gauge_poll_interval: 100 * HOUR, ..ObservabilityConfig::default() },
         ..options()
     };
     let stage = Stage::with(store, activities(), orchestrations, options).await;
     let metrics = Arc::clone(stage.runtime.observability_handle().unwrap().metrics_provider());
     stage.start("busy", "Busy", "").await;
     stage.until_waiting("busy").await;
-    eventually("the child has ended and its parent is active", async || {
-        metrics.get_active_orchestrations() == 1
-    })
-    .await;
+    eventually("the child has ended and its parent is active", async || metrics.get_active_orchestrations() == 1).await;
     stage.run("broken", "Broken", "").await.unwrap_err();
     stage.client.raise_event("busy", "go", "").await.unwrap();
     stage.ended("busy").await.unwrap();

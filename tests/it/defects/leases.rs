@@ -67,10 +67,7 @@ async fn d06_a_turn_that_could_not_be_committed_is_given_back(store: Arc<dyn Pro
     let store = Faulty::over(store, [("ack_orchestration_item", vec![Fault::Busy; TRIES])]);
     let stage = Stage::with(Arc::clone(&store) as _, activities(), orchestrations(), long_leases()).await;
     assert_eq!(stage.run("i", "Echo", "x").await.as_deref(), Ok("x"));
-    assert_eq!(
-        store.answered("abandon_orchestration_item"),
-        ["for Some(1s), free: true"]
-    );
+    assert_eq!(store.answered("abandon_orchestration_item"), ["for Some(1s), free: true"]);
     store.assert_all_happened();
     stage.end().await;
 }
@@ -80,10 +77,7 @@ async fn d06_a_turn_that_was_refused_is_given_back(store: Arc<dyn Provider>) {
     let store = Faulty::over(store, [("ack_orchestration_item", vec![Fault::Refused; 2])]);
     let stage = Stage::with(Arc::clone(&store) as _, activities(), orchestrations(), long_leases()).await;
     assert_eq!(stage.run("i", "Echo", "x").await.as_deref(), Ok("x"));
-    assert_eq!(
-        store.answered("abandon_orchestration_item"),
-        ["for Some(50ms), free: false"]
-    );
+    assert_eq!(store.answered("abandon_orchestration_item"), ["for Some(50ms), free: false"]);
     store.assert_all_happened();
     stage.end().await;
 }
@@ -99,12 +93,7 @@ async fn d06_an_activity_whose_result_could_not_be_stored_is_given_back(store: A
 
 /// As many panics as there are slots, in each operation that a slot calls.
 async fn d15_a_slot_survives_a_panic_of_the_store(store: Arc<dyn Provider>) {
-    let calls = [
-        "fetch_orchestration_item",
-        "ack_orchestration_item",
-        "fetch_work_item",
-        "ack_work_item",
-    ];
+    let calls = ["fetch_orchestration_item", "ack_orchestration_item", "fetch_work_item", "ack_work_item"];
     let store = Faulty::over(store, calls.map(|call| (call, vec![Fault::Panic])));
     let options = RuntimeOptions {
         orchestration_concurrency: 1,
@@ -121,16 +110,10 @@ async fn d15_a_slot_survives_a_panic_of_the_store(store: Arc<dyn Provider>) {
 }
 
 async fn d15_a_slot_survives_work_that_is_no_activity(store: Arc<dyn Provider>) {
-    let foreign = WorkItem::CancelInstance {
-        instance: "i".to_owned(),
-        reason: "in the wrong queue".to_owned(),
-    };
+    let foreign = WorkItem::CancelInstance { instance: "i".to_owned(), reason: "in the wrong queue".to_owned() };
     // A store may refuse it, too.
     let _ = store.enqueue_for_worker(foreign).await;
-    let options = RuntimeOptions {
-        worker_concurrency: 1,
-        ..options()
-    };
+    let options = RuntimeOptions { worker_concurrency: 1, ..options() };
     let stage = Stage::with(store, activities(), orchestrations(), options).await;
     stage.assert_others_run().await;
     stage.end().await;

@@ -97,10 +97,7 @@ fn memory_in_virtual_time() -> Arc<dyn Provider> {
     Arc::new(MemoryProvider::with_clock(Arc::new(clock)))
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a store in virtual time begins at the wall clock"
-)]
+#[expect(clippy::disallowed_methods, reason = "a store in virtual time begins at the wall clock")]
 fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_millis() as u64)
@@ -108,10 +105,7 @@ fn now_ms() -> u64 {
 
 /// Options of a runtime whose store does not tell when there is work, so that it looks often.
 fn options() -> RuntimeOptions {
-    RuntimeOptions {
-        dispatcher_min_poll_interval: Duration::from_millis(2),
-        ..RuntimeOptions::default()
-    }
+    RuntimeOptions { dispatcher_min_poll_interval: Duration::from_millis(2), ..RuntimeOptions::default() }
 }
 
 /// `Echo` returns its input, `Fail` fails with it.
@@ -125,9 +119,7 @@ fn activities() -> ActivityRegistry {
 /// `Echo` calls the activity of that name, `Waits` returns the event `go`.
 fn orchestrations() -> OrchestrationRegistry {
     OrchestrationRegistry::builder()
-        .register("Echo", |ctx, input: String| async move {
-            ctx.schedule_activity("Echo", input).await
-        })
+        .register("Echo", |ctx, input: String| async move { ctx.schedule_activity("Echo", input).await })
         .register("Waits", |ctx, _| async move { Ok(ctx.schedule_wait("go").await) })
         .build()
 }

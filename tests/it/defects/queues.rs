@@ -56,11 +56,8 @@ async fn d08_unreadable_messages_are_put_aside_in_memory() {
 async fn d08_unreadable_messages_are_put_aside_on_sqlite() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(SqliteProvider::open(folder.path().join("store.db")).await.unwrap());
-    let message = WorkItem::ExternalRaised {
-        instance: "another".to_owned(),
-        name: "go".to_owned(),
-        data: String::new(),
-    };
+    let message =
+        WorkItem::ExternalRaised { instance: "another".to_owned(), name: "go".to_owned(), data: String::new() };
     let activity = WorkItem::ActivityExecute {
         instance: "another".to_owned(),
         execution_id: 1,
@@ -73,20 +70,15 @@ async fn d08_unreadable_messages_are_put_aside_on_sqlite() {
     store.enqueue_for_orchestrator(message, None).await.unwrap();
     store.enqueue_for_worker(activity).await.unwrap();
     for (sql, body) in [
-        (
-            "UPDATE orchestrator_queue SET work_item = ?1",
-            r#"{"FromTheFuture":{}}"#,
-        ),
+        ("UPDATE orchestrator_queue SET work_item = ?1", r#"{"FromTheFuture":{}}"#),
         ("UPDATE worker_queue SET work_item = ?1", "no JSON at all"),
     ] {
         sqlx::query(sql).bind(body).execute(store.get_pool()).await.unwrap();
     }
     let stage = Stage::on(Arc::clone(&store) as _, orchestrations()).await;
     stage.assert_others_run().await;
-    let bodies: Vec<String> = sqlx::query_scalar("SELECT body FROM quarantine ORDER BY body")
-        .fetch_all(store.get_pool())
-        .await
-        .unwrap();
+    let bodies: Vec<String> =
+        sqlx::query_scalar("SELECT body FROM quarantine ORDER BY body").fetch_all(store.get_pool()).await.unwrap();
     assert_eq!(bodies, ["no JSON at all", r#"{"FromTheFuture":{}}"#]);
     stage.end().await;
 }
@@ -103,11 +95,7 @@ async fn d11_a_duplicate_failure_is_dropped(store: Arc<dyn Provider>) {
     stage.until_waiting("i").await;
     let history = stage.store.read("i").await.unwrap();
     let is_schedule = |kind: &EventKind| matches!(kind, EventKind::ActivityScheduled { .. });
-    let id = history
-        .iter()
-        .find(|event| is_schedule(&event.kind))
-        .unwrap()
-        .event_id();
+    let id = history.iter().find(|event| is_schedule(&event.kind)).unwrap().event_id();
     let again = WorkItem::ActivityFailed {
         instance: "i".to_owned(),
         execution_id: 1,
@@ -118,12 +106,8 @@ async fn d11_a_duplicate_failure_is_dropped(store: Arc<dyn Provider>) {
             retryable: false,
         },
     };
-    let crossed = WorkItem::ActivityCompleted {
-        instance: "i".to_owned(),
-        execution_id: 1,
-        id,
-        result: "after all".to_owned(),
-    };
+    let crossed =
+        WorkItem::ActivityCompleted { instance: "i".to_owned(), execution_id: 1, id, result: "after all".to_owned() };
     for duplicate in [again, crossed] {
         stage.store.enqueue_for_orchestrator(duplicate, None).await.unwrap();
     }
@@ -155,9 +139,6 @@ async fn d14_a_child_of_a_deleted_parent_is_acknowledged(store: Arc<dyn Provider
     assert_eq!(stage.ended("parent::sub::2").await.as_deref(), Ok("orphan"));
     stage.assert_others_run().await;
     // What the child tells its parent must not bring the parent back.
-    eventually("the parent stays deleted", async || {
-        stage.store.read("parent").await.unwrap().is_empty()
-    })
-    .await;
+    eventually("the parent stays deleted", async || stage.store.read("parent").await.unwrap().is_empty()).await;
     stage.end().await;
 }

@@ -38,20 +38,9 @@ async fn d09_times_are_those_of_the_wall_clock(store: Arc<dyn Provider>) {
     stage.ended("i").await.unwrap();
     let ended = stage.client.get_instance_info("i").await.unwrap();
     let execution = stage.client.get_execution_info("i", 1).await.unwrap();
-    let times_ms = [
-        before_ms,
-        running.created_at,
-        running.updated_at,
-        ended.updated_at,
-        now_ms(),
-    ];
+    let times_ms = [before_ms, running.created_at, running.updated_at, ended.updated_at, now_ms()];
     assert!(times_ms.is_sorted(), "created and updated: {times_ms:?}");
-    let times_ms = [
-        before_ms,
-        execution.started_at,
-        execution.completed_at.unwrap(),
-        now_ms(),
-    ];
+    let times_ms = [before_ms, execution.started_at, execution.completed_at.unwrap(), now_ms()];
     assert!(times_ms.is_sorted(), "started and completed: {times_ms:?}");
     assert_eq!(ended.created_at, running.created_at);
     stage.end().await;
@@ -80,23 +69,13 @@ async fn d10_what_was_acknowledged_is_in_the_file() {
 async fn d13_runtimes_do_not_share_sessions() {
     let store = Faulty::over(Arc::new(MemoryProvider::new()), []);
     for started in 1..=1_500 {
-        let options = RuntimeOptions {
-            orchestration_concurrency: 0,
-            worker_concurrency: 1,
-            ..RuntimeOptions::default()
-        };
+        let options =
+            RuntimeOptions { orchestration_concurrency: 0, worker_concurrency: 1, ..RuntimeOptions::default() };
         let store_of_runtime = Arc::clone(&store) as Arc<dyn Provider>;
-        let runtime = Runtime::start_with_options(
-            store_of_runtime,
-            activities(),
-            OrchestrationRegistry::default(),
-            options,
-        )
-        .await;
-        eventually("the runtime asks for work", async || {
-            store.answered("fetch_work_item").len() == started
-        })
-        .await;
+        let runtime =
+            Runtime::start_with_options(store_of_runtime, activities(), OrchestrationRegistry::default(), options)
+                .await;
+        eventually("the runtime asks for work", async || store.answered("fetch_work_item").len() == started).await;
         runtime.shutdown(Some(0)).await;
     }
     let owners: HashSet<_> = store.answered("fetch_work_item").into_iter().collect();
@@ -150,23 +129,13 @@ async fn d16_versions_are_compared_by_their_parts(store: Arc<dyn Provider>) {
         version
     };
     // A part from 1000 up, and the version that a packed number takes it for.
-    for (pinned, mistaken) in [
-        ((0, 1, 1_000), (0, 2, 0)),
-        ((1, 1_000, 0), (2, 0, 0)),
-        ((0, 1_001, 2), (1, 1, 2)),
-    ] {
+    for (pinned, mistaken) in [((0, 1, 1_000), (0, 2, 0)), ((1, 1_000, 0), (2, 0, 0)), ((0, 1_001, 2), (1, 1, 2))] {
         let instance = format!("{pinned:?}");
         store.enqueue_for_orchestrator(start(&instance), None).await.unwrap();
         let token = fetch(&*store, None).await.unwrap();
-        let metadata = ExecutionMetadata {
-            pinned_duroxide_version: Some(version(pinned)),
-            ..named()
-        };
-        let again = vec![WorkItem::ExternalRaised {
-            instance: instance.clone(),
-            name: "go".to_owned(),
-            data: String::new(),
-        }];
+        let metadata = ExecutionMetadata { pinned_duroxide_version: Some(version(pinned)), ..named() };
+        let again =
+            vec![WorkItem::ExternalRaised { instance: instance.clone(), name: "go".to_owned(), data: String::new() }];
         let acked = store.ack_orchestration_item(&token, 1, vec![], vec![], again, metadata, vec![]);
         acked.await.unwrap();
         let only = |only| DispatcherCapabilityFilter {
@@ -188,10 +157,7 @@ async fn d16_a_deletion_sees_what_it_deletes() {
         let instance = format!("i-{round}");
         runs.enqueue_for_orchestrator(start(&instance), None).await.unwrap();
         let token = fetch(&runs, None).await.unwrap();
-        let ended = ExecutionMetadata {
-            status: Some("ContinuedAsNew".to_owned()),
-            ..named()
-        };
+        let ended = ExecutionMetadata { status: Some("ContinuedAsNew".to_owned()), ..named() };
         let again = vec![next(&instance)];
         let acked = runs.ack_orchestration_item(&token, 1, vec![], vec![], again, ended, vec![]);
         acked.await.unwrap();
@@ -214,23 +180,16 @@ async fn d18_large_results_complete() {
     const COUNT: usize = 20;
     let folder = tempfile::tempdir().unwrap();
     let activities = ActivityRegistry::builder()
-        .register("Large", |_: ActivityContext, letter: String| async move {
-            Ok(letter.repeat(BYTES))
-        })
+        .register("Large", |_: ActivityContext, letter: String| async move { Ok(letter.repeat(BYTES)) })
         .build();
     let orchestrations = OrchestrationRegistry::builder()
-        .register("Large", |ctx, letter: String| async move {
-            ctx.schedule_activity("Large", letter).await
-        })
+        .register("Large", |ctx, letter: String| async move { ctx.schedule_activity("Large", letter).await })
         .build();
     let mut stages = Vec::new();
     for _ in 0..2 {
         let store = SqliteProvider::open(folder.path().join("store.db")).await.unwrap();
-        let options = RuntimeOptions {
-            orchestration_concurrency: COUNT / 2,
-            worker_concurrency: COUNT / 2,
-            ..options()
-        };
+        let options =
+            RuntimeOptions { orchestration_concurrency: COUNT / 2, worker_concurrency: COUNT / 2, ..options() };
         stages.push(Stage::with(Arc::new(store), activities.clone(), orchestrations.clone(), options).await);
     }
     for i in 0..COUNT {
@@ -304,10 +263,7 @@ async fn d19_a_store_that_turns_read_only_is_reported() {
     let store = super::memory_in_virtual_time();
     let store = Faulty::over(
         store,
-        [
-            ("fetch_orchestration_item", vec![Fault::Refused; 10]),
-            ("enqueue_for_orchestrator", vec![Fault::Refused]),
-        ],
+        [("fetch_orchestration_item", vec![Fault::Refused; 10]), ("enqueue_for_orchestrator", vec![Fault::Refused])],
     );
     let stage = Stage::on(Arc::clone(&store) as _, orchestrations()).await;
     let refused = stage.client.start_orchestration("i", "Echo", "").await.unwrap_err();

@@ -28,11 +28,7 @@ on_every_store!(a_person_approves_in_time, nobody_approves);
 async fn a_person_approves_in_time(world: &World) {
     let handle = approval::start(&world.client, "a-1", 3_600_000).await.unwrap();
     // An event that nobody waits for is not kept, so wait until somebody does.
-    world
-        .client
-        .wait_for_status_change("a-1", 0, Duration::from_millis(1), PATIENCE)
-        .await
-        .unwrap();
+    world.client.wait_for_status_change("a-1", 0, Duration::from_millis(1), PATIENCE).await.unwrap();
     handle.raise(Approved { by: "eve".to_owned() }).await.unwrap();
     assert_eq!(handle.wait(PATIENCE).await.unwrap(), "approved by eve");
 }

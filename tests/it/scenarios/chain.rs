@@ -30,9 +30,7 @@ impl From<CallError<TravelError>> for TravelError {
     fn from(error: CallError<TravelError>) -> Self {
         match error {
             CallError::App(error) => error,
-            other => TravelError::Unknown {
-                city: other.to_string(),
-            },
+            other => TravelError::Unknown { city: other.to_string() },
         }
     }
 }
@@ -41,19 +39,13 @@ impl From<CallError<TravelError>> for TravelError {
 async fn quote(city: String, travellers: u64) -> Result<Quote, TravelError> {
     match city.as_str() {
         "Atlantis" => Err(TravelError::Unknown { city }),
-        _ => Ok(Quote {
-            city,
-            cents: 10_000 * travellers,
-        }),
+        _ => Ok(Quote { city, cents: 10_000 * travellers }),
     }
 }
 
 #[activity]
 async fn discount(quote: Quote) -> Result<Quote, TravelError> {
-    Ok(Quote {
-        cents: quote.cents / 2,
-        ..quote
-    })
+    Ok(Quote { cents: quote.cents / 2, ..quote })
 }
 
 #[activity]
@@ -65,17 +57,11 @@ async fn motto() -> Result<String, String> {
 async fn offer(ctx: OrchestrationContext, city: String, travellers: u64) -> Result<(Quote, String), TravelError> {
     let quote = quote::call(&ctx, city, travellers).await?;
     let quote = discount::call(&ctx, quote).await?;
-    let motto = motto::call(&ctx).await.map_err(|error| TravelError::Unknown {
-        city: error.to_string(),
-    })?;
+    let motto = motto::call(&ctx).await.map_err(|error| TravelError::Unknown { city: error.to_string() })?;
     Ok((quote, motto))
 }
 
-on_every_store!(
-    results_go_from_step_to_step,
-    an_error_arrives_as_its_own_type,
-    a_start_is_idempotent_by_id
-);
+on_every_store!(results_go_from_step_to_step, an_error_arrives_as_its_own_type, a_start_is_idempotent_by_id);
 
 async fn results_go_from_step_to_step(world: &World) {
     let handle = offer::start(&world.client, "o-1", "Rome".to_owned(), 2).await.unwrap();
@@ -84,28 +70,15 @@ async fn results_go_from_step_to_step(world: &World) {
 }
 
 async fn an_error_arrives_as_its_own_type(world: &World) {
-    let handle = offer::start(&world.client, "o-1", "Atlantis".to_owned(), 1)
-        .await
-        .unwrap();
+    let handle = offer::start(&world.client, "o-1", "Atlantis".to_owned(), 1).await.unwrap();
     let error = handle.wait(PATIENCE).await.unwrap_err();
-    assert_eq!(
-        error.app(),
-        Some(TravelError::Unknown {
-            city: "Atlantis".to_owned()
-        })
-    );
+    assert_eq!(error.app(), Some(TravelError::Unknown { city: "Atlantis".to_owned() }));
 }
 
 async fn a_start_is_idempotent_by_id(world: &World) {
     for travellers in [2, 4] {
-        let handle = offer::start(&world.client, "o-1", "Rome".to_owned(), travellers)
-            .await
-            .unwrap();
-        assert_eq!(
-            handle.wait(PATIENCE).await.unwrap().0.cents,
-            10_000,
-            "the first start decides"
-        );
+        let handle = offer::start(&world.client, "o-1", "Rome".to_owned(), travellers).await.unwrap();
+        assert_eq!(handle.wait(PATIENCE).await.unwrap().0.cents, 10_000, "the first start decides");
     }
 }
 

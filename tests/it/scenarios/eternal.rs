@@ -42,10 +42,6 @@ async fn messages_are_carried_from_execution_to_execution(world: &World) {
     for execution in executions {
         let history = world.store.read_with_execution("acc-1", execution).await.unwrap();
         assert_eq!(history[0].event_id, 1);
-        assert_eq!(
-            history.iter().filter(|event| event.is_terminal()).count(),
-            1,
-            "execution {execution}"
-        );
+        assert_eq!(history.iter().filter(|event| event.is_terminal()).count(), 1, "execution {execution}");
     }
 }

@@ -19,11 +19,7 @@ async fn sum_of_squares(ctx: OrchestrationContext, upto: u64) -> Result<u64, Str
     Ok(sum)
 }
 
-on_every_store!(
-    a_hundred_activities_are_joined,
-    an_empty_join_is_no_wait,
-    many_instances_do_not_mix
-);
+on_every_store!(a_hundred_activities_are_joined, an_empty_join_is_no_wait, many_instances_do_not_mix);
 
 async fn a_hundred_activities_are_joined(world: &World) {
     let handle = sum_of_squares::start(&world.client, "s-1", 100).await.unwrap();
@@ -38,10 +34,7 @@ async fn an_empty_join_is_no_wait(world: &World) {
 async fn many_instances_do_not_mix(world: &World) {
     let mut handles = Vec::new();
     for n in 0..20 {
-        handles.push((
-            n,
-            sum_of_squares::start(&world.client, format!("s-{n}"), n).await.unwrap(),
-        ));
+        handles.push((n, sum_of_squares::start(&world.client, format!("s-{n}"), n).await.unwrap()));
     }
     for (n, handle) in handles {
         assert_eq!(handle.wait(PATIENCE).await.unwrap(), n * (n + 1) * (2 * n + 1) / 6);

@@ -31,16 +31,9 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn on((store, kept): (Arc<dyn Provider>, Kept)) -> World {
-        let runtime = Runtime::builder(store.clone())
-            .discover()
-            .expect("the handlers of this binary fit together");
+        let runtime = Runtime::builder(store.clone()).discover().expect("the handlers of this binary fit together");
         let runtime = runtime.start().await.expect("the runtime starts");
-        World {
-            client: Client::new(store.clone()),
-            store,
-            runtime,
-            _kept: kept,
-        }
+        World { client: Client::new(store.clone()), store, runtime, _kept: kept }
     }
 
     pub(crate) async fn end(self) {

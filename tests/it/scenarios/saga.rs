@@ -56,15 +56,8 @@ on_every_store!(a_failed_step_undoes_the_earlier_ones_in_reverse);
 async fn a_failed_step_undoes_the_earlier_ones_in_reverse(world: &World) {
     let name = format!("trip-{}", TRIPS.fetch_add(1, Ordering::Relaxed));
     let handle = trip::start(&world.client, "t-1", name.clone()).await.unwrap();
-    assert_eq!(
-        handle.wait(PATIENCE).await.unwrap_err().app().as_deref(),
-        Some("fully booked")
-    );
+    assert_eq!(handle.wait(PATIENCE).await.unwrap_err().app().as_deref(), Some("fully booked"));
     let diary = DIARY.lock().unwrap();
-    let mine: Vec<&str> = diary
-        .iter()
-        .filter(|(trip, _)| *trip == name)
-        .map(|(_, what)| what.as_str())
-        .collect();
+    let mine: Vec<&str> = diary.iter().filter(|(trip, _)| *trip == name).map(|(_, what)| what.as_str()).collect();
     assert_eq!(mine, ["book flight", "book car", "unbook car", "unbook flight"]);
 }

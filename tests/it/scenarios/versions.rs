@@ -22,31 +22,15 @@ mod new {
     }
 }
 
-on_every_store!(
-    each_caller_gets_the_version_it_was_written_for,
-    a_start_by_name_gets_the_latest
-);
+on_every_store!(each_caller_gets_the_version_it_was_written_for, a_start_by_name_gets_the_latest);
 
 async fn each_caller_gets_the_version_it_was_written_for(world: &World) {
     let before = old::tax::start(&world.client, "old", 1_000).await.unwrap();
     let after = new::tax::start(&world.client, "new", 1_000).await.unwrap();
-    assert_eq!(
-        (
-            before.wait(PATIENCE).await.unwrap(),
-            after.wait(PATIENCE).await.unwrap()
-        ),
-        (160, 190)
-    );
+    assert_eq!((before.wait(PATIENCE).await.unwrap(), after.wait(PATIENCE).await.unwrap()), (160, 190));
 }
 
 async fn a_start_by_name_gets_the_latest(world: &World) {
-    world
-        .client
-        .start_orchestration("by-name", "Tax", "1000")
-        .await
-        .unwrap();
-    assert_eq!(
-        new::tax::attach(&world.client, "by-name").wait(PATIENCE).await.unwrap(),
-        190
-    );
+    world.client.start_orchestration("by-name", "Tax", "1000").await.unwrap();
+    assert_eq!(new::tax::attach(&world.client, "by-name").wait(PATIENCE).await.unwrap(), 190);
 }

@@ -34,23 +34,13 @@ pub(super) fn update(root: &Path, sources: &[Source], mode: Mode) -> Result<Opti
         }
         Mode::Check => {
             let same = old.lines().zip(new.lines()).take_while(|(old, new)| old == new).count();
-            Ok(Some(finding(
-                same + 1,
-                "the code map is out of date",
-                "run `cargo xtask tidy`".to_owned(),
-            )))
+            Ok(Some(finding(same + 1, "the code map is out of date", "run `cargo xtask tidy`".to_owned())))
         }
     }
 }
 
 fn finding(line: usize, what: &str, instead: String) -> Finding {
-    Finding {
-        file: PAGE.to_owned(),
-        line,
-        weight: Weight::Error,
-        what: what.to_owned(),
-        instead,
-    }
+    Finding { file: PAGE.to_owned(), line, weight: Weight::Error, what: what.to_owned(), instead }
 }
 
 /// The page with the map between its markers; `None` when they are missing.
@@ -71,9 +61,7 @@ pub(super) fn render(sources: &[Source]) -> String {
     for (folder, mut files) in folders {
         // The file that opens a folder comes first, as a reader would take them.
         files.sort_by_key(|(name, _)| (!matches!(*name, "lib.rs" | "main.rs" | "mod.rs"), *name));
-        map.push_str(&format!(
-            "\n**`{folder}/`**\n\n| file | why it exists | lines |\n|---|---|--:|\n"
-        ));
+        map.push_str(&format!("\n**`{folder}/`**\n\n| file | why it exists | lines |\n|---|---|--:|\n"));
         for (name, source) in files {
             let purpose = source.first_line().trim_start_matches("//!").trim().replace('|', "\\|");
             map.push_str(&format!("| `{name}` | {purpose} | {} |\n", code_lines(&source.text)));

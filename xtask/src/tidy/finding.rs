@@ -28,10 +28,6 @@ impl fmt::Display for Finding {
             Weight::Error => "",
             Weight::Remark => "(remark) ",
         };
-        write!(
-            out,
-            "{}:{}: {remark}{}; {}",
-            self.file, self.line, self.what, self.instead
-        )
+        write!(out, "{}:{}: {remark}{}; {}", self.file, self.line, self.what, self.instead)
     }
 }

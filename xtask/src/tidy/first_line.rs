@@ -14,27 +14,15 @@ pub(super) fn check(source: &Source) -> Option<Finding> {
         Role::Example | Role::Fixture => false,
     };
     let (what, instead) = problem(source.first_line()).filter(|_| owes_a_purpose)?;
-    Some(Finding {
-        file: source.path.clone(),
-        line: 1,
-        weight: Weight::Error,
-        what,
-        instead: instead.to_owned(),
-    })
+    Some(Finding { file: source.path.clone(), line: 1, weight: Weight::Error, what, instead: instead.to_owned() })
 }
 
 fn problem(line: &str) -> Option<(String, &'static str)> {
     let chars = line.chars().count();
     if !line.starts_with("//! ") {
-        Some((
-            "the file does not say why it exists".to_owned(),
-            "begin it with `//! its purpose, as one sentence.`",
-        ))
+        Some(("the file does not say why it exists".to_owned(), "begin it with `//! its purpose, as one sentence.`"))
     } else if !line.ends_with(['.', ':']) {
-        Some((
-            "the first line is not a whole sentence".to_owned(),
-            "fit the purpose on it, and end with `.` or `:`",
-        ))
+        Some(("the first line is not a whole sentence".to_owned(), "fit the purpose on it, and end with `.` or `:`"))
     } else if chars > CHARS_MAX {
         Some((
             format!("the first line has {chars} characters of {CHARS_MAX}"),

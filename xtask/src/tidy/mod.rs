@@ -29,10 +29,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Fai
     match arguments.as_slice() {
         [] => check(workspace, Mode::Write),
         ["--check"] => check(workspace, Mode::Check),
-        other => Err(Failure::Usage(format!(
-            "`tidy` takes `--check` or nothing, found `{}`",
-            other.join(" ")
-        ))),
+        other => Err(Failure::Usage(format!("`tidy` takes `--check` or nothing, found `{}`", other.join(" ")))),
     }
 }
 
@@ -49,11 +46,7 @@ pub(crate) fn check(workspace: &Workspace, mode: Mode) -> Result<(), Failure> {
     for finding in &findings {
         println!("{finding}");
     }
-    match findings
-        .iter()
-        .filter(|finding| finding.weight == Weight::Error)
-        .count()
-    {
+    match findings.iter().filter(|finding| finding.weight == Weight::Error).count() {
         0 => {
             println!("tidy: {} files in order", sources.len());
             Ok(())

@@ -68,11 +68,7 @@ impl Functions {
         // Attributes and documentation are not counted: only the signature and the body have to be held in mind.
         let line = signature.fn_token.span.start().line;
         let end = body.brace_token.span.close().end().line;
-        self.found.push(Function {
-            name: signature.ident.to_string(),
-            line,
-            lines: end + 1 - line,
-        });
+        self.found.push(Function { name: signature.ident.to_string(), line, lines: end + 1 - line });
     }
 }
 

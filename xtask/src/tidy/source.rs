@@ -39,12 +39,7 @@ impl Source {
             Role::Product | Role::Test | Role::Example => syn::parse_file(&text),
         };
         match parsed {
-            Ok(syntax) => Ok(Self {
-                path: path.to_owned(),
-                role,
-                text,
-                syntax,
-            }),
+            Ok(syntax) => Ok(Self { path: path.to_owned(), role, text, syntax }),
             Err(error) => Err(Finding {
                 file: path.to_owned(),
                 line: error.span().start().line,
@@ -84,11 +79,7 @@ fn walk(root: &Path, folder: &str, paths: &mut Vec<String>) -> Result<(), Failur
     for entry in fs::read_dir(root.join(folder)).map_err(explain)? {
         let entry = entry.map_err(explain)?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let path = if folder.is_empty() {
-            name.clone()
-        } else {
-            format!("{folder}/{name}")
-        };
+        let path = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
         if entry.file_type().map_err(explain)?.is_dir() {
             // Build output and hidden folders hold no source of ours.
             if name != "target" && !name.starts_with('.') {
@@ -118,10 +109,7 @@ pub(super) fn mark_test_modules(sources: &mut [Source]) {
     let declared: Vec<String> = sources.iter().flat_map(test_modules).collect();
     for source in sources.iter_mut().filter(|source| source.role == Role::Product) {
         let stem = source.path.trim_end_matches(".rs");
-        if declared
-            .iter()
-            .any(|module| stem == module || stem.starts_with(&format!("{module}/")))
-        {
+        if declared.iter().any(|module| stem == module || stem.starts_with(&format!("{module}/"))) {
             source.role = Role::Test;
         }
     }
@@ -131,11 +119,7 @@ pub(super) fn mark_test_modules(sources: &mut [Source]) {
 fn test_modules(source: &Source) -> Vec<String> {
     let stem = source.path.trim_end_matches(".rs");
     let (folder, name) = stem.rsplit_once('/').unwrap_or(("", stem));
-    let home = if matches!(name, "mod" | "lib" | "main") {
-        folder
-    } else {
-        stem
-    };
+    let home = if matches!(name, "mod" | "lib" | "main") { folder } else { stem };
     let modules = source.syntax.items.iter().filter_map(|item| match item {
         syn::Item::Mod(module) if module.content.is_none() && test_only::attributes(&module.attrs) => Some(module),
         _ => None,

@@ -16,27 +16,12 @@ fn first_line_of(path: &str, text: &str) -> Option<String> {
 fn a_file_begins_with_its_purpose_as_one_sentence() {
     let path = "duroxide/src/lease.rs";
     assert_eq!(first_line_of(path, "//! Lease arithmetic.\n"), None);
-    assert_eq!(
-        first_line_of(path, "//! Where generated code finds the runtime:\n"),
-        None
-    );
-    assert_eq!(
-        first_line_of(path, "use std::fmt;\n").as_deref(),
-        Some("the file does not say why it exists")
-    );
-    assert_eq!(
-        first_line_of(path, "").as_deref(),
-        Some("the file does not say why it exists")
-    );
-    assert_eq!(
-        first_line_of(path, "//! Lease\n").as_deref(),
-        Some("the first line is not a whole sentence")
-    );
+    assert_eq!(first_line_of(path, "//! Where generated code finds the runtime:\n"), None);
+    assert_eq!(first_line_of(path, "use std::fmt;\n").as_deref(), Some("the file does not say why it exists"));
+    assert_eq!(first_line_of(path, "").as_deref(), Some("the file does not say why it exists"));
+    assert_eq!(first_line_of(path, "//! Lease\n").as_deref(), Some("the first line is not a whole sentence"));
     let long = format!("//! {}.\n", "x".repeat(116));
-    assert_eq!(
-        first_line_of(path, &long).as_deref(),
-        Some("the first line has 121 characters of 120")
-    );
+    assert_eq!(first_line_of(path, &long).as_deref(), Some("the first line has 121 characters of 120"));
     assert_eq!(first_line_of(path, &long.replacen('x', "", 1)), None);
 }
 
@@ -62,18 +47,14 @@ fn the_path_tells_the_role() {
 
 #[test]
 fn a_file_that_does_not_parse_is_a_finding_with_its_line() {
-    let finding = Source::parse("duroxide/src/lease.rs", "fn f() {}\nfn (".to_owned())
-        .err()
-        .expect("it does not parse");
+    let finding =
+        Source::parse("duroxide/src/lease.rs", "fn f() {}\nfn (".to_owned()).err().expect("it does not parse");
     assert_eq!((finding.line, finding.weight), (2, Weight::Error));
 }
 
 /// A function whose signature and body take `lines` lines, below an attribute and a comment.
 fn function(lines: usize) -> String {
-    format!(
-        "//! Sample.\n/// Doc.\n#[inline]\nfn long() {{\n{}}}\n",
-        "    g();\n".repeat(lines - 2)
-    )
+    format!("//! Sample.\n/// Doc.\n#[inline]\nfn long() {{\n{}}}\n", "    g();\n".repeat(lines - 2))
 }
 
 fn sizes_of(path: &str, text: &str) -> Vec<Finding> {
@@ -97,20 +78,14 @@ fn a_function_fits_a_screen() {
 fn a_product_file_has_at_most_600_lines() {
     let path = "duroxide/src/lease.rs";
     assert_eq!(sizes_of(path, &"\n".repeat(600)), []);
-    assert_eq!(
-        sizes_of(path, &"\n".repeat(601))[0].what,
-        "the file has 601 lines of 600"
-    );
+    assert_eq!(sizes_of(path, &"\n".repeat(601))[0].what, "the file has 601 lines of 600");
     assert_eq!(sizes_of("tests/it/scenarios.rs", &"\n".repeat(601)), []);
 }
 
 #[test]
 fn the_code_map_lists_files_by_folder_with_the_opening_file_first() {
     let sources = [
-        source(
-            "a/src/bindings.rs",
-            "//! Token -> event | result.\nfn f() {}\n\n// why\n",
-        ),
+        source("a/src/bindings.rs", "//! Token -> event | result.\nfn f() {}\n\n// why\n"),
         source("a/src/mod.rs", "//! What a turn asked for.\n"),
         source("a/src/tests.rs", "//! Not on the map.\n"),
         source("examples/plain.rs", "fn main() {}\n"),
@@ -124,10 +99,7 @@ fn the_code_map_lists_files_by_folder_with_the_opening_file_first() {
 fn the_code_map_goes_between_its_markers() {
     let page = "before\n<!-- code map -->\nold\n<!-- /code map -->\nafter\n";
     let spliced = code_map::splice(page, "new");
-    assert_eq!(
-        spliced.as_deref(),
-        Some("before\n<!-- code map -->\nnew\n<!-- /code map -->\nafter\n")
-    );
+    assert_eq!(spliced.as_deref(), Some("before\n<!-- code map -->\nnew\n<!-- /code map -->\nafter\n"));
     assert_eq!(code_map::splice("no markers", "new"), None);
 }
 
@@ -149,11 +121,7 @@ fn a_module_declared_for_tests_is_a_test_whatever_it_is_called() {
         source("duroxide/src/providers/samples.rs", ""),
     ];
     mark_test_modules(&mut sources);
-    let tests: Vec<&str> = sources
-        .iter()
-        .filter(|it| it.role == Role::Test)
-        .map(|it| it.path.as_str())
-        .collect();
+    let tests: Vec<&str> = sources.iter().filter(|it| it.role == Role::Test).map(|it| it.path.as_str()).collect();
     let expected = ["lease/model.rs", "lease/model/deep.rs", "providers/samples.rs"];
     assert_eq!(tests, expected.map(|path| format!("duroxide/src/{path}")));
 }

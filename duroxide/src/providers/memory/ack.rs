@@ -64,16 +64,14 @@ impl Tables {
         const OPERATION: &str = "renew_orchestration_item_lock";
         let instance = self.locked_by(OPERATION, token)?;
         let lock = self.locks.get_mut(&instance).expect("found just now");
-        lock.renew(token, now_ms, extend_for)
-            .map_err(|refusal| refused(OPERATION, refusal))
+        lock.renew(token, now_ms, extend_for).map_err(|refusal| refused(OPERATION, refusal))
     }
 
     /// The instance whose newest lease has this token, live or expired.
     fn locked_by(&self, operation: &str, token: &str) -> Result<String, ProviderError> {
         let mut locks = self.locks.iter();
-        let (instance, _) = locks
-            .find(|(_, lock)| lock.token == token)
-            .ok_or_else(|| refused(operation, Refusal::Unknown))?;
+        let (instance, _) =
+            locks.find(|(_, lock)| lock.token == token).ok_or_else(|| refused(operation, Refusal::Unknown))?;
         Ok(instance.clone())
     }
 
@@ -90,20 +88,17 @@ impl Tables {
     fn upsert_instance(&mut self, instance: &str, execution_id: u64, metadata: &ExecutionMetadata, now_ms: u64) {
         if let (Some(name), Some(version)) = (&metadata.orchestration_name, &metadata.orchestration_version) {
             let number = self.next_row();
-            let row = self
-                .instances
-                .entry(instance.to_owned())
-                .or_insert_with(|| InstanceRow {
-                    row: number,
-                    name: String::new(),
-                    version: None,
-                    current_execution_id: execution_id,
-                    custom_status: None,
-                    custom_status_version: 0,
-                    parent: metadata.parent_instance_id.clone(),
-                    created_at_ms: now_ms,
-                    updated_at_ms: now_ms,
-                });
+            let row = self.instances.entry(instance.to_owned()).or_insert_with(|| InstanceRow {
+                row: number,
+                name: String::new(),
+                version: None,
+                current_execution_id: execution_id,
+                custom_status: None,
+                custom_status_version: 0,
+                parent: metadata.parent_instance_id.clone(),
+                created_at_ms: now_ms,
+                updated_at_ms: now_ms,
+            });
             row.name.clone_from(name);
             row.version = Some(version.clone());
         }
@@ -144,11 +139,7 @@ impl Tables {
     /// Rows of cancelled activities go, whoever works on them: renewing and acking fail from here on.
     fn steal_cancelled(&mut self, cancelled: &[ScheduledActivityIdentifier]) {
         if !cancelled.is_empty() {
-            self.remove_activities(|row| {
-                row.identity
-                    .as_ref()
-                    .is_some_and(|identity| cancelled.contains(identity))
-            });
+            self.remove_activities(|row| row.identity.as_ref().is_some_and(|identity| cancelled.contains(identity)));
         }
     }
 
@@ -175,18 +166,13 @@ impl Tables {
         self.locks.remove(instance);
         let left = self.inboxes.get(instance).into_iter().flatten();
         for (_, row) in left {
-            self.rings
-                .visible_at(WorkQueue::Orchestrator, row.visible_at_ms.max(now_ms));
+            self.rings.visible_at(WorkQueue::Orchestrator, row.visible_at_ms.max(now_ms));
         }
     }
 }
 
 fn custom_status_of(kind: &EventKind) -> Option<&Option<String>> {
-    if let EventKind::CustomStatusUpdated { status } = kind {
-        Some(status)
-    } else {
-        None
-    }
+    if let EventKind::CustomStatusUpdated { status } = kind { Some(status) } else { None }
 }
 
 fn refused(operation: &str, refusal: Refusal) -> ProviderError {

@@ -18,8 +18,7 @@ impl Tables {
 
     /// The status of the current execution.
     pub(super) fn status(&self, instance: &str) -> &str {
-        self.current_execution(instance)
-            .map_or(UNKNOWN_STATUS, |row| row.status.as_str())
+        self.current_execution(instance).map_or(UNKNOWN_STATUS, |row| row.status.as_str())
     }
 
     pub(super) fn instance_info(&self, id: &str) -> Result<InstanceInfo, ProviderError> {

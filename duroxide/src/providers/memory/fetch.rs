@@ -85,12 +85,7 @@ impl Tables {
             });
         }
         if let Some((name, version)) = self.started_as(instance) {
-            return Some(Identity {
-                name,
-                version,
-                execution_id: INITIAL_EXECUTION_ID,
-                has_history: true,
-            });
+            return Some(Identity { name, version, execution_id: INITIAL_EXECUTION_ID, has_history: true });
         }
         let starts = visible(inbox, now_ms).filter(|(_, row)| row.kind == MessageKind::Start);
         starts.filter_map(|(_, row)| named_by(&row.text)).next()
@@ -98,9 +93,7 @@ impl Tables {
 
     fn take(&mut self, instance: String, timeout: Duration, now_ms: u64) -> (OrchestrationItem, String, u32) {
         let held = self.locks.remove(&instance);
-        let lease = self
-            .claim(held.as_ref(), now_ms, timeout)
-            .expect("candidates are unlocked");
+        let lease = self.claim(held.as_ref(), now_ms, timeout).expect("candidates are unlocked");
         let token = lease.token.clone();
         self.locks.insert(instance.clone(), lease);
 
@@ -116,9 +109,7 @@ impl Tables {
 
     fn item(&self, instance: String, now_ms: u64) -> OrchestrationItem {
         let inbox = &self.inboxes[&instance];
-        let identity = self
-            .identity(&instance, inbox, now_ms)
-            .expect("candidates have an identity");
+        let identity = self.identity(&instance, inbox, now_ms).expect("candidates have an identity");
         let history = if self.instances.contains_key(&instance) {
             self.read(OPERATION, &instance, identity.execution_id)
         } else if identity.has_history {
@@ -135,9 +126,7 @@ impl Tables {
             execution_id: identity.execution_id,
             version: identity.version,
             history,
-            messages: visible(inbox, now_ms)
-                .filter_map(|(_, row)| codec::from_json(&row.text).ok())
-                .collect(),
+            messages: visible(inbox, now_ms).filter_map(|(_, row)| codec::from_json(&row.text).ok()).collect(),
             history_error,
             kv_snapshot,
             instance,
@@ -149,9 +138,8 @@ impl Tables {
         let Some(inbox) = self.inboxes.get_mut(instance) else {
             return;
         };
-        let unreadable = inbox.extract_if(.., |_, row| {
-            row.visible_at_ms <= now_ms && codec::from_json::<WorkItem>(&row.text).is_err()
-        });
+        let unreadable = inbox
+            .extract_if(.., |_, row| row.visible_at_ms <= now_ms && codec::from_json::<WorkItem>(&row.text).is_err());
         self.quarantine.extend(unreadable.map(|(_, row)| row.text));
         if inbox.is_empty() {
             self.inboxes.remove(instance);
@@ -192,20 +180,13 @@ impl MessageRow {
 }
 
 fn visible(inbox: &Inbox, now_ms: u64) -> impl Iterator<Item = (u64, &MessageRow)> {
-    inbox
-        .iter()
-        .filter(move |(_, row)| row.visible_at_ms <= now_ms)
-        .map(|(number, row)| (*number, row))
+    inbox.iter().filter(move |(_, row)| row.visible_at_ms <= now_ms).map(|(number, row)| (*number, row))
 }
 
 fn named_by(text: &str) -> Option<Identity> {
     let (name, version) = match codec::from_json(text).ok()? {
-        WorkItem::StartOrchestration {
-            orchestration, version, ..
-        }
-        | WorkItem::ContinueAsNew {
-            orchestration, version, ..
-        } => (orchestration, version),
+        WorkItem::StartOrchestration { orchestration, version, .. }
+        | WorkItem::ContinueAsNew { orchestration, version, .. } => (orchestration, version),
         WorkItem::ActivityExecute { .. }
         | WorkItem::ActivityCompleted { .. }
         | WorkItem::ActivityFailed { .. }

@@ -60,10 +60,7 @@ impl Tables {
     /// Events of one execution; an unreadable one is an error, never left out.
     pub(super) fn read(&self, operation: &str, instance: &str, execution_id: u64) -> Result<Vec<Event>, ProviderError> {
         let rows = self.events(instance, execution_id);
-        rows.into_iter()
-            .flatten()
-            .map(|(id, text)| parse(operation, *id, text))
-            .collect()
+        rows.into_iter().flatten().map(|(id, text)| parse(operation, *id, text)).collect()
     }
 
     /// Name and version from the start event of the newest execution: for an instance whose first ack named neither.
@@ -94,27 +91,16 @@ impl Tables {
 
 fn parse(operation: &str, event_id: u64, text: &str) -> Result<Event, ProviderError> {
     codec::from_json(text).map_err(|error| {
-        ProviderError::permanent(
-            operation,
-            format!("history deserialization failed at event {event_id}: {error}"),
-        )
+        ProviderError::permanent(operation, format!("history deserialization failed at event {event_id}: {error}"))
     })
 }
 
 fn start_of(kind: EventKind) -> Option<(String, String)> {
-    if let EventKind::OrchestrationStarted { name, version, .. } = kind {
-        Some((name, version))
-    } else {
-        None
-    }
+    if let EventKind::OrchestrationStarted { name, version, .. } = kind { Some((name, version)) } else { None }
 }
 
 fn carried_of(kind: &EventKind) -> usize {
-    if let EventKind::OrchestrationStarted {
-        carry_forward_events: Some(carried),
-        ..
-    } = kind
-    {
+    if let EventKind::OrchestrationStarted { carry_forward_events: Some(carried), .. } = kind {
         carried.len()
     } else {
         0

@@ -25,11 +25,7 @@ impl Tables {
     /// What the next turn begins with: the store alone, since the running execution knows its own changes.
     pub(super) fn snapshot(&self, instance: &str) -> HashMap<String, KvEntry> {
         let store = self.key_values.get(instance).map(|values| &values.store);
-        store
-            .into_iter()
-            .flatten()
-            .map(|(key, entry)| (key.clone(), entry.clone()))
-            .collect()
+        store.into_iter().flatten().map(|(key, entry)| (key.clone(), entry.clone())).collect()
     }
 
     /// What a reader sees.
@@ -53,16 +49,8 @@ impl Tables {
 
 impl KeyValues {
     fn change(&mut self, kind: &EventKind) {
-        if let EventKind::KeyValueSet {
-            key,
-            value,
-            last_updated_at_ms,
-        } = kind
-        {
-            let entry = KvEntry {
-                value: value.clone(),
-                last_updated_at_ms: *last_updated_at_ms,
-            };
+        if let EventKind::KeyValueSet { key, value, last_updated_at_ms } = kind {
+            let entry = KvEntry { value: value.clone(), last_updated_at_ms: *last_updated_at_ms };
             self.delta.insert(key.clone(), Some(entry));
         } else if let EventKind::KeyValueCleared { key } = kind {
             self.delta.insert(key.clone(), None);
@@ -83,8 +71,5 @@ impl KeyValues {
 }
 
 fn is_change(kind: &EventKind) -> bool {
-    matches!(
-        kind,
-        EventKind::KeyValueSet { .. } | EventKind::KeyValueCleared { .. } | EventKind::KeyValuesCleared
-    )
+    matches!(kind, EventKind::KeyValueSet { .. } | EventKind::KeyValueCleared { .. } | EventKind::KeyValuesCleared)
 }

@@ -73,11 +73,7 @@ impl MemoryProvider {
     /// An empty store on another clock, which returns milliseconds since the Unix epoch: for virtual time.
     #[doc(hidden)]
     pub fn with_clock(clock: Arc<dyn Fn() -> u64 + Send + Sync>) -> Self {
-        MemoryProvider {
-            tables: Mutex::default(),
-            clock,
-            signal: Arc::new(WorkSignal::new()),
-        }
+        MemoryProvider { tables: Mutex::default(), clock, signal: Arc::new(WorkSignal::new()) }
     }
 
     /// One look, or one transaction: what `act` does is seen by others all at once, then those who wait are told.
@@ -364,10 +360,7 @@ impl ProviderAdmin for MemoryProvider {
 
     async fn get_instance_tree(&self, instance_id: &str) -> Result<InstanceTree, ProviderError> {
         let all_ids = self.with(|tables, _| tables.tree(instance_id));
-        Ok(InstanceTree {
-            root_id: instance_id.to_owned(),
-            all_ids,
-        })
+        Ok(InstanceTree { root_id: instance_id.to_owned(), all_ids })
     }
 
     async fn delete_instance_bulk(&self, filter: InstanceFilter) -> Result<DeleteInstanceResult, ProviderError> {

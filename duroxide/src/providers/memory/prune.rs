@@ -33,10 +33,8 @@ impl Tables {
                 ),
             ));
         }
-        let mut result = DeleteInstanceResult {
-            instances_deleted: count(ids.len()),
-            ..DeleteInstanceResult::default()
-        };
+        let mut result =
+            DeleteInstanceResult { instances_deleted: count(ids.len()), ..DeleteInstanceResult::default() };
         for id in named {
             self.delete_one(id, &mut result);
         }
@@ -59,9 +57,8 @@ impl Tables {
 
     /// `delete_instance_bulk`: ended roots that match, each with its tree.
     pub(super) fn delete_bulk(&mut self, filter: &InstanceFilter) -> Result<DeleteInstanceResult, ProviderError> {
-        let roots = self.matching(filter, |tables, id| {
-            tables.instances[id].parent.is_none() && is_ended(tables.status(id))
-        });
+        let roots =
+            self.matching(filter, |tables, id| tables.instances[id].parent.is_none() && is_ended(tables.status(id)));
         let trees: BTreeSet<String> = roots.iter().flat_map(|root| self.tree(root)).collect();
         self.delete(&Vec::from_iter(trees), true)
     }

@@ -45,14 +45,7 @@ impl Tables {
         now_ms: u64,
     ) {
         let row = self.next_row();
-        let message = MessageRow {
-            text,
-            kind,
-            enqueued_at_ms: now_ms,
-            visible_at_ms,
-            token: None,
-            attempts: 0,
-        };
+        let message = MessageRow { text, kind, enqueued_at_ms: now_ms, visible_at_ms, token: None, attempts: 0 };
         self.inboxes.entry(instance).or_default().insert(row, message);
         self.rings.visible_at(WorkQueue::Orchestrator, visible_at_ms);
     }
@@ -61,12 +54,7 @@ impl Tables {
     #[cfg(feature = "provider-test")]
     pub(super) fn max_attempt_count(&self, instance: &str) -> u32 {
         let inbox = self.inboxes.get(instance);
-        inbox
-            .into_iter()
-            .flat_map(|inbox| inbox.values())
-            .map(|row| row.attempts)
-            .max()
-            .unwrap_or(0)
+        inbox.into_iter().flat_map(|inbox| inbox.values()).map(|row| row.attempts).max().unwrap_or(0)
     }
 
     /// `get_queue_depths`: rows nobody holds at this moment.
@@ -75,10 +63,7 @@ impl Tables {
             let lock = self.locks.get(instance);
             lock.is_some_and(|lock| lock.is_live(now_ms) && row.token.as_ref() == Some(&lock.token))
         };
-        let messages = self
-            .inboxes
-            .iter()
-            .flat_map(|(instance, inbox)| inbox.values().map(move |row| (instance, row)));
+        let messages = self.inboxes.iter().flat_map(|(instance, inbox)| inbox.values().map(move |row| (instance, row)));
         let activities = self.activities.values();
         QueueDepths {
             orchestrator_queue: messages.filter(|(instance, row)| !held(instance, row)).count(),

@@ -22,10 +22,7 @@ impl Rings {
 
     /// Tells those who wait; `now_ms` is when the change was made.
     pub(super) fn ring(self, signal: &WorkSignal, now_ms: u64) {
-        let queues = [
-            (WorkQueue::Orchestrator, self.orchestrator),
-            (WorkQueue::Worker, self.worker),
-        ];
+        let queues = [(WorkQueue::Orchestrator, self.orchestrator), (WorkQueue::Worker, self.worker)];
         for (queue, mut times) in queues {
             let later = times.split_off(&now_ms.saturating_add(1));
             if !times.is_empty() {

@@ -30,10 +30,7 @@ impl Tables {
         let lease = self
             .reclaim(held.as_ref(), &caller.owner_id, now_ms, caller.lock_timeout)
             .expect("only activities of sessions open to the caller are chosen");
-        let session = SessionRow {
-            lease,
-            last_activity_at_ms: now_ms,
-        };
+        let session = SessionRow { lease, last_activity_at_ms: now_ms };
         self.sessions.insert(id.to_owned(), session);
     }
 
@@ -69,14 +66,10 @@ impl Tables {
 
     /// `cleanup_orphaned_sessions`.
     pub(super) fn cleanup_sessions(&mut self, now_ms: u64) -> usize {
-        let used: std::collections::BTreeSet<&str> = self
-            .activities
-            .values()
-            .filter_map(|row| row.session_id.as_deref())
-            .collect();
+        let used: std::collections::BTreeSet<&str> =
+            self.activities.values().filter_map(|row| row.session_id.as_deref()).collect();
         let before = self.sessions.len();
-        self.sessions
-            .retain(|id, session| session.lease.is_live(now_ms) || used.contains(id.as_str()));
+        self.sessions.retain(|id, session| session.lease.is_live(now_ms) || used.contains(id.as_str()));
         before - self.sessions.len()
     }
 }

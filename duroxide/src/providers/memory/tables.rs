@@ -144,13 +144,7 @@ impl Tables {
     }
 
     fn asks<'a>(&self, owner: &'a str, now_ms: u64, timeout: Duration) -> Claim<'a> {
-        Claim {
-            owner,
-            token: seams::lock_token(),
-            last_fence: self.last_fence,
-            now_ms,
-            timeout,
-        }
+        Claim { owner, token: seams::lock_token(), last_fence: self.last_fence, now_ms, timeout }
     }
 
     /// The row of an instance's current execution.
@@ -161,15 +155,10 @@ impl Tables {
 
     /// The newest execution, 1 if there is none.
     pub(super) fn latest_execution_id(&self, instance: &str) -> u64 {
-        self.executions
-            .get(instance)
-            .and_then(|rows| rows.keys().next_back().copied())
-            .unwrap_or(1)
+        self.executions.get(instance).and_then(|rows| rows.keys().next_back().copied()).unwrap_or(1)
     }
 
     pub(super) fn instance(&self, operation: &str, id: &str) -> Result<&InstanceRow, ProviderError> {
-        self.instances
-            .get(id)
-            .ok_or_else(|| ProviderError::permanent(operation, format!("instance {id} not found")))
+        self.instances.get(id).ok_or_else(|| ProviderError::permanent(operation, format!("instance {id} not found")))
     }
 }

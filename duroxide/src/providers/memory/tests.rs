@@ -31,11 +31,7 @@ fn start(instance: &str) -> WorkItem {
 }
 
 fn event(instance: &str) -> WorkItem {
-    WorkItem::ExternalRaised {
-        instance: instance.into(),
-        name: "paid".into(),
-        data: "1".into(),
-    }
+    WorkItem::ExternalRaised { instance: instance.into(), name: "paid".into(), data: "1".into() }
 }
 
 async fn messages_of_next(store: &MemoryProvider) -> Option<Vec<WorkItem>> {
@@ -46,33 +42,18 @@ async fn messages_of_next(store: &MemoryProvider) -> Option<Vec<WorkItem>> {
 #[tokio::test]
 async fn an_event_that_overtook_its_start_waits_for_a_day() {
     let (store, clock) = store_and_clock();
-    store
-        .enqueue_for_orchestrator(event("early"), None)
-        .await
-        .expect("enqueue");
+    store.enqueue_for_orchestrator(event("early"), None).await.expect("enqueue");
     assert_eq!(messages_of_next(&store).await, None);
     clock.fetch_add(86_399_999, Ordering::SeqCst);
     assert_eq!(messages_of_next(&store).await, None);
-    store
-        .enqueue_for_orchestrator(start("early"), None)
-        .await
-        .expect("enqueue");
+    store.enqueue_for_orchestrator(start("early"), None).await.expect("enqueue");
     let batch = messages_of_next(&store).await;
     assert_eq!(batch, Some(vec![event("early"), start("early")]));
 
-    store
-        .enqueue_for_orchestrator(event("mistyped"), None)
-        .await
-        .expect("enqueue");
+    store.enqueue_for_orchestrator(event("mistyped"), None).await.expect("enqueue");
     clock.fetch_add(86_400_000, Ordering::SeqCst);
-    assert!(
-        messages_of_next(&store).await.is_some(),
-        "the lock on the other one has expired"
-    );
-    store
-        .enqueue_for_orchestrator(start("mistyped"), None)
-        .await
-        .expect("enqueue");
+    assert!(messages_of_next(&store).await.is_some(), "the lock on the other one has expired");
+    store.enqueue_for_orchestrator(start("mistyped"), None).await.expect("enqueue");
     assert_eq!(messages_of_next(&store).await, Some(vec![start("mistyped")]));
 }
 
@@ -99,17 +80,11 @@ async fn whoever_waits_for_work_is_told_after_it_is_there() {
     signal.wait(WorkQueue::Orchestrator, ticket, LOCK).await;
     assert_eq!(began.elapsed(), Duration::ZERO);
 
-    let (_, token, _) = store
-        .fetch_orchestration_item(LOCK, Duration::ZERO, None)
-        .await
-        .expect("fetch")
-        .expect("a start is there");
+    let (_, token, _) =
+        store.fetch_orchestration_item(LOCK, Duration::ZERO, None).await.expect("fetch").expect("a start is there");
     store.enqueue_for_orchestrator(event("a"), None).await.expect("enqueue");
     let ticket = signal.ticket(WorkQueue::Orchestrator);
-    store
-        .abandon_orchestration_item(&token, None, false)
-        .await
-        .expect("abandon");
+    store.abandon_orchestration_item(&token, None, false).await.expect("abandon");
     signal.wait(WorkQueue::Orchestrator, ticket, LOCK).await;
     assert_eq!(began.elapsed(), Duration::ZERO, "the instance is free again");
 

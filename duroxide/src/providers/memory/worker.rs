@@ -24,15 +24,7 @@ impl Tables {
             lease: None,
             attempts: 0,
         };
-        if let WorkItem::ActivityExecute {
-            instance,
-            execution_id,
-            id,
-            session_id,
-            tag,
-            ..
-        } = item
-        {
+        if let WorkItem::ActivityExecute { instance, execution_id, id, session_id, tag, .. } = item {
             row.identity = Some(ScheduledActivityIdentifier {
                 instance: instance.clone(),
                 execution_id: *execution_id,
@@ -80,9 +72,7 @@ impl Tables {
         now_ms: u64,
     ) -> (String, u32) {
         let mut row = self.remove_activity(number).expect("found just now");
-        let lease = self
-            .claim(row.lease.as_ref(), now_ms, timeout)
-            .expect("only rows that nobody holds are chosen");
+        let lease = self.claim(row.lease.as_ref(), now_ms, timeout).expect("only rows that nobody holds are chosen");
         let token = lease.token.clone();
         row.attempts = row.attempts.saturating_add(1);
         row.lease = Some(lease);
@@ -104,10 +94,7 @@ impl Tables {
     ) -> Result<(), ProviderError> {
         const OPERATION: &str = "ack_work_item";
         if let Some(item) = completion
-            && !matches!(
-                item,
-                WorkItem::ActivityCompleted { .. } | WorkItem::ActivityFailed { .. }
-            )
+            && !matches!(item, WorkItem::ActivityCompleted { .. } | WorkItem::ActivityFailed { .. })
         {
             return Err(ProviderError::permanent(
                 OPERATION,
@@ -138,9 +125,7 @@ impl Tables {
         let number = self.held_by(OPERATION, token)?;
         let row = self.activities.get_mut(&number).expect("found just now");
         let lease = row.lease.as_mut().expect("it has a token");
-        lease
-            .renew(token, now_ms, extend_for)
-            .map_err(|refusal| refused(OPERATION, refusal))?;
+        lease.renew(token, now_ms, extend_for).map_err(|refusal| refused(OPERATION, refusal))?;
         let session_id = row.session_id.clone();
         self.touch_session(session_id.as_deref(), now_ms);
         Ok(())

@@ -39,11 +39,7 @@ impl Ack {
             events: history::to_rows(&commit.delta)?,
             kv: kv::changes(&commit.delta),
             custom_status: last_custom_status(&commit.delta),
-            activities: commit
-                .worker_items
-                .into_iter()
-                .map(ActivityRow::new)
-                .collect::<Result<_, _>>()?,
+            activities: commit.worker_items.into_iter().map(ActivityRow::new).collect::<Result<_, _>>()?,
             messages: commit
                 .orchestrator_items
                 .iter()
@@ -148,10 +144,7 @@ fn append_history(conn: &Connection, instance: &str, ack: &Ack) -> Result<(), St
 /// When the execution ends, its changes become what the next one finds.
 fn materialize_kv(conn: &Connection, instance: &str, ack: &Ack) -> Result<(), StoreError> {
     kv::apply(conn, instance, &ack.kv)?;
-    if matches!(
-        ack.metadata.status.as_deref(),
-        Some("Completed" | "Failed" | "ContinuedAsNew")
-    ) {
+    if matches!(ack.metadata.status.as_deref(), Some("Completed" | "Failed" | "ContinuedAsNew")) {
         kv::fold(conn, instance)?;
     }
     Ok(())
@@ -170,11 +163,7 @@ fn steal_cancelled(conn: &Connection, ack: &Ack) -> Result<(), StoreError> {
         conn.prepare_cached(
             "DELETE FROM worker_queue WHERE instance_id = ?1 AND execution_id = ?2 AND activity_id = ?3",
         )?
-        .execute(params![
-            activity.instance,
-            int(activity.execution_id),
-            int(activity.activity_id)
-        ])?;
+        .execute(params![activity.instance, int(activity.execution_id), int(activity.activity_id)])?;
     }
     Ok(())
 }
@@ -197,13 +186,7 @@ fn close_execution(conn: &Connection, instance: &str, ack: &Ack, now_ms: u64) ->
         "UPDATE executions SET status = ?3, output = ?4, completed_at = ?5
          WHERE instance_id = ?1 AND execution_id = ?2",
     )?
-    .execute(params![
-        instance,
-        int(ack.execution_id),
-        status,
-        ack.metadata.output,
-        completed_at
-    ])?;
+    .execute(params![instance, int(ack.execution_id), status, ack.metadata.output, completed_at])?;
     Ok(())
 }
 

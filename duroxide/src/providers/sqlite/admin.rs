@@ -20,11 +20,7 @@ type Answer<T> = Result<T, ProviderError>;
 impl ProviderAdmin for SqliteProvider {
     async fn list_instances(&self) -> Answer<Vec<String>> {
         self.read_with("list_instances", |conn| {
-            strings(
-                conn,
-                "SELECT instance_id FROM instances ORDER BY created_at DESC, rowid DESC",
-                [],
-            )
+            strings(conn, "SELECT instance_id FROM instances ORDER BY created_at DESC, rowid DESC", [])
         })
         .await
     }
@@ -45,13 +41,11 @@ impl ProviderAdmin for SqliteProvider {
 
     async fn list_executions(&self, instance: &str) -> Answer<Vec<u64>> {
         let instance = instance.to_owned();
-        self.read_with("list_executions", move |conn| list_executions(conn, &instance))
-            .await
+        self.read_with("list_executions", move |conn| list_executions(conn, &instance)).await
     }
 
     async fn read_history_with_execution_id(&self, instance: &str, execution_id: u64) -> Answer<Vec<Event>> {
-        self.events("read_history_with_execution_id", instance, Some(execution_id))
-            .await
+        self.events("read_history_with_execution_id", instance, Some(execution_id)).await
     }
 
     async fn read_history(&self, instance: &str) -> Answer<Vec<Event>> {
@@ -60,24 +54,17 @@ impl ProviderAdmin for SqliteProvider {
 
     async fn latest_execution_id(&self, instance: &str) -> Answer<u64> {
         let instance = instance.to_owned();
-        self.read_with("latest_execution_id", move |conn| {
-            Ok(history::latest_execution(conn, &instance)?)
-        })
-        .await
+        self.read_with("latest_execution_id", move |conn| Ok(history::latest_execution(conn, &instance)?)).await
     }
 
     async fn get_instance_info(&self, instance: &str) -> Answer<InstanceInfo> {
         let instance = instance.to_owned();
-        self.read_with("get_instance_info", move |conn| instance_info(conn, &instance))
-            .await
+        self.read_with("get_instance_info", move |conn| instance_info(conn, &instance)).await
     }
 
     async fn get_execution_info(&self, instance: &str, execution_id: u64) -> Answer<ExecutionInfo> {
         let instance = instance.to_owned();
-        self.read_with("get_execution_info", move |conn| {
-            execution_info(conn, &instance, execution_id)
-        })
-        .await
+        self.read_with("get_execution_info", move |conn| execution_info(conn, &instance, execution_id)).await
     }
 
     async fn get_system_metrics(&self) -> Answer<SystemMetrics> {
@@ -90,38 +77,27 @@ impl ProviderAdmin for SqliteProvider {
 
     async fn list_children(&self, instance_id: &str) -> Answer<Vec<String>> {
         let instance = instance_id.to_owned();
-        self.read_with("list_children", move |conn| Ok(prune::children(conn, &instance)?))
-            .await
+        self.read_with("list_children", move |conn| Ok(prune::children(conn, &instance)?)).await
     }
 
     async fn get_parent_id(&self, instance_id: &str) -> Answer<Option<String>> {
         let instance = instance_id.to_owned();
-        self.read_with("get_parent_id", move |conn| parent_of(conn, &instance))
-            .await
+        self.read_with("get_parent_id", move |conn| parent_of(conn, &instance)).await
     }
 
     async fn delete_instances_atomic(&self, ids: &[String], force: bool) -> Answer<DeleteInstanceResult> {
         let ids = ids.to_owned();
-        self.write("delete_instances_atomic", move |conn, _| {
-            prune::delete_instances(conn, &ids, force)
-        })
-        .await
+        self.write("delete_instances_atomic", move |conn, _| prune::delete_instances(conn, &ids, force)).await
     }
 
     async fn delete_instance_bulk(&self, filter: InstanceFilter) -> Answer<DeleteInstanceResult> {
-        let roots = self
-            .read_with("delete_instance_bulk", move |conn| {
-                Ok(prune::finished_roots(conn, &filter)?)
-            })
-            .await?;
+        let roots =
+            self.read_with("delete_instance_bulk", move |conn| Ok(prune::finished_roots(conn, &filter)?)).await?;
         // A transaction per tree, so that other writers get their turn.
         let mut total = DeleteInstanceResult::default();
         for root in roots {
-            let deleted = self
-                .write("delete_instance_bulk", move |conn, _| {
-                    prune::delete_finished_tree(conn, &root)
-                })
-                .await?;
+            let deleted =
+                self.write("delete_instance_bulk", move |conn, _| prune::delete_finished_tree(conn, &root)).await?;
             total.instances_deleted += deleted.instances_deleted;
             total.executions_deleted += deleted.executions_deleted;
             total.events_deleted += deleted.events_deleted;
@@ -132,25 +108,17 @@ impl ProviderAdmin for SqliteProvider {
 
     async fn prune_executions(&self, instance_id: &str, options: PruneOptions) -> Answer<PruneResult> {
         let instance = instance_id.to_owned();
-        self.write("prune_executions", move |conn, _| {
-            prune::prune_executions(conn, &instance, &options)
-        })
-        .await
+        self.write("prune_executions", move |conn, _| prune::prune_executions(conn, &instance, &options)).await
     }
 
     async fn prune_executions_bulk(&self, filter: InstanceFilter, options: PruneOptions) -> Answer<PruneResult> {
-        let instances = self
-            .read_with("prune_executions_bulk", move |conn| {
-                Ok(prune::matching_instances(conn, &filter)?)
-            })
-            .await?;
+        let instances =
+            self.read_with("prune_executions_bulk", move |conn| Ok(prune::matching_instances(conn, &filter)?)).await?;
         let mut total = PruneResult::default();
         for instance in instances {
             let options = options.clone();
             let pruned = self
-                .write("prune_executions_bulk", move |conn, _| {
-                    prune::prune_if_there(conn, &instance, &options)
-                })
+                .write("prune_executions_bulk", move |conn, _| prune::prune_if_there(conn, &instance, &options))
                 .await?;
             total.instances_processed += pruned.instances_processed;
             total.executions_deleted += pruned.executions_deleted;
@@ -162,10 +130,7 @@ impl ProviderAdmin for SqliteProvider {
 
 /// The first column of every row.
 pub(super) fn strings<P: rusqlite::Params>(conn: &Connection, sql: &str, params: P) -> Result<Vec<String>, StoreError> {
-    let rows = conn
-        .prepare_cached(sql)?
-        .query_map(params, |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
+    let rows = conn.prepare_cached(sql)?.query_map(params, |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
     Ok(rows)
 }
 
@@ -257,13 +222,7 @@ fn queue_depths(conn: &Connection) -> Result<QueueDepths, StoreError> {
                           AND l.lock_token = q.lock_token AND l.locked_until > ?1)),
                 (SELECT COUNT(*) FROM worker_queue WHERE lock_token IS NULL OR locked_until <= ?1)",
         [int(clock::now_ms())],
-        |row| {
-            Ok(QueueDepths {
-                orchestrator_queue: count(row, 0)?,
-                worker_queue: count(row, 1)?,
-                timer_queue: 0,
-            })
-        },
+        |row| Ok(QueueDepths { orchestrator_queue: count(row, 0)?, worker_queue: count(row, 1)?, timer_queue: 0 }),
     )?;
     Ok(depths)
 }
@@ -289,9 +248,7 @@ pub(super) fn stats(conn: &Connection, instance: &str) -> Result<Option<SystemSt
             "SELECT COUNT(*), COALESCE(SUM(OCTET_LENGTH(event_data)), 0) FROM history
              WHERE instance_id = ?1 AND execution_id = ?2",
         )?
-        .query_row(params![instance, int(execution_id)], |row| {
-            Ok((uint(row, 0)?, uint(row, 1)?))
-        })?;
+        .query_row(params![instance, int(execution_id)], |row| Ok((uint(row, 0)?, uint(row, 1)?)))?;
     let values = kv::get_all(conn, instance)?;
     Ok(Some(SystemStats {
         history_event_count,
@@ -314,9 +271,9 @@ fn carried_forward(conn: &Connection, instance: &str, execution_id: u64) -> Resu
     let event: Event = serde_json::from_str(&json)
         .map_err(|error| StoreError::Unreadable(format!("history deserialization failed: event 1: {error}")))?;
     Ok(match event.kind {
-        EventKind::OrchestrationStarted {
-            carry_forward_events, ..
-        } => carry_forward_events.map_or(0, |events| events.len() as u64),
+        EventKind::OrchestrationStarted { carry_forward_events, .. } => {
+            carry_forward_events.map_or(0, |events| events.len() as u64)
+        }
         _ => 0,
     })
 }

@@ -134,22 +134,11 @@ pub(super) const LOOKUPS: &[&str] = &[NEXT, NEXT_IN_RANGE];
 fn candidate(conn: &Connection, capability: Capability, now_ms: u64) -> rusqlite::Result<Option<String>> {
     match capability {
         Capability::Nothing => Ok(None),
-        Capability::Any => conn
-            .prepare_cached(NEXT)?
-            .query_row([int(now_ms)], |row| row.get(0))
-            .optional(),
+        Capability::Any => conn.prepare_cached(NEXT)?.query_row([int(now_ms)], |row| row.get(0)).optional(),
         Capability::Range(min, max) => conn
             .prepare_cached(NEXT_IN_RANGE)?
             .query_row(
-                params![
-                    int(now_ms),
-                    int(min[0]),
-                    int(min[1]),
-                    int(min[2]),
-                    int(max[0]),
-                    int(max[1]),
-                    int(max[2])
-                ],
+                params![int(now_ms), int(min[0]), int(min[1]), int(min[2]), int(max[0]), int(max[1]), int(max[2])],
                 |row| row.get(0),
             )
             .optional(),
@@ -177,11 +166,7 @@ fn readable_batch(conn: &Connection, instance: &str, now_ms: u64) -> Result<Opti
         match serde_json::from_str(&json) {
             Ok(message) => {
                 let attempts = u32::try_from(uint(row, 2)?).unwrap_or(u32::MAX).saturating_add(1);
-                let batch = batch.get_or_insert_with(|| Batch {
-                    first_id: id,
-                    messages: Vec::new(),
-                    attempts: 0,
-                });
+                let batch = batch.get_or_insert_with(|| Batch { first_id: id, messages: Vec::new(), attempts: 0 });
                 batch.messages.push(message);
                 batch.attempts = batch.attempts.max(attempts);
             }
@@ -191,8 +176,7 @@ fn readable_batch(conn: &Connection, instance: &str, now_ms: u64) -> Result<Opti
     drop(rows);
     for (id, json, error) in unreadable {
         quarantine(conn, "orchestrator", Some(instance), &json, &error, now_ms)?;
-        conn.prepare_cached("DELETE FROM orchestrator_queue WHERE id = ?1")?
-            .execute([id])?;
+        conn.prepare_cached("DELETE FROM orchestrator_queue WHERE id = ?1")?.execute([id])?;
     }
     Ok(batch)
 }
@@ -206,12 +190,7 @@ fn identify(conn: &Connection, instance: &str, messages: &[WorkItem]) -> Result<
         )?
         .query_row([instance], |row| {
             let execution_id = uint(row, 2)?;
-            Ok(Identity {
-                name: row.get(0)?,
-                version: row.get(1)?,
-                execution_id,
-                history_of: Some(execution_id),
-            })
+            Ok(Identity { name: row.get(0)?, version: row.get(1)?, execution_id, history_of: Some(execution_id) })
         })
         .optional()?;
     if known.is_some() {
@@ -237,12 +216,8 @@ fn started_as(history: &[Event], execution_id: u64) -> Option<Identity> {
 
 fn starts_as(message: &WorkItem) -> Option<Identity> {
     match message {
-        WorkItem::StartOrchestration {
-            orchestration, version, ..
-        }
-        | WorkItem::ContinueAsNew {
-            orchestration, version, ..
-        } => Some(Identity {
+        WorkItem::StartOrchestration { orchestration, version, .. }
+        | WorkItem::ContinueAsNew { orchestration, version, .. } => Some(Identity {
             name: orchestration.clone(),
             version: version.clone(),
             execution_id: INITIAL_EXECUTION_ID,
@@ -255,9 +230,7 @@ fn starts_as(message: &WorkItem) -> Option<Identity> {
 /// Messages for an instance that does not exist. Queue messages alone are dropped, as the contract has it; anything
 /// else may be ahead of its start and waits for it, and so does everything while a start is queued but delayed.
 fn set_orphans_aside(conn: &Connection, instance: &str, messages: &[WorkItem], now_ms: u64) -> Result<(), StoreError> {
-    let only_queue_messages = messages
-        .iter()
-        .all(|message| matches!(message, WorkItem::QueueMessage { .. }));
+    let only_queue_messages = messages.iter().all(|message| matches!(message, WorkItem::QueueMessage { .. }));
     if only_queue_messages && !start_is_delayed(conn, instance, now_ms)? {
         conn.prepare_cached("DELETE FROM orchestrator_queue WHERE instance_id = ?1 AND visible_at <= ?2")?
             .execute(params![instance, int(now_ms)])?;
@@ -304,14 +277,7 @@ fn take(
         "INSERT OR REPLACE INTO instance_locks (instance_id, lock_token, locked_until, locked_at, owner, fence)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?
-    .execute(params![
-        instance,
-        lease.token,
-        int(lease.until_ms),
-        int(now_ms),
-        lease.owner,
-        int(lease.fence)
-    ])?;
+    .execute(params![instance, lease.token, int(lease.until_ms), int(now_ms), lease.owner, int(lease.fence)])?;
     conn.prepare_cached(
         "UPDATE orchestrator_queue SET lock_token = ?2, state = 2, attempt_count = attempt_count + 1
          WHERE instance_id = ?1 AND visible_at <= ?3",
@@ -374,13 +340,7 @@ pub(super) fn abandon(
              attempt_count = MAX(0, attempt_count - ?5)
          WHERE instance_id = ?1 AND lock_token = ?2",
     )?
-    .execute(params![
-        instance,
-        token,
-        if delayed { 0 } else { 1 },
-        int(visible_at),
-        i64::from(ignore_attempt)
-    ])?;
+    .execute(params![instance, token, if delayed { 0 } else { 1 }, int(visible_at), i64::from(ignore_attempt)])?;
     if delayed {
         wakes.ready_at(WorkQueue::Orchestrator, visible_at);
     } else {

@@ -30,11 +30,7 @@ pub(super) fn to_rows(events: &[Event]) -> Result<Vec<EventRow>, StoreError> {
             if event.event_id == 0 {
                 return Err(StoreError::Refused("event id 0: ids start at 1".to_owned()));
             }
-            Ok(EventRow {
-                event_id: event.event_id,
-                event_type: event.kind.wire_type(),
-                json: to_json(event)?,
-            })
+            Ok(EventRow { event_id: event.event_id, event_type: event.kind.wire_type(), json: to_json(event)? })
         })
         .collect()
 }
@@ -50,13 +46,8 @@ pub(super) fn append(
         "INSERT INTO history (instance_id, execution_id, event_id, event_type, event_data) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
     for row in rows {
-        let inserted = insert.execute(params![
-            instance,
-            int(execution_id),
-            int(row.event_id),
-            row.event_type,
-            row.json
-        ]);
+        let inserted =
+            insert.execute(params![instance, int(execution_id), int(row.event_id), row.event_type, row.json]);
         match inserted {
             Ok(_) => {}
             Err(error) if is_duplicate(&error) => {
@@ -77,10 +68,7 @@ pub(super) fn load(conn: &Connection, instance: &str, execution_id: u64) -> rusq
         "SELECT event_id, event_data FROM history WHERE instance_id = ?1 AND execution_id = ?2 ORDER BY event_id",
     )?
     .query_map(params![instance, int(execution_id)], |row| {
-        Ok(StoredEvent {
-            event_id: uint(row, 0)?,
-            json: text(row, 1)?,
-        })
+        Ok(StoredEvent { event_id: uint(row, 0)?, json: text(row, 1)? })
     })?
     .collect()
 }

@@ -11,14 +11,8 @@ use crate::model::item::KvEntry;
 /// What an event does to the key-values of its instance.
 #[derive(Debug)]
 pub(super) enum KvChange {
-    Set {
-        key: String,
-        value: String,
-        last_updated_at_ms: u64,
-    },
-    Clear {
-        key: String,
-    },
+    Set { key: String, value: String, last_updated_at_ms: u64 },
+    Clear { key: String },
     ClearAll,
 }
 
@@ -27,15 +21,9 @@ pub(super) fn changes(events: &[Event]) -> Vec<KvChange> {
     events
         .iter()
         .filter_map(|event| match &event.kind {
-            EventKind::KeyValueSet {
-                key,
-                value,
-                last_updated_at_ms,
-            } => Some(KvChange::Set {
-                key: key.clone(),
-                value: value.clone(),
-                last_updated_at_ms: *last_updated_at_ms,
-            }),
+            EventKind::KeyValueSet { key, value, last_updated_at_ms } => {
+                Some(KvChange::Set { key: key.clone(), value: value.clone(), last_updated_at_ms: *last_updated_at_ms })
+            }
             EventKind::KeyValueCleared { key } => Some(KvChange::Clear { key: key.clone() }),
             EventKind::KeyValuesCleared => Some(KvChange::ClearAll),
             _ => None,
@@ -47,11 +35,9 @@ pub(super) fn changes(events: &[Event]) -> Vec<KvChange> {
 pub(super) fn apply(conn: &Connection, instance: &str, changes: &[KvChange]) -> rusqlite::Result<()> {
     for change in changes {
         match change {
-            KvChange::Set {
-                key,
-                value,
-                last_updated_at_ms,
-            } => put(conn, instance, key, Some(value), *last_updated_at_ms)?,
+            KvChange::Set { key, value, last_updated_at_ms } => {
+                put(conn, instance, key, Some(value), *last_updated_at_ms)?
+            }
             KvChange::Clear { key } => put(conn, instance, key, None, 0)?,
             KvChange::ClearAll => clear_all(conn, instance)?,
         }
@@ -69,8 +55,7 @@ fn put(conn: &Connection, instance: &str, key: &str, value: Option<&String>, at_
 }
 
 fn clear_all(conn: &Connection, instance: &str) -> rusqlite::Result<()> {
-    conn.prepare_cached("UPDATE kv_delta SET value = NULL WHERE instance_id = ?1")?
-        .execute([instance])?;
+    conn.prepare_cached("UPDATE kv_delta SET value = NULL WHERE instance_id = ?1")?.execute([instance])?;
     conn.prepare_cached(
         "INSERT OR IGNORE INTO kv_delta (instance_id, key, value, last_updated_at_ms)
          SELECT instance_id, key, NULL, 0 FROM kv_store WHERE instance_id = ?1",
@@ -93,8 +78,7 @@ pub(super) fn fold(conn: &Connection, instance: &str) -> rusqlite::Result<()> {
              (SELECT key FROM kv_delta WHERE instance_id = ?1 AND value IS NULL)",
     )?
     .execute([instance])?;
-    conn.prepare_cached("DELETE FROM kv_delta WHERE instance_id = ?1")?
-        .execute([instance])?;
+    conn.prepare_cached("DELETE FROM kv_delta WHERE instance_id = ?1")?.execute([instance])?;
     Ok(())
 }
 
@@ -102,10 +86,7 @@ pub(super) fn fold(conn: &Connection, instance: &str) -> rusqlite::Result<()> {
 pub(super) fn snapshot(conn: &Connection, instance: &str) -> rusqlite::Result<HashMap<String, KvEntry>> {
     conn.prepare_cached("SELECT key, value, last_updated_at_ms FROM kv_store WHERE instance_id = ?1")?
         .query_map([instance], |row| {
-            let entry = KvEntry {
-                value: row.get(1)?,
-                last_updated_at_ms: uint(row, 2)?,
-            };
+            let entry = KvEntry { value: row.get(1)?, last_updated_at_ms: uint(row, 2)? };
             Ok((row.get(0)?, entry))
         })?
         .collect()

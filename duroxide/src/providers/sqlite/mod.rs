@@ -86,11 +86,7 @@ impl SqliteProvider {
     /// # Errors
     /// See [`SqliteOpenError`].
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, SqliteOpenError> {
-        SqliteProvider::open_at(Location::File {
-            path: path.as_ref().to_owned(),
-            create: true,
-        })
-        .await
+        SqliteProvider::open_at(Location::File { path: path.as_ref().to_owned(), create: true }).await
     }
 
     /// A fresh database in memory, gone when the last user of it is.
@@ -135,13 +131,7 @@ impl SqliteProvider {
         ready::seed(&conn, &signal)?;
         let writer =
             Writer::start(conn, sync, Arc::clone(&signal)).map_err(|error| SqliteOpenError::Thread(Box::new(error)))?;
-        Ok(SqliteProvider {
-            writer,
-            readers,
-            pool,
-            signal,
-            node,
-        })
+        Ok(SqliteProvider { writer, readers, pool, signal, node })
     }
 
     /// Folds the write-ahead log into the database file.
@@ -157,9 +147,7 @@ impl SqliteProvider {
 
     /// What the tables hold, for people; no payloads.
     pub async fn debug_dump(&self) -> String {
-        self.read_with("debug_dump", admin::dump)
-            .await
-            .unwrap_or_else(|error| error.to_string())
+        self.read_with("debug_dump", admin::dump).await.unwrap_or_else(|error| error.to_string())
     }
 
     /// Connections to the same database, for programs that run SQL of their own.
@@ -265,8 +253,7 @@ impl Provider for SqliteProvider {
             cancelled_activities,
         };
         let ack = ack::Ack::new(lock_token, commit).map_err(|error| error.during(OPERATION))?;
-        self.write(OPERATION, move |conn, wakes| ack::ack(conn, &ack, wakes))
-            .await
+        self.write(OPERATION, move |conn, wakes| ack::ack(conn, &ack, wakes)).await
     }
 
     async fn abandon_orchestration_item(
@@ -299,19 +286,13 @@ impl Provider for SqliteProvider {
         const OPERATION: &str = "append_with_execution";
         let instance = instance.to_owned();
         let rows = history::to_rows(&new_events).map_err(|error| error.during(OPERATION))?;
-        self.write(OPERATION, move |conn, _| {
-            history::append(conn, &instance, execution_id, &rows)
-        })
-        .await
+        self.write(OPERATION, move |conn, _| history::append(conn, &instance, execution_id, &rows)).await
     }
 
     async fn enqueue_for_worker(&self, item: WorkItem) -> Result<(), ProviderError> {
         const OPERATION: &str = "enqueue_for_worker";
         let activity = ActivityRow::new(item).map_err(|error| error.during(OPERATION))?;
-        self.write(OPERATION, move |conn, wakes| {
-            Ok(worker::enqueue(conn, &activity, clock::now_ms(), wakes)?)
-        })
-        .await
+        self.write(OPERATION, move |conn, wakes| Ok(worker::enqueue(conn, &activity, clock::now_ms(), wakes)?)).await
     }
 
     async fn fetch_work_item(
@@ -321,11 +302,7 @@ impl Provider for SqliteProvider {
         session: Option<&SessionFetchConfig>,
         tag_filter: &TagFilter,
     ) -> Result<Option<(WorkItem, String, u32)>, ProviderError> {
-        let wanted = Wanted {
-            lock_timeout,
-            session: session.cloned(),
-            tags: tag_filter.clone(),
-        };
+        let wanted = Wanted { lock_timeout, session: session.cloned(), tags: tag_filter.clone() };
         let (owner, writer) = (self.node.owner(), self.writer.downgrade());
         let taken = self
             .lease("fetch_work_item", move |conn, _| {
@@ -344,24 +321,15 @@ impl Provider for SqliteProvider {
 
     async fn ack_work_item(&self, token: &str, completion: Option<WorkItem>) -> Result<(), ProviderError> {
         const OPERATION: &str = "ack_work_item";
-        let completion = completion
-            .as_ref()
-            .map(completion_row)
-            .transpose()
-            .map_err(|error| error.during(OPERATION))?;
+        let completion =
+            completion.as_ref().map(completion_row).transpose().map_err(|error| error.during(OPERATION))?;
         let token = token.to_owned();
-        self.write(OPERATION, move |conn, wakes| {
-            worker::ack(conn, &token, completion.as_ref(), wakes)
-        })
-        .await
+        self.write(OPERATION, move |conn, wakes| worker::ack(conn, &token, completion.as_ref(), wakes)).await
     }
 
     async fn renew_work_item_lock(&self, token: &str, extend_for: Duration) -> Result<(), ProviderError> {
         let token = token.to_owned();
-        self.lease("renew_work_item_lock", move |conn, _| {
-            worker::renew(conn, &token, extend_for)
-        })
-        .await
+        self.lease("renew_work_item_lock", move |conn, _| worker::renew(conn, &token, extend_for)).await
     }
 
     async fn renew_session_lock(
@@ -371,15 +339,12 @@ impl Provider for SqliteProvider {
         idle_timeout: Duration,
     ) -> Result<usize, ProviderError> {
         let owner_ids: Vec<String> = owner_ids.iter().map(|&owner_id| owner_id.to_owned()).collect();
-        self.lease("renew_session_lock", move |conn, _| {
-            Ok(session::renew(conn, &owner_ids, extend_for, idle_timeout)?)
-        })
-        .await
+        self.lease("renew_session_lock", move |conn, _| Ok(session::renew(conn, &owner_ids, extend_for, idle_timeout)?))
+            .await
     }
 
     async fn cleanup_orphaned_sessions(&self, _idle_timeout: Duration) -> Result<usize, ProviderError> {
-        self.lease("cleanup_orphaned_sessions", |conn, _| Ok(session::cleanup(conn)?))
-            .await
+        self.lease("cleanup_orphaned_sessions", |conn, _| Ok(session::cleanup(conn)?)).await
     }
 
     async fn abandon_work_item(
@@ -389,18 +354,13 @@ impl Provider for SqliteProvider {
         ignore_attempt: bool,
     ) -> Result<(), ProviderError> {
         let token = token.to_owned();
-        self.lease("abandon_work_item", move |conn, wakes| {
-            worker::abandon(conn, &token, delay, ignore_attempt, wakes)
-        })
-        .await
+        self.lease("abandon_work_item", move |conn, wakes| worker::abandon(conn, &token, delay, ignore_attempt, wakes))
+            .await
     }
 
     async fn renew_orchestration_item_lock(&self, token: &str, extend_for: Duration) -> Result<(), ProviderError> {
         let token = token.to_owned();
-        self.lease("renew_orchestration_item_lock", move |conn, _| {
-            fetch::renew(conn, &token, extend_for)
-        })
-        .await
+        self.lease("renew_orchestration_item_lock", move |conn, _| fetch::renew(conn, &token, extend_for)).await
     }
 
     async fn enqueue_for_orchestrator(&self, item: WorkItem, delay: Option<Duration>) -> Result<(), ProviderError> {
@@ -434,28 +394,22 @@ impl Provider for SqliteProvider {
         last_seen_version: u64,
     ) -> Result<Option<(Option<String>, u64)>, ProviderError> {
         let instance = instance.to_owned();
-        self.read_with("get_custom_status", move |conn| {
-            admin::custom_status(conn, &instance, last_seen_version)
-        })
-        .await
+        self.read_with("get_custom_status", move |conn| admin::custom_status(conn, &instance, last_seen_version)).await
     }
 
     async fn get_kv_value(&self, instance: &str, key: &str) -> Result<Option<String>, ProviderError> {
         let (instance, key) = (instance.to_owned(), key.to_owned());
-        self.read_with("get_kv_value", move |conn| Ok(kv::get(conn, &instance, &key)?))
-            .await
+        self.read_with("get_kv_value", move |conn| Ok(kv::get(conn, &instance, &key)?)).await
     }
 
     async fn get_kv_all_values(&self, instance: &str) -> Result<HashMap<String, String>, ProviderError> {
         let instance = instance.to_owned();
-        self.read_with("get_kv_all_values", move |conn| Ok(kv::get_all(conn, &instance)?))
-            .await
+        self.read_with("get_kv_all_values", move |conn| Ok(kv::get_all(conn, &instance)?)).await
     }
 
     async fn get_instance_stats(&self, instance: &str) -> Result<Option<SystemStats>, ProviderError> {
         let instance = instance.to_owned();
-        self.read_with("get_instance_stats", move |conn| admin::stats(conn, &instance))
-            .await
+        self.read_with("get_instance_stats", move |conn| admin::stats(conn, &instance)).await
     }
 }
 
@@ -463,9 +417,8 @@ impl Provider for SqliteProvider {
 fn completion_row(item: &WorkItem) -> Result<MessageRow, StoreError> {
     match item {
         WorkItem::ActivityCompleted { .. } | WorkItem::ActivityFailed { .. } => MessageRow::new(item),
-        other => Err(StoreError::Refused(format!(
-            "expected ActivityCompleted or ActivityFailed, found {}",
-            kind_of(other)
-        ))),
+        other => {
+            Err(StoreError::Refused(format!("expected ActivityCompleted or ActivityFailed, found {}", kind_of(other))))
+        }
     }
 }

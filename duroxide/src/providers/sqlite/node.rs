@@ -24,20 +24,14 @@ pub(super) struct Node {
 impl Node {
     /// Without a slot: in memory there is nobody else.
     pub(super) fn alone() -> Self {
-        Node {
-            owner: seams::new_guid().into(),
-            _slot: None,
-        }
+        Node { owner: seams::new_guid().into(), _slot: None }
     }
 
     /// The lowest free slot. Where files cannot be locked, leases of the dead end by themselves.
     pub(super) fn beside(database: &Path) -> Self {
         let free = (0..SLOTS).find_map(|slot| Some((slot, try_slot(database, slot)?)));
         match free {
-            Some((slot, file)) => Node {
-                owner: format!("{slot}/{}", seams::new_guid()).into(),
-                _slot: Some(file),
-            },
+            Some((slot, file)) => Node { owner: format!("{slot}/{}", seams::new_guid()).into(), _slot: Some(file) },
             None => Node::alone(),
         }
     }

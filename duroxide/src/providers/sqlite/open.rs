@@ -116,17 +116,12 @@ impl Location {
     /// A fresh database in memory.
     pub(super) fn memory() -> Self {
         // The leading slash lets all connections of this process see the same database.
-        Location::Memory {
-            name: format!("/duroxide-{}", seams::new_guid()),
-        }
+        Location::Memory { name: format!("/duroxide-{}", seams::new_guid()) }
     }
 
     /// `sqlite:PATH`, `sqlite://PATH`, `sqlite::memory:`, each with `?mode=…`.
     pub(super) fn parse(url: &str) -> Result<Self, SqliteOpenError> {
-        let rest = url
-            .strip_prefix("sqlite://")
-            .or_else(|| url.strip_prefix("sqlite:"))
-            .unwrap_or(url);
+        let rest = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")).unwrap_or(url);
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
         let mut create = false;
         let mut memory = path == ":memory:";
@@ -137,9 +132,7 @@ impl Location {
                 // The name of a database in memory is ours, so sharing by name means nothing.
                 "mode=rw" | "cache=shared" | "cache=private" => {}
                 other => {
-                    return Err(SqliteOpenError::Url {
-                        found: other.to_owned(),
-                    });
+                    return Err(SqliteOpenError::Url { found: other.to_owned() });
                 }
             }
         }
@@ -147,14 +140,9 @@ impl Location {
             return Ok(Location::memory());
         }
         if path.is_empty() {
-            return Err(SqliteOpenError::Url {
-                found: "no path".to_owned(),
-            });
+            return Err(SqliteOpenError::Url { found: "no path".to_owned() });
         }
-        Ok(Location::File {
-            path: PathBuf::from(percent_decoded(path)),
-            create,
-        })
+        Ok(Location::File { path: PathBuf::from(percent_decoded(path)), create })
     }
 
     /// The connection that writes.
@@ -262,20 +250,14 @@ fn check(pragma: &'static str, expected: &str, found: &str) -> Result<(), Sqlite
     if found == expected {
         return Ok(());
     }
-    Err(SqliteOpenError::Pragma {
-        pragma,
-        expected: expected.to_owned(),
-        found: found.to_owned(),
-    })
+    Err(SqliteOpenError::Pragma { pragma, expected: expected.to_owned(), found: found.to_owned() })
 }
 
 fn check_library() -> Result<(), SqliteOpenError> {
     if rusqlite::version_number() >= SQLITE_FLOOR {
         return Ok(());
     }
-    Err(SqliteOpenError::OldLibrary {
-        found: rusqlite::version().to_owned(),
-    })
+    Err(SqliteOpenError::OldLibrary { found: rusqlite::version().to_owned() })
 }
 
 /// The file, created if that was asked for, and then readable by its owner only: histories hold whatever users put
@@ -291,10 +273,7 @@ fn ensure_file(path: &Path, create: bool) -> Result<(), SqliteOpenError> {
     options.write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop).map_err(|source| SqliteOpenError::File {
-        path: path.to_owned(),
-        source,
-    })
+    options.open(path).map(drop).map_err(|source| SqliteOpenError::File { path: path.to_owned(), source })
 }
 
 /// `%3F` and the like, so that a path may hold a question mark.

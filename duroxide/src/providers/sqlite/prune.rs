@@ -28,10 +28,7 @@ pub(super) fn delete_instances(
         refuse_running(conn, ids)?;
     }
     refuse_orphans(conn, ids)?;
-    let mut result = DeleteInstanceResult {
-        instances_deleted: ids.len() as u64,
-        ..DeleteInstanceResult::default()
-    };
+    let mut result = DeleteInstanceResult { instances_deleted: ids.len() as u64, ..DeleteInstanceResult::default() };
     for id in ids {
         delete_one(conn, id, &mut result)?;
     }
@@ -53,10 +50,7 @@ fn refuse_running(conn: &Connection, ids: &[String]) -> Result<(), StoreError> {
 fn refuse_orphans(conn: &Connection, ids: &[String]) -> Result<(), StoreError> {
     let given: HashSet<&str> = ids.iter().map(String::as_str).collect();
     for parent in ids {
-        if let Some(child) = children(conn, parent)?
-            .into_iter()
-            .find(|child| !given.contains(child.as_str()))
-        {
+        if let Some(child) = children(conn, parent)?.into_iter().find(|child| !given.contains(child.as_str())) {
             return Err(StoreError::Refused(format!(
                 "Cannot delete: instance {parent} has child {child} that was created after tree traversal. \
                  Re-fetch the tree and retry."
@@ -112,11 +106,7 @@ pub(super) fn finished_roots(conn: &Connection, filter: &InstanceFilter) -> rusq
          ORDER BY i.rowid LIMIT ?3",
     )?
     .query_map(
-        params![
-            id_list(filter)?,
-            filter.completed_before.map(int),
-            filter.limit.unwrap_or(BULK_LIMIT)
-        ],
+        params![id_list(filter)?, filter.completed_before.map(int), filter.limit.unwrap_or(BULK_LIMIT)],
         |row| row.get(0),
     )?
     .collect()
@@ -153,10 +143,7 @@ pub(super) fn prune_executions(
         .query_row([instance], |row| uint(row, 0))
         .optional()?
         .ok_or_else(|| StoreError::not_found(&format!("instance {instance}")))?;
-    let mut result = PruneResult {
-        instances_processed: 1,
-        ..PruneResult::default()
-    };
+    let mut result = PruneResult { instances_processed: 1, ..PruneResult::default() };
     for execution_id in prunable(conn, instance, current, options)? {
         let delete = |sql: &str| -> rusqlite::Result<u64> {
             Ok(conn.prepare_cached(sql)?.execute(params![instance, execution_id])? as u64)
@@ -188,12 +175,7 @@ fn prunable(conn: &Connection, instance: &str, current: u64, options: &PruneOpti
              AND (?4 IS NULL OR completed_at < ?4)",
     )?
     .query_map(
-        params![
-            instance,
-            int(current),
-            options.keep_last.unwrap_or(0),
-            options.completed_before.map(int)
-        ],
+        params![instance, int(current), options.keep_last.unwrap_or(0), options.completed_before.map(int)],
         |row| row.get(0),
     )?
     .collect()
@@ -209,11 +191,7 @@ pub(super) fn matching_instances(conn: &Connection, filter: &InstanceFilter) -> 
          ORDER BY i.rowid LIMIT ?3",
     )?
     .query_map(
-        params![
-            id_list(filter)?,
-            filter.completed_before.map(int),
-            filter.limit.unwrap_or(BULK_LIMIT)
-        ],
+        params![id_list(filter)?, filter.completed_before.map(int), filter.limit.unwrap_or(BULK_LIMIT)],
         |row| row.get(0),
     )?
     .collect()

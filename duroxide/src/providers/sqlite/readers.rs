@@ -24,11 +24,7 @@ pub(super) struct Readers {
 impl Readers {
     /// For the database in this file.
     pub(super) fn new(path: PathBuf) -> Self {
-        Readers {
-            path,
-            idle: Mutex::new(Vec::new()),
-            permits: Arc::new(Semaphore::new(READERS)),
-        }
+        Readers { path, idle: Mutex::new(Vec::new()), permits: Arc::new(Semaphore::new(READERS)) }
     }
 
     /// Runs `work` on a connection of its own; all its queries see the same commit.
@@ -37,10 +33,7 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        let permit = Arc::clone(&self.permits)
-            .acquire_owned()
-            .await
-            .expect("nobody closes the semaphore");
+        let permit = Arc::clone(&self.permits).acquire_owned().await.expect("nobody closes the semaphore");
         let read = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             let conn = self.take()?;

@@ -66,13 +66,7 @@ pub(super) fn claim<'a>(
     let last_fence = conn
         .prepare_cached("UPDATE duroxide_store SET fence = fence + 1 RETURNING fence - 1")?
         .query_row([], |row| uint(row, 0))?;
-    Ok(Claim {
-        owner,
-        token: token_of(row_id),
-        last_fence,
-        now_ms,
-        timeout,
-    })
+    Ok(Claim { owner, token: token_of(row_id), last_fence, now_ms, timeout })
 }
 
 /// Puts a message into the queue of its instance, visible from then on.
@@ -92,10 +86,7 @@ pub(super) fn enqueue(
                  ELSE 1 END)
              RETURNING state",
         )?
-        .query_row(
-            params![message.instance, message.json, int(visible_at), int(now_ms)],
-            |row| row.get(0),
-        )?;
+        .query_row(params![message.instance, message.json, int(visible_at), int(now_ms)], |row| row.get(0))?;
     match state {
         0 => wakes.ready_at(WorkQueue::Orchestrator, visible_at),
         1 => wakes.ready(WorkQueue::Orchestrator),
@@ -143,8 +134,7 @@ pub(super) fn promote_activities(conn: &Connection, now_ms: u64) -> rusqlite::Re
 /// The instance is leased: its messages wait until that ends. Its end may have been noticed before, by a clock that was
 /// set back since; then it must be noticed again.
 pub(super) fn hold(conn: &Connection, instance: &str) -> rusqlite::Result<()> {
-    conn.prepare_cached("UPDATE instance_locks SET lapsed = 0 WHERE instance_id = ?1")?
-        .execute([instance])?;
+    conn.prepare_cached("UPDATE instance_locks SET lapsed = 0 WHERE instance_id = ?1")?.execute([instance])?;
     conn.prepare_cached("UPDATE orchestrator_queue SET state = 2 WHERE instance_id = ?1 AND state = 1")?
         .execute([instance])?;
     Ok(())
@@ -152,8 +142,7 @@ pub(super) fn hold(conn: &Connection, instance: &str) -> rusqlite::Result<()> {
 
 /// Ends the lease of an instance; what arrived meanwhile, or waited for the instance to exist, may be taken.
 pub(super) fn release(conn: &Connection, instance: &str, wakes: &mut Wakes) -> rusqlite::Result<()> {
-    conn.prepare_cached("DELETE FROM instance_locks WHERE instance_id = ?1")?
-        .execute([instance])?;
+    conn.prepare_cached("DELETE FROM instance_locks WHERE instance_id = ?1")?.execute([instance])?;
     let freed = conn
         .prepare_cached("UPDATE orchestrator_queue SET state = 1 WHERE instance_id = ?1 AND state IN (2, 3)")?
         .execute([instance])?;
@@ -205,14 +194,8 @@ pub(super) fn seed(conn: &Connection, signal: &WorkSignal) -> rusqlite::Result<(
             WorkQueue::Orchestrator,
             "SELECT locked_until FROM instance_locks WHERE lapsed = 0 ORDER BY locked_until LIMIT ?1",
         ),
-        (
-            WorkQueue::Worker,
-            "SELECT visible_at FROM worker_queue WHERE state = 0 ORDER BY visible_at LIMIT ?1",
-        ),
-        (
-            WorkQueue::Worker,
-            "SELECT locked_until FROM worker_queue WHERE state = 2 ORDER BY locked_until LIMIT ?1",
-        ),
+        (WorkQueue::Worker, "SELECT visible_at FROM worker_queue WHERE state = 0 ORDER BY visible_at LIMIT ?1"),
+        (WorkQueue::Worker, "SELECT locked_until FROM worker_queue WHERE state = 2 ORDER BY locked_until LIMIT ?1"),
     ];
     for (queue, sql) in SOONEST {
         let mut statement = conn.prepare(sql)?;
@@ -224,9 +207,5 @@ pub(super) fn seed(conn: &Connection, signal: &WorkSignal) -> rusqlite::Result<(
 }
 
 fn exists(conn: &Connection, sql: &str, now_ms: u64) -> rusqlite::Result<bool> {
-    Ok(conn
-        .prepare_cached(sql)?
-        .query_row([int(now_ms)], |_| Ok(()))
-        .optional()?
-        .is_some())
+    Ok(conn.prepare_cached(sql)?.query_row([int(now_ms)], |_| Ok(())).optional()?.is_some())
 }

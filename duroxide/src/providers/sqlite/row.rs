@@ -51,25 +51,10 @@ impl ActivityRow {
     pub(super) fn new(item: WorkItem) -> Result<Self, StoreError> {
         let json = to_json(&item)?;
         Ok(match item {
-            WorkItem::ActivityExecute {
-                instance,
-                execution_id,
-                id,
-                session_id,
-                tag,
-                ..
-            } => ActivityRow {
-                json,
-                identity: Some((instance, execution_id, id)),
-                session_id,
-                tag,
-            },
-            _ => ActivityRow {
-                json,
-                identity: None,
-                session_id: None,
-                tag: None,
-            },
+            WorkItem::ActivityExecute { instance, execution_id, id, session_id, tag, .. } => {
+                ActivityRow { json, identity: Some((instance, execution_id, id)), session_id, tag }
+            }
+            _ => ActivityRow { json, identity: None, session_id: None, tag: None },
         })
     }
 }
@@ -91,9 +76,7 @@ pub(super) fn uint(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
 
 /// The same for a column that may be null.
 pub(super) fn opt_uint(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<u64>> {
-    Ok(row
-        .get::<_, Option<i64>>(index)?
-        .map(|value| u64::try_from(value).unwrap_or(0)))
+    Ok(row.get::<_, Option<i64>>(index)?.map(|value| u64::try_from(value).unwrap_or(0)))
 }
 
 /// Whatever is stored, as text: other programs may have put anything there, and the reader of the text decides.

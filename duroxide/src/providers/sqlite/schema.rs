@@ -150,10 +150,7 @@ pub(super) fn migrate(conn: &mut Connection) -> Result<(), SqliteOpenError> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found = version(&tx)?;
     if found > newest {
-        return Err(SqliteOpenError::NewerSchema {
-            found,
-            expected: newest,
-        });
+        return Err(SqliteOpenError::NewerSchema { found, expected: newest });
     }
     for migration in &MIGRATIONS[found..] {
         tx.execute_batch(migration)?;

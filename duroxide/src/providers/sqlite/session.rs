@@ -56,12 +56,8 @@ pub(super) fn renew(
         "UPDATE sessions SET locked_until = ?2 WHERE worker_id = ?1 AND locked_until > ?3 AND last_activity_at > ?4",
     )?;
     for owner_id in owner_ids {
-        renewed += statement.execute(params![
-            owner_id,
-            int(lease::until(now_ms, extend_for)),
-            int(now_ms),
-            idle_since
-        ])?;
+        renewed +=
+            statement.execute(params![owner_id, int(lease::until(now_ms, extend_for)), int(now_ms), idle_since])?;
     }
     Ok(renewed)
 }

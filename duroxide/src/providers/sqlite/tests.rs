@@ -50,28 +50,15 @@ fn start(instance: &str) -> WorkItem {
 }
 
 fn raised(instance: &str) -> WorkItem {
-    WorkItem::ExternalRaised {
-        instance: instance.into(),
-        name: "Paid".into(),
-        data: "1".into(),
-    }
+    WorkItem::ExternalRaised { instance: instance.into(), name: "Paid".into(), data: "1".into() }
 }
 
 fn message(instance: &str) -> WorkItem {
-    WorkItem::QueueMessage {
-        instance: instance.into(),
-        name: "inbox".into(),
-        data: "1".into(),
-    }
+    WorkItem::QueueMessage { instance: instance.into(), name: "inbox".into(), data: "1".into() }
 }
 
 fn timer(instance: &str, fire_at_ms: u64) -> WorkItem {
-    WorkItem::TimerFired {
-        instance: instance.into(),
-        execution_id: 1,
-        id: 2,
-        fire_at_ms,
-    }
+    WorkItem::TimerFired { instance: instance.into(), execution_id: 1, id: 2, fire_at_ms }
 }
 
 fn activity(instance: &str, id: u64, tag: Option<&str>, session: Option<&str>) -> WorkItem {
@@ -87,12 +74,7 @@ fn activity(instance: &str, id: u64, tag: Option<&str>, session: Option<&str>) -
 }
 
 fn completed(instance: &str, id: u64) -> WorkItem {
-    WorkItem::ActivityCompleted {
-        instance: instance.into(),
-        execution_id: 1,
-        id,
-        result: "ok".into(),
-    }
+    WorkItem::ActivityCompleted { instance: instance.into(), execution_id: 1, id, result: "ok".into() }
 }
 
 fn started(instance: &str) -> Event {
@@ -122,17 +104,11 @@ async fn fetch(store: &SqliteProvider) -> Option<(OrchestrationItem, String, u32
 }
 
 async fn fetch_activity(store: &SqliteProvider) -> Option<(WorkItem, String, u32)> {
-    store
-        .fetch_work_item(LOCK, NOW, None, &TagFilter::DefaultOnly)
-        .await
-        .unwrap()
+    store.fetch_work_item(LOCK, NOW, None, &TagFilter::DefaultOnly).await.unwrap()
 }
 
 async fn ack_first_turn(store: &SqliteProvider, token: &str, instance: &str, work: Vec<WorkItem>) {
-    store
-        .ack_orchestration_item(token, 1, vec![started(instance)], work, vec![], named(), vec![])
-        .await
-        .unwrap();
+    store.ack_orchestration_item(token, 1, vec![started(instance)], work, vec![], named(), vec![]).await.unwrap();
 }
 
 /// Starts an instance and commits its first turn.
@@ -177,10 +153,7 @@ async fn pragma(store: &SqliteProvider, durability: Durability, name: &'static s
 }
 
 async fn rows(store: &SqliteProvider, sql: &'static str) -> i64 {
-    store
-        .read_with("rows", move |conn| Ok(conn.query_row(sql, [], |row| row.get(0))?))
-        .await
-        .unwrap()
+    store.read_with("rows", move |conn| Ok(conn.query_row(sql, [], |row| row.get(0))?)).await.unwrap()
 }
 
 #[tokio::test]
@@ -192,23 +165,14 @@ async fn a_start_becomes_a_turn_an_activity_and_a_second_turn() {
 
         store.enqueue_for_orchestrator(start("a"), None).await.unwrap();
         let (item, token, attempts) = fetch(&store).await.unwrap();
-        assert_eq!(
-            (item.instance.as_str(), item.orchestration_name.as_str()),
-            ("a", "Order")
-        );
+        assert_eq!((item.instance.as_str(), item.orchestration_name.as_str()), ("a", "Order"));
         assert_eq!((item.version.as_str(), item.execution_id, attempts), ("unknown", 1, 1));
         assert!(item.history.is_empty() && item.history_error.is_none());
         assert_eq!(item.messages, [start("a")]);
         assert!(fetch(&store).await.is_none(), "leased");
         ack_first_turn(&store, &token, "a", vec![activity("a", 2, None, None)]).await;
-        let again = store
-            .ack_orchestration_item(&token, 1, vec![], vec![], vec![], named(), vec![])
-            .await
-            .unwrap_err();
-        assert!(
-            !again.is_retryable() && again.message.contains("Invalid lock token"),
-            "{again}"
-        );
+        let again = store.ack_orchestration_item(&token, 1, vec![], vec![], vec![], named(), vec![]).await.unwrap_err();
+        assert!(!again.is_retryable() && again.message.contains("Invalid lock token"), "{again}");
 
         let (work, token, attempts) = fetch_activity(&store).await.unwrap();
         assert_eq!((work, attempts), (activity("a", 2, None, None), 1));
@@ -232,10 +196,7 @@ async fn what_a_file_promises_is_in_force() {
     assert_eq!(pragma(&store, Durability::Flushed, "journal_mode").await, "wal");
     assert_eq!(pragma(&store, Durability::Flushed, "synchronous").await, "2");
     assert_eq!(pragma(&store, Durability::Flushed, "wal_autocheckpoint").await, "4096");
-    assert_eq!(
-        pragma(&store, Durability::Flushed, "journal_size_limit").await,
-        "67108864"
-    );
+    assert_eq!(pragma(&store, Durability::Flushed, "journal_size_limit").await, "67108864");
 }
 
 #[tokio::test]
@@ -277,10 +238,7 @@ async fn one_failing_request_does_not_fail_its_neighbours() {
     first.unwrap();
     last.unwrap();
     let duplicate = duplicate.unwrap_err();
-    assert!(
-        !duplicate.is_retryable() && duplicate.message.contains("duplicate event id 1"),
-        "{duplicate}"
-    );
+    assert!(!duplicate.is_retryable() && duplicate.message.contains("duplicate event id 1"), "{duplicate}");
     assert!(!panics.unwrap_err().is_retryable());
     let ids: Vec<u64> = store.read("a").await.unwrap().iter().map(Event::event_id).collect();
     assert_eq!(ids, [1, 3], "the failed request left nothing, not even its first event");
@@ -342,11 +300,7 @@ async fn a_fetch_dropped_after_its_commit_is_given_back() {
     assert_eq!(rows(&store, "SELECT COUNT(*) FROM instance_locks").await, 1);
     drop(orchestration);
     drop(work);
-    assert_eq!(
-        fetch(&store).await.expect("given back").2,
-        1,
-        "the attempt does not count"
-    );
+    assert_eq!(fetch(&store).await.expect("given back").2, 1, "the attempt does not count");
     assert_eq!(fetch_activity(&store).await.expect("given back").2, 1);
 }
 
@@ -379,11 +333,7 @@ async fn a_file_opened_again_has_everything_and_expired_leases_are_free() {
     let store = dir.open().await;
     begin(&store, "a").await;
     store.enqueue_for_orchestrator(raised("a"), None).await.unwrap();
-    store
-        .fetch_orchestration_item(Duration::from_millis(1), NOW, None)
-        .await
-        .unwrap()
-        .expect("work");
+    store.fetch_orchestration_item(Duration::from_millis(1), NOW, None).await.unwrap().expect("work");
     drop(store);
     let store = dir.open().await;
     assert_eq!(store.read("a").await.unwrap(), [started_as_stored(&store).await]);
@@ -416,9 +366,7 @@ async fn a_missing_file_is_named_and_only_created_when_asked() {
     assert!(error.to_string().contains(&path), "{error}");
     assert!(!dir.file().exists());
 
-    SqliteProvider::new(&format!("sqlite:{path}?mode=rwc"), Some(SqliteOptions {}))
-        .await
-        .unwrap();
+    SqliteProvider::new(&format!("sqlite:{path}?mode=rwc"), Some(SqliteOptions {})).await.unwrap();
     SqliteProvider::new(&format!("sqlite://{path}"), None).await.unwrap();
 
     let nowhere = dir.0.path().join("no/such/dir.db");
@@ -442,10 +390,7 @@ async fn a_file_we_create_is_for_its_owner_only() {
 
 #[tokio::test]
 async fn urls_are_read_and_unknown_parts_refused() {
-    let file = |path: &str, create| Location::File {
-        path: path.into(),
-        create,
-    };
+    let file = |path: &str, create| Location::File { path: path.into(), create };
     // URL -> location
     let table = [
         ("sqlite:a.db", file("a.db", false)),
@@ -458,15 +403,8 @@ async fn urls_are_read_and_unknown_parts_refused() {
     for (url, location) in table {
         assert_eq!(Location::parse(url).unwrap(), location, "{url}");
     }
-    for url in [
-        "sqlite::memory:",
-        "sqlite://:memory:",
-        "sqlite:x?mode=memory&cache=shared",
-    ] {
-        assert!(
-            matches!(Location::parse(url).unwrap(), Location::Memory { .. }),
-            "{url}"
-        );
+    for url in ["sqlite::memory:", "sqlite://:memory:", "sqlite:x?mode=memory&cache=shared"] {
+        assert!(matches!(Location::parse(url).unwrap(), Location::Memory { .. }), "{url}");
     }
     for url in ["sqlite:", "sqlite:a.db?mode=ro", "sqlite:a.db?foo=bar"] {
         assert!(Location::parse(url).is_err(), "{url}");
@@ -481,17 +419,11 @@ async fn each_database_in_memory_is_its_own_and_its_pool_sees_it() {
     assert!(fetch(&two).await.is_none());
 
     let count = |pool: SqlitePool| async move {
-        sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM orchestrator_queue")
-            .fetch_one(&pool)
-            .await
-            .unwrap()
+        sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM orchestrator_queue").fetch_one(&pool).await.unwrap()
     };
     assert_eq!(count(one.get_pool().clone()).await, 1);
     assert_eq!(count(two.get_pool().clone()).await, 0);
-    sqlx::query("UPDATE orchestrator_queue SET attempt_count = 4")
-        .execute(one.get_pool())
-        .await
-        .unwrap();
+    sqlx::query("UPDATE orchestrator_queue SET attempt_count = 4").execute(one.get_pool()).await.unwrap();
     assert_eq!(fetch(&one).await.unwrap().2, 5);
 }
 
@@ -509,15 +441,9 @@ async fn the_pool_of_a_file_sees_what_is_committed() {
     store.enqueue_for_orchestrator(raised("a"), None).await.unwrap();
     let (item, token, _) = fetch(&store).await.unwrap();
     assert!(item.history.is_empty() && item.history_error.is_some());
-    assert_eq!(
-        (item.orchestration_name.as_str(), item.version.as_str()),
-        ("Order", "1.0.0")
-    );
+    assert_eq!((item.orchestration_name.as_str(), item.version.as_str()), ("Order", "1.0.0"));
     let poison = Event::with_event_id(99_999, "a", 1, None, EventKind::KeyValuesCleared);
-    store
-        .ack_orchestration_item(&token, 1, vec![poison], vec![], vec![], named(), vec![])
-        .await
-        .unwrap();
+    store.ack_orchestration_item(&token, 1, vec![poison], vec![], vec![], named(), vec![]).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -544,16 +470,11 @@ async fn a_full_disk_is_retryable_and_recovers() {
     let dir = Dir::new();
     let store = dir.open().await;
     let limit = |pages: i64| {
-        store.write("limit", move |conn, _| {
-            Ok(conn.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?)
-        })
+        store
+            .write("limit", move |conn, _| Ok(conn.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?))
     };
     limit(1).await.unwrap();
-    let big = WorkItem::ExternalRaised {
-        instance: "a".into(),
-        name: "Paid".into(),
-        data: "x".repeat(1_000_000),
-    };
+    let big = WorkItem::ExternalRaised { instance: "a".into(), name: "Paid".into(), data: "x".repeat(1_000_000) };
     let error = store.enqueue_for_orchestrator(big.clone(), None).await.unwrap_err();
     assert!(error.is_retryable(), "{error}");
     limit(1_000_000).await.unwrap();
@@ -599,10 +520,7 @@ async fn messages_that_arrive_during_a_turn_wait_for_its_end() {
     let held = "SELECT COUNT(*) FROM orchestrator_queue WHERE state = 2";
     assert_eq!(rows(&store, held).await, 2);
     assert!(fetch(&store).await.is_none());
-    store
-        .abandon_orchestration_item(&token, Some(Duration::from_secs(60)), false)
-        .await
-        .unwrap();
+    store.abandon_orchestration_item(&token, Some(Duration::from_secs(60)), false).await.unwrap();
     let (item, token, attempts) = fetch(&store).await.unwrap();
     assert_eq!((item.messages, attempts), (vec![message("a")], 1));
     store.enqueue_for_orchestrator(message("a"), None).await.unwrap();
@@ -617,18 +535,11 @@ async fn messages_that_arrive_during_a_turn_wait_for_its_end() {
     assert_eq!(item.messages, [message("a")]);
     ack_turn(&store, &token, later).await;
     assert!(fetch(&store).await.is_none());
-    assert_eq!(
-        store.get_queue_depths().await.unwrap().orchestrator_queue,
-        2,
-        "delayed ones"
-    );
+    assert_eq!(store.get_queue_depths().await.unwrap().orchestrator_queue, 2, "delayed ones");
 }
 
 async fn ack_turn(store: &SqliteProvider, token: &str, messages: Vec<WorkItem>) {
-    store
-        .ack_orchestration_item(token, 1, vec![], vec![], messages, named(), vec![])
-        .await
-        .unwrap();
+    store.ack_orchestration_item(token, 1, vec![], vec![], messages, named(), vec![]).await.unwrap();
 }
 
 #[tokio::test]
@@ -637,15 +548,8 @@ async fn an_expired_lease_is_refused_but_may_be_abandoned() {
     let expired = Duration::ZERO;
     store.enqueue_for_orchestrator(start("a"), None).await.unwrap();
     store.enqueue_for_worker(activity("a", 2, None, None)).await.unwrap();
-    let (_, token, _) = store
-        .fetch_orchestration_item(expired, NOW, None)
-        .await
-        .unwrap()
-        .unwrap();
-    let error = store
-        .ack_orchestration_item(&token, 1, vec![], vec![], vec![], named(), vec![])
-        .await
-        .unwrap_err();
+    let (_, token, _) = store.fetch_orchestration_item(expired, NOW, None).await.unwrap().unwrap();
+    let error = store.ack_orchestration_item(&token, 1, vec![], vec![], vec![], named(), vec![]).await.unwrap_err();
     assert!(error.message.contains("Instance lock expired"), "{error}");
     assert!(store.renew_orchestration_item_lock(&token, LOCK).await.is_err());
     store.abandon_orchestration_item(&token, None, true).await.unwrap();
@@ -708,11 +612,7 @@ async fn the_earliest_activity_is_found_over_all_tags() {
         store.enqueue_for_worker(activity("a", id, tag, None)).await.unwrap();
     }
     for (id, tag) in queued {
-        let (item, _, _) = store
-            .fetch_work_item(LOCK, NOW, None, &TagFilter::Any)
-            .await
-            .unwrap()
-            .unwrap();
+        let (item, _, _) = store.fetch_work_item(LOCK, NOW, None, &TagFilter::Any).await.unwrap().unwrap();
         assert_eq!(item, activity("a", id, tag, None));
     }
 }
@@ -720,15 +620,9 @@ async fn the_earliest_activity_is_found_over_all_tags() {
 #[tokio::test]
 async fn a_session_is_served_by_one_owner() {
     let store = SqliteProvider::new_in_memory().await.unwrap();
-    let owner = |owner_id: &str| SessionFetchConfig {
-        owner_id: owner_id.into(),
-        lock_timeout: LOCK,
-    };
+    let owner = |owner_id: &str| SessionFetchConfig { owner_id: owner_id.into(), lock_timeout: LOCK };
     for (id, session) in [(1, Some("s")), (2, Some("s")), (3, None)] {
-        store
-            .enqueue_for_worker(activity("a", id, None, session))
-            .await
-            .unwrap();
+        store.enqueue_for_worker(activity("a", id, None, session)).await.unwrap();
     }
     let take = async |session: Option<&SessionFetchConfig>| {
         let taken = store.fetch_work_item(LOCK, NOW, session, &TagFilter::DefaultOnly).await;
@@ -797,22 +691,15 @@ async fn delayed_rows_and_work_done_elsewhere_reach_the_signal() {
 #[tokio::test]
 async fn a_database_of_somebody_else_is_refused() {
     let dir = Dir::new();
-    dir.foreign()
-        .execute_batch("CREATE TABLE orchestrator_queue (id INTEGER)")
-        .unwrap();
+    dir.foreign().execute_batch("CREATE TABLE orchestrator_queue (id INTEGER)").unwrap();
     let error = SqliteProvider::open(dir.file()).await.unwrap_err();
     assert!(matches!(error, SqliteOpenError::ForeignSchema), "{error}");
 
     let dir = Dir::new();
     drop(dir.open().await);
-    dir.foreign()
-        .execute("UPDATE duroxide_store SET schema_version = 99", [])
-        .unwrap();
+    dir.foreign().execute("UPDATE duroxide_store SET schema_version = 99", []).unwrap();
     let error = SqliteProvider::open(dir.file()).await.unwrap_err();
-    assert!(
-        matches!(error, SqliteOpenError::NewerSchema { found: 99, .. }),
-        "{error}"
-    );
+    assert!(matches!(error, SqliteOpenError::NewerSchema { found: 99, .. }), "{error}");
 
     let dir = Dir::new();
     std::fs::write(dir.file(), "This is a letter, and not a database at all. ".repeat(100)).unwrap();
@@ -828,16 +715,8 @@ async fn a_checkpoint_empties_the_log_and_a_dump_shows_no_payloads() {
     let log = dir.0.path().join("store.db-wal");
     assert_eq!(std::fs::metadata(log).unwrap().len(), 0);
     let dump = store.debug_dump().await;
-    assert!(
-        dump.contains("history: 1 rows") && dump.contains("instance a Order"),
-        "{dump}"
-    );
-    SqliteProvider::new_in_memory()
-        .await
-        .unwrap()
-        .checkpoint()
-        .await
-        .unwrap();
+    assert!(dump.contains("history: 1 rows") && dump.contains("instance a Order"), "{dump}");
+    SqliteProvider::new_in_memory().await.unwrap().checkpoint().await.unwrap();
 }
 
 #[tokio::test]
@@ -851,19 +730,10 @@ async fn deletion_takes_everything_and_fences_off_what_is_under_way() {
     let error = store.delete_instance("a", false).await.unwrap_err();
     assert!(error.message.contains("still running"), "{error}");
     let deleted = store.delete_instance("a", true).await.unwrap();
-    assert_eq!(
-        (
-            deleted.instances_deleted,
-            deleted.executions_deleted,
-            deleted.events_deleted
-        ),
-        (1, 1, 1)
-    );
+    assert_eq!((deleted.instances_deleted, deleted.executions_deleted, deleted.events_deleted), (1, 1, 1));
     assert_eq!(deleted.queue_messages_deleted, 2);
     assert!(store.ack_work_item(&work, None).await.is_err());
-    let late = store
-        .ack_orchestration_item(&turn, 1, vec![], vec![], vec![], named(), vec![])
-        .await;
+    let late = store.ack_orchestration_item(&turn, 1, vec![], vec![], vec![], named(), vec![]).await;
     assert!(late.is_err());
     assert!(store.list_instances().await.unwrap().is_empty());
 }
@@ -874,10 +744,7 @@ async fn queue_messages_wait_for_a_start_that_was_given_back() {
     let store = dir.open().await;
     store.enqueue_for_orchestrator(start("a"), None).await.unwrap();
     let (_, token, _) = fetch(&store).await.unwrap();
-    store
-        .abandon_orchestration_item(&token, Some(LOCK), false)
-        .await
-        .unwrap();
+    store.abandon_orchestration_item(&token, Some(LOCK), false).await.unwrap();
     store.enqueue_for_orchestrator(message("a"), None).await.unwrap();
     assert!(fetch(&store).await.is_none(), "nobody can begin it yet");
     let sql = "UPDATE orchestrator_queue SET visible_at = 0";
@@ -896,9 +763,7 @@ async fn messages_of_an_instance_that_is_held_after_all_come_when_its_lease_ends
     let noticed = "UPDATE instance_locks SET lapsed = 1; UPDATE orchestrator_queue SET state = 1";
     dir.foreign().execute_batch(noticed).unwrap();
     assert!(fetch(&store).await.is_none(), "the lease counts");
-    dir.foreign()
-        .execute_batch("UPDATE instance_locks SET locked_until = 1")
-        .unwrap();
+    dir.foreign().execute_batch("UPDATE instance_locks SET locked_until = 1").unwrap();
     assert!(fetch(&store).await.is_some(), "and now it does not");
 }
 
@@ -920,14 +785,8 @@ async fn a_living_store_is_seen_under_every_name_of_its_file() {
 async fn leases_of_a_dead_store_are_reclaimed_at_once_and_those_of_a_living_one_are_not() {
     let dir = Dir::new();
     let pinned = async |store: &SqliteProvider, owner_id: &str| {
-        let owner = SessionFetchConfig {
-            owner_id: owner_id.into(),
-            lock_timeout: LOCK,
-        };
-        store
-            .fetch_work_item(LOCK, NOW, Some(&owner), &TagFilter::Any)
-            .await
-            .unwrap()
+        let owner = SessionFetchConfig { owner_id: owner_id.into(), lock_timeout: LOCK };
+        store.fetch_work_item(LOCK, NOW, Some(&owner), &TagFilter::Any).await.unwrap()
     };
     let living = dir.open().await;
     let dying = dir.open().await;
@@ -993,11 +852,7 @@ fn kv(id: u64, kind: EventKind) -> Event {
 }
 
 fn set(id: u64, key: &str, value: &str) -> Event {
-    let kind = EventKind::KeyValueSet {
-        key: key.into(),
-        value: value.into(),
-        last_updated_at_ms: 7,
-    };
+    let kind = EventKind::KeyValueSet { key: key.into(), value: value.into(), last_updated_at_ms: 7 };
     kv(id, kind)
 }
 
@@ -1009,14 +864,8 @@ async fn key_values_are_in_flight_until_the_execution_ends() {
     let turn = async |execution_id: u64, delta: Vec<Event>, status: Option<&str>| {
         store.enqueue_for_orchestrator(raised("a"), None).await.unwrap();
         let (item, token, _) = fetch(&store).await.unwrap();
-        let metadata = ExecutionMetadata {
-            status: status.map(str::to_owned),
-            ..ExecutionMetadata::default()
-        };
-        store
-            .ack_orchestration_item(&token, execution_id, delta, vec![], vec![], metadata, vec![])
-            .await
-            .unwrap();
+        let metadata = ExecutionMetadata { status: status.map(str::to_owned), ..ExecutionMetadata::default() };
+        store.ack_orchestration_item(&token, execution_id, delta, vec![], vec![], metadata, vec![]).await.unwrap();
         item.kv_snapshot
     };
     let get = async |key: &str| store.get_kv_value("a", key).await.unwrap();
@@ -1034,12 +883,7 @@ async fn key_values_are_in_flight_until_the_execution_ends() {
     let stats = store.get_instance_stats("a").await.unwrap().unwrap();
     assert_eq!((stats.kv_user_key_count, stats.kv_total_value_bytes), (2, 2));
 
-    turn(
-        2,
-        vec![kv(3, EventKind::KeyValuesCleared), set(4, "w", "4")],
-        Some("Completed"),
-    )
-    .await;
+    turn(2, vec![kv(3, EventKind::KeyValuesCleared), set(4, "w", "4")], Some("Completed")).await;
     let all = store.get_kv_all_values("a").await.unwrap();
     assert_eq!(all, HashMap::from([("w".to_owned(), "4".to_owned())]));
     assert_eq!(rows(&store, "SELECT COUNT(*) FROM kv_delta").await, 0);
@@ -1047,16 +891,9 @@ async fn key_values_are_in_flight_until_the_execution_ends() {
 
     let pruned = store.prune_executions("a", PruneOptions::default()).await.unwrap();
     assert_eq!((pruned.executions_deleted, pruned.events_deleted), (1, 4));
-    assert_eq!(
-        get("w").await.as_deref(),
-        Some("4"),
-        "key-values belong to the instance"
-    );
+    assert_eq!(get("w").await.as_deref(), Some("4"), "key-values belong to the instance");
     assert_eq!(store.list_executions("a").await.unwrap(), [2]);
-    let pruned = store
-        .prune_executions_bulk(InstanceFilter::default(), PruneOptions::default())
-        .await
-        .unwrap();
+    let pruned = store.prune_executions_bulk(InstanceFilter::default(), PruneOptions::default()).await.unwrap();
     assert_eq!((pruned.instances_processed, pruned.executions_deleted), (1, 0));
     let deleted = store.delete_instance_bulk(InstanceFilter::default()).await.unwrap();
     assert_eq!((deleted.instances_deleted, deleted.events_deleted), (1, 4));
@@ -1072,27 +909,19 @@ async fn what_an_administrator_reads_comes_from_the_rows() {
     }
     store.enqueue_for_orchestrator(raised("b"), None).await.unwrap();
     let (_, token, _) = fetch(&store).await.unwrap();
-    let status = EventKind::CustomStatusUpdated {
-        status: Some("packing".into()),
-    };
+    let status = EventKind::CustomStatusUpdated { status: Some("packing".into()) };
     let metadata = ExecutionMetadata {
         status: Some("Completed".into()),
         output: Some("done".into()),
         ..ExecutionMetadata::default()
     };
     let delta = vec![Event::with_event_id(2, "b", 1, None, status)];
-    store
-        .ack_orchestration_item(&token, 1, delta, vec![], vec![], metadata, vec![])
-        .await
-        .unwrap();
+    store.ack_orchestration_item(&token, 1, delta, vec![], vec![], metadata, vec![]).await.unwrap();
 
     assert_eq!(store.list_instances().await.unwrap(), ["b", "a"], "newest first");
     assert_eq!(store.list_instances_by_status("Completed").await.unwrap(), ["b"]);
     let info = store.get_instance_info("b").await.unwrap();
-    assert_eq!(
-        (info.status.as_str(), info.output.as_deref()),
-        ("Completed", Some("done"))
-    );
+    assert_eq!((info.status.as_str(), info.output.as_deref()), ("Completed", Some("done")));
     assert!(info.created_at > 0 && info.updated_at >= info.created_at);
     let info = store.get_execution_info("b", 1).await.unwrap();
     assert_eq!(info.event_count, 2);
@@ -1106,10 +935,7 @@ async fn what_an_administrator_reads_comes_from_the_rows() {
         assert!(!error.is_retryable() && error.message.contains("not found"), "{error}");
     }
     let metrics = store.get_system_metrics().await.unwrap();
-    assert_eq!(
-        (metrics.total_instances, metrics.total_executions, metrics.total_events),
-        (2, 2, 3)
-    );
+    assert_eq!((metrics.total_instances, metrics.total_executions, metrics.total_events), (2, 2, 3));
     assert_eq!((metrics.running_instances, metrics.completed_instances), (1, 1));
     let status = store.get_custom_status("b", 0).await.unwrap();
     assert_eq!(status, Some((Some("packing".into()), 1)));
@@ -1127,10 +953,7 @@ async fn only_executions_of_a_version_in_range_are_taken() {
         pinned_duroxide_version: Some(version("1.1000.5")),
         ..named()
     };
-    store
-        .ack_orchestration_item(&token, 1, vec![started("a")], vec![], vec![], metadata, vec![])
-        .await
-        .unwrap();
+    store.ack_orchestration_item(&token, 1, vec![started("a")], vec![], vec![], metadata, vec![]).await.unwrap();
     store.enqueue_for_orchestrator(raised("a"), None).await.unwrap();
     // Lowest, highest, whether it is taken.
     let table = [
@@ -1151,16 +974,8 @@ async fn only_executions_of_a_version_in_range_are_taken() {
             store.abandon_orchestration_item(&token, None, true).await.unwrap();
         }
     }
-    let nothing = DispatcherCapabilityFilter {
-        supported_duroxide_versions: vec![],
-    };
-    assert!(
-        store
-            .fetch_orchestration_item(LOCK, NOW, Some(&nothing))
-            .await
-            .unwrap()
-            .is_none()
-    );
+    let nothing = DispatcherCapabilityFilter { supported_duroxide_versions: vec![] };
+    assert!(store.fetch_orchestration_item(LOCK, NOW, Some(&nothing)).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -1168,22 +983,10 @@ async fn an_activity_asked_for_and_cancelled_in_one_turn_comes_to_nothing() {
     let store = SqliteProvider::new_in_memory().await.unwrap();
     store.enqueue_for_orchestrator(start("a"), None).await.unwrap();
     let (_, token, _) = fetch(&store).await.unwrap();
-    let cancelled = |activity_id| ScheduledActivityIdentifier {
-        instance: "a".into(),
-        execution_id: 1,
-        activity_id,
-    };
+    let cancelled = |activity_id| ScheduledActivityIdentifier { instance: "a".into(), execution_id: 1, activity_id };
     let asked = vec![activity("a", 2, None, None), activity("a", 3, None, None)];
     store
-        .ack_orchestration_item(
-            &token,
-            1,
-            vec![started("a")],
-            asked,
-            vec![],
-            named(),
-            vec![cancelled(2), cancelled(9)],
-        )
+        .ack_orchestration_item(&token, 1, vec![started("a")], asked, vec![], named(), vec![cancelled(2), cancelled(9)])
         .await
         .unwrap();
     let (item, token, _) = fetch_activity(&store).await.unwrap();
@@ -1204,15 +1007,7 @@ async fn a_refused_turn_changes_nothing() {
         let delta = vec![set(2, "x", "1"), kv(event_id, EventKind::KeyValuesCleared)];
         let work = vec![activity("a", 2, None, None)];
         let refused = store
-            .ack_orchestration_item(
-                &token,
-                2,
-                delta.clone(),
-                work.clone(),
-                vec![raised("b")],
-                named(),
-                vec![],
-            )
+            .ack_orchestration_item(&token, 2, delta.clone(), work.clone(), vec![raised("b")], named(), vec![])
             .await;
         // The second is a duplicate only in the execution that has the event.
         let refused = if event_id == 0 {
@@ -1222,9 +1017,8 @@ async fn a_refused_turn_changes_nothing() {
             break;
         };
         assert!(!refused.unwrap_err().is_retryable());
-        let refused = store
-            .ack_orchestration_item(&token, 1, vec![started("a")], work, vec![raised("b")], named(), vec![])
-            .await;
+        let refused =
+            store.ack_orchestration_item(&token, 1, vec![started("a")], work, vec![raised("b")], named(), vec![]).await;
         assert!(!refused.unwrap_err().is_retryable());
         assert_eq!(store.list_executions("a").await.unwrap(), [1]);
         assert!(fetch_activity(&store).await.is_none());

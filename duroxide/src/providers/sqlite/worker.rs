@@ -79,11 +79,7 @@ pub(super) fn fetch(conn: &Connection, wanted: &Wanted, owner: &str) -> Result<O
             continue;
         };
         take(conn, id, &lease)?;
-        return Ok(Some(TakenActivity {
-            item,
-            token: lease.token,
-            attempts: row.attempts.saturating_add(1),
-        }));
+        return Ok(Some(TakenActivity { item, token: lease.token, attempts: row.attempts.saturating_add(1) }));
     }
     Ok(None)
 }
@@ -116,28 +112,19 @@ fn take(conn: &Connection, id: i64, lease: &Lease) -> rusqlite::Result<()> {
              attempt_count = attempt_count + 1
          WHERE id = ?1",
     )?
-    .execute(params![
-        id,
-        lease.token,
-        int(lease.until_ms),
-        lease.owner,
-        int(lease.fence)
-    ])?;
+    .execute(params![id, lease.token, int(lease.until_ms), lease.owner, int(lease.fence)])?;
     Ok(())
 }
 
 /// Somebody holds the activity, although it looked free: another program moved rows.
 fn hold(conn: &Connection, id: i64) -> rusqlite::Result<()> {
-    conn.prepare_cached("UPDATE worker_queue SET state = 2 WHERE id = ?1")?
-        .execute([id])?;
+    conn.prepare_cached("UPDATE worker_queue SET state = 2 WHERE id = ?1")?.execute([id])?;
     Ok(())
 }
 
 fn set_aside(conn: &Connection, id: i64, json: &str, reason: &str, now_ms: u64) -> rusqlite::Result<()> {
     let instance: Option<String> =
-        conn.query_row("SELECT instance_id FROM worker_queue WHERE id = ?1", [id], |row| {
-            row.get(0)
-        })?;
+        conn.query_row("SELECT instance_id FROM worker_queue WHERE id = ?1", [id], |row| row.get(0))?;
     quarantine(conn, "worker", instance.as_deref(), json, reason, now_ms)?;
     conn.execute("DELETE FROM worker_queue WHERE id = ?1", [id])?;
     Ok(())
@@ -187,9 +174,7 @@ fn first(conn: &Connection, lookup: &Lookup, wanted: &Wanted, now_ms: u64) -> ru
     let mut statement = conn.prepare_cached(lookup.first)?;
     let mut earliest: Option<i64> = None;
     for tag in tags(conn, lookup, &wanted.tags)? {
-        let id: Option<i64> = statement
-            .query_row(params![tag, int(now_ms), owner], |row| row.get(0))
-            .optional()?;
+        let id: Option<i64> = statement.query_row(params![tag, int(now_ms), owner], |row| row.get(0)).optional()?;
         earliest = [earliest, id].into_iter().flatten().min();
     }
     Ok(earliest)
@@ -205,9 +190,8 @@ fn tags(conn: &Connection, lookup: &Lookup, filter: &TagFilter) -> rusqlite::Res
         TagFilter::Any => {
             let mut all = vec![None, Some(String::new())];
             let mut next = conn.prepare_cached(lookup.next_tag)?;
-            while let Some(tag) = next
-                .query_row([all.last().and_then(Option::as_deref)], |row| row.get(0))
-                .optional()?
+            while let Some(tag) =
+                next.query_row([all.last().and_then(Option::as_deref)], |row| row.get(0)).optional()?
             {
                 all.push(Some(tag));
             }
@@ -248,8 +232,7 @@ pub(super) fn ack(
     let now_ms = clock::now_ms();
     let held = find_lease(conn, token)?;
     held.lease.check(token, now_ms)?;
-    conn.prepare_cached("DELETE FROM worker_queue WHERE id = ?1")?
-        .execute([held.id])?;
+    conn.prepare_cached("DELETE FROM worker_queue WHERE id = ?1")?.execute([held.id])?;
     if let Some(session_id) = &held.session_id {
         session::touch(conn, session_id, now_ms)?;
     }
@@ -289,12 +272,7 @@ pub(super) fn abandon(
              lock_token = NULL, locked_until = NULL, owner = NULL, fence = NULL
          WHERE id = ?1",
     )?
-    .execute(params![
-        held.id,
-        if delayed { 0 } else { 1 },
-        int(visible_at),
-        i64::from(ignore_attempt)
-    ])?;
+    .execute(params![held.id, if delayed { 0 } else { 1 }, int(visible_at), i64::from(ignore_attempt)])?;
     if delayed {
         wakes.ready_at(WorkQueue::Worker, visible_at);
     } else {

@@ -43,9 +43,7 @@ impl Writer {
     pub(super) fn start(conn: Connection, sync: Sync, signal: Arc<WorkSignal>) -> std::io::Result<Self> {
         let (inbox, requests) = mpsc::channel(INBOX);
         let thread = WriterThread { conn, sync, signal };
-        std::thread::Builder::new()
-            .name("duroxide-sqlite".to_owned())
-            .spawn(move || thread.run(requests))?;
+        std::thread::Builder::new().name("duroxide-sqlite".to_owned()).spawn(move || thread.run(requests))?;
         Ok(Writer { inbox })
     }
 
@@ -63,13 +61,7 @@ impl Writer {
         F: FnOnce(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let request = Request {
-            operation,
-            durability,
-            work: Some(work),
-            result: None,
-            answer,
-        };
+        let request = Request { operation, durability, work: Some(work), result: None, answer };
         let closed = || ProviderError::permanent(operation, "the store is closed");
         self.inbox.send(Box::new(request)).await.map_err(|_| closed())?;
         answered.await.map_err(|_| closed())?
@@ -77,9 +69,7 @@ impl Writer {
 
     /// A handle that does not keep the thread alive.
     pub(super) fn downgrade(&self) -> WeakWriter {
-        WeakWriter {
-            inbox: self.inbox.downgrade(),
-        }
+        WeakWriter { inbox: self.inbox.downgrade() }
     }
 }
 
@@ -97,12 +87,7 @@ pub(super) type GiveBack = fn(&Connection, &str, &mut Wakes) -> Result<(), Store
 impl<T> Delivery<T> {
     /// Carries what is leased under `token` to its receiver.
     pub(super) fn new(leased: T, token: String, give_back: GiveBack, writer: WeakWriter) -> Self {
-        Delivery {
-            leased: Some(leased),
-            token,
-            give_back,
-            writer,
-        }
+        Delivery { leased: Some(leased), token, give_back, writer }
     }
 
     /// It arrived.
@@ -145,10 +130,7 @@ struct BatchError {
 
 impl From<rusqlite::Error> for BatchError {
     fn from(error: rusqlite::Error) -> Self {
-        BatchError {
-            retryable: may_pass(&error),
-            message: error.to_string(),
-        }
+        BatchError { retryable: may_pass(&error), message: error.to_string() }
     }
 }
 
@@ -282,11 +264,7 @@ impl WriterThread {
                 if !alone.run(&self.conn, wakes) {
                     *wakes = Wakes::default();
                     // SQLite may have rolled back already, for example on a full disk.
-                    return if self.conn.is_autocommit() {
-                        Ok(())
-                    } else {
-                        Ok(self.execute("ROLLBACK")?)
-                    };
+                    return if self.conn.is_autocommit() { Ok(()) } else { Ok(self.execute("ROLLBACK")?) };
                 }
             }
             many => {
@@ -324,11 +302,7 @@ impl WriterThread {
         };
         let flush = batch.iter().any(|job| job.durability() == Durability::Flushed);
         if flush != flushed {
-            let pragma = if flush {
-                "PRAGMA synchronous = FULL"
-            } else {
-                "PRAGMA synchronous = NORMAL"
-            };
+            let pragma = if flush { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" };
             self.conn.execute_batch(pragma)?;
             self.sync = Sync::PerTransaction(flush);
         }

@@ -25,10 +25,7 @@ fn next_execution(carried: &[&str]) -> WorkItem {
         parent_instance: None,
         parent_id: None,
         parent_execution_id: None,
-        carry_forward_events: carried
-            .iter()
-            .map(|data| ("q".to_owned(), (*data).to_owned()))
-            .collect(),
+        carry_forward_events: carried.iter().map(|data| ("q".to_owned(), (*data).to_owned())).collect(),
         initial_custom_status: None,
     }
 }
@@ -47,25 +44,10 @@ fn activity() -> WorkItem {
 
 #[test]
 fn of_several_starts_the_first_counts() {
-    let messages = vec![
-        raised("go", "1"),
-        start_of("1.0.0"),
-        activity(),
-        start_of("2.0.0"),
-        raised("go", "2"),
-    ];
-    let Batch {
-        start,
-        messages,
-        ignored_starts,
-        is_continue_as_new,
-    } = read_batch(messages, true, "order");
+    let messages = vec![raised("go", "1"), start_of("1.0.0"), activity(), start_of("2.0.0"), raised("go", "2")];
+    let Batch { start, messages, ignored_starts, is_continue_as_new } = read_batch(messages, true, "order");
     assert_eq!(start, Some(start_of("1.0.0")));
-    assert_eq!(
-        messages,
-        [raised("go", "1"), raised("go", "2")],
-        "activities belong to the other queue"
-    );
+    assert_eq!(messages, [raised("go", "1"), raised("go", "2")], "activities belong to the other queue");
     assert_eq!(ignored_starts, [start_of("2.0.0")]);
     assert!(!is_continue_as_new);
 }
@@ -88,9 +70,5 @@ fn a_start_cannot_take_the_place_of_a_continue_as_new() {
 fn carried_messages_come_before_those_that_just_arrived() {
     let batch = read_batch(vec![queued("q", "new"), next_execution(&["1", "2"])], false, "order");
     assert_eq!(batch.messages, [queued("q", "1"), queued("q", "2"), queued("q", "new")]);
-    assert_eq!(
-        batch.start,
-        Some(next_execution(&["1", "2"])),
-        "the start event records them, too"
-    );
+    assert_eq!(batch.start, Some(next_execution(&["1", "2"])), "the start event records them, too");
 }

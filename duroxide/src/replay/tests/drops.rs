@@ -14,26 +14,13 @@ fn the_loser_of_a_race_is_cancelled_in_the_turn_that_drops_it() {
     });
     story.turn([]);
     let commit = story.turn([done(3, "q")]);
-    assert_eq!(
-        rows(&commit),
-        ["4<3 ActivityCompleted", "5 TimerCreated", "6<2 ActivityCancelRequested"]
-    );
-    assert_eq!(
-        commit
-            .cancelled_activities
-            .iter()
-            .map(|id| id.activity_id)
-            .collect::<Vec<_>>(),
-        [2]
-    );
+    assert_eq!(rows(&commit), ["4<3 ActivityCompleted", "5 TimerCreated", "6<2 ActivityCancelRequested"]);
+    assert_eq!(commit.cancelled_activities.iter().map(|id| id.activity_id).collect::<Vec<_>>(), [2]);
     // Its result still comes, is recorded, and changes nothing.
     assert_eq!(rows(&story.turn([done(2, "late")])), ["7<2 ActivityCompleted"]);
     let commit = story.turn([fired(5)]);
     assert_eq!(rows(&commit), ["8<5 TimerFired", "9 OrchestrationCompleted"]);
-    assert!(
-        commit.cancelled_activities.is_empty(),
-        "a row that exists has no side effect again"
-    );
+    assert!(commit.cancelled_activities.is_empty(), "a row that exists has no side effect again");
 }
 
 #[test]
@@ -45,12 +32,7 @@ fn an_activity_scheduled_and_dropped_in_one_turn_is_inserted_and_deleted_in_one_
     let commit = story.turn([]);
     assert_eq!(
         rows(&commit),
-        [
-            "1 OrchestrationStarted",
-            "2 ActivityScheduled",
-            "3 ExternalSubscribed",
-            "4<2 ActivityCancelRequested"
-        ]
+        ["1 OrchestrationStarted", "2 ActivityScheduled", "3 ExternalSubscribed", "4<2 ActivityCancelRequested"]
     );
     assert_eq!((commit.worker_items.len(), commit.cancelled_activities.len()), (1, 1));
 }
@@ -76,16 +58,8 @@ fn rows_of_dropped_futures_are_grouped_by_kind_and_ascend() {
             "13<2 ExternalSubscribedPersistentCancelled"
         ]
     );
-    let sent: Vec<_> = commit
-        .orchestrator_items
-        .iter()
-        .map(crate::model::work_item::kind_of)
-        .collect();
-    assert_eq!(
-        sent,
-        ["TimerFired", "StartOrchestration", "CancelInstance"],
-        "the start, and then the cancel"
-    );
+    let sent: Vec<_> = commit.orchestrator_items.iter().map(crate::model::work_item::kind_of).collect();
+    assert_eq!(sent, ["TimerFired", "StartOrchestration", "CancelInstance"], "the start, and then the cancel");
 }
 
 #[test]
@@ -108,10 +82,8 @@ fn a_child_dropped_later_is_cancelled() {
     story.turn([]);
     let commit = story.turn([done(3, "")]);
     assert_eq!(rows(&commit)[1], "5<2 SubOrchestrationCancelRequested");
-    assert!(
-        matches!(&commit.orchestrator_items[..], [WorkItem::CancelInstance { instance, reason }]
-        if instance == "order::sub::2" && reason == "parent dropped sub-orchestration future")
-    );
+    assert!(matches!(&commit.orchestrator_items[..], [WorkItem::CancelInstance { instance, reason }]
+        if instance == "order::sub::2" && reason == "parent dropped sub-orchestration future"));
 }
 
 #[test]
@@ -125,22 +97,13 @@ fn an_answer_that_nobody_read_still_counts_as_dropped() {
     story.turn([]);
     story.turn([done(2, "unread")]);
     let commit = story.turn([raised("go", "x")]);
-    assert_eq!(
-        rows(&commit),
-        [
-            "5 ExternalEvent",
-            "6<2 ActivityCancelRequested",
-            "7 OrchestrationCompleted"
-        ]
-    );
+    assert_eq!(rows(&commit), ["5 ExternalEvent", "6<2 ActivityCancelRequested", "7 OrchestrationCompleted"]);
 }
 
 #[test]
 fn map_keeps_the_request_and_hands_its_cancellation_on() {
     let mut story = Story::of(|ctx, _| async move {
-        let mapped = ctx
-            .schedule_activity("a", "")
-            .map(|result| result.map(|text| text.len()));
+        let mapped = ctx.schedule_activity("a", "").map(|result| result.map(|text| text.len()));
         ctx.schedule_activity("b", "").await?;
         drop(mapped);
         Ok(ctx.schedule_wait("go").await)
@@ -159,22 +122,9 @@ fn a_recorded_drop_that_the_code_no_longer_does_is_nondeterminism() {
     })
     .with_history(vec![
         (None, start(None)),
-        (
-            None,
-            EventKind::ActivityScheduled {
-                name: "a".into(),
-                input: "".into(),
-                session_id: None,
-                tag: None,
-            },
-        ),
+        (None, EventKind::ActivityScheduled { name: "a".into(), input: "".into(), session_id: None, tag: None }),
         (None, EventKind::ExternalSubscribed { name: "go".into() }),
-        (
-            Some(2),
-            EventKind::ActivityCancelRequested {
-                reason: "dropped_future".into(),
-            },
-        ),
+        (Some(2), EventKind::ActivityCancelRequested { reason: "dropped_future".into() }),
     ]);
     story.turn([queued("other", "")]);
     assert_eq!(
@@ -192,17 +142,8 @@ fn a_wait_dropped_before_it_was_bound_keeps_its_place_until_its_row_is_applied()
     });
     assert_eq!(
         rows(&story.turn([])),
-        [
-            "1 OrchestrationStarted",
-            "2 ExternalSubscribed",
-            "3 ExternalSubscribed",
-            "4<2 ExternalSubscribedCancelled"
-        ]
+        ["1 OrchestrationStarted", "2 ExternalSubscribed", "3 ExternalSubscribed", "4<2 ExternalSubscribedCancelled"]
     );
     story.turn([raised("go", "first")]);
-    assert_eq!(
-        story.completed(),
-        "first",
-        "the row gave the place up before the event came"
-    );
+    assert_eq!(story.completed(), "first", "the row gave the place up before the event came");
 }

@@ -5,11 +5,7 @@ use super::*;
 #[test]
 fn completion_closes_waits_by_the_rows_then_ends_then_gives_activities_up() {
     let mut story = Story::of(|ctx, _| async move {
-        let keep = (
-            ctx.schedule_wait("s"),
-            ctx.dequeue_event("q"),
-            ctx.schedule_activity("a", ""),
-        );
+        let keep = (ctx.schedule_wait("s"), ctx.dequeue_event("q"), ctx.schedule_activity("a", ""));
         let data = ctx.schedule_wait("go").await;
         std::mem::forget(keep);
         Ok(data)
@@ -26,10 +22,8 @@ fn completion_closes_waits_by_the_rows_then_ends_then_gives_activities_up() {
             "10<4 ActivityCancelRequested"
         ]
     );
-    assert!(
-        matches!(&commit.delta[4].kind, EventKind::ActivityCancelRequested { reason }
-        if reason == "orchestration_terminal_completed")
-    );
+    assert!(matches!(&commit.delta[4].kind, EventKind::ActivityCancelRequested { reason }
+        if reason == "orchestration_terminal_completed"));
     assert_eq!(commit.cancelled_activities.len(), 1);
 }
 
@@ -42,12 +36,7 @@ fn an_error_fails_the_orchestration_and_tells_the_parent() {
     let details = ErrorDetails::application(AppErrorKind::OrchestrationFailed, "no stock");
     assert_eq!(
         commit.orchestrator_items,
-        [WorkItem::SubOrchFailed {
-            parent_instance: "parent".into(),
-            parent_execution_id: 3,
-            parent_id: 7,
-            details
-        }]
+        [WorkItem::SubOrchFailed { parent_instance: "parent".into(), parent_execution_id: 3, parent_id: 7, details }]
     );
 }
 
@@ -57,12 +46,7 @@ fn a_result_tells_the_parent() {
     let result = "in".to_owned();
     assert_eq!(
         story.turn([]).orchestrator_items,
-        [WorkItem::SubOrchCompleted {
-            parent_instance: "parent".into(),
-            parent_execution_id: 3,
-            parent_id: 7,
-            result
-        }]
+        [WorkItem::SubOrchCompleted { parent_instance: "parent".into(), parent_execution_id: 3, parent_id: 7, result }]
     );
 }
 
@@ -79,21 +63,14 @@ fn cancellation_runs_the_code_once_more_and_wins_over_its_result() {
     let commit = story.turn([raised("go", "x"), cancel("first"), cancel("second")]);
     assert_eq!(
         rows(&commit),
-        [
-            "4 ExternalEvent",
-            "5 OrchestrationCancelRequested",
-            "6 OrchestrationFailed"
-        ],
+        ["4 ExternalEvent", "5 OrchestrationCancelRequested", "6 OrchestrationFailed"],
         "no row for the dropped child"
     );
     assert_eq!(commit.metadata.output.as_deref(), Some("canceled: first"));
     assert_eq!(
         commit.orchestrator_items,
         [
-            WorkItem::CancelInstance {
-                instance: "order::sub::2".into(),
-                reason: "parent canceled".into()
-            },
+            WorkItem::CancelInstance { instance: "order::sub::2".into(), reason: "parent canceled".into() },
             WorkItem::SubOrchFailed {
                 parent_instance: "parent".into(),
                 parent_execution_id: 3,
@@ -126,12 +103,7 @@ fn continue_as_new_carries_status_unread_messages_and_the_parent() {
     })
     .with_parent();
     story.turn([]);
-    let commit = story.turn([
-        queued("q", "read"),
-        queued("r", "1"),
-        queued("q", "2"),
-        raised("go", ""),
-    ]);
+    let commit = story.turn([queued("q", "read"), queued("r", "1"), queued("q", "2"), raised("go", "")]);
     assert_eq!(
         rows(&commit),
         [
@@ -171,13 +143,7 @@ fn continue_as_new_wins_over_the_result_even_when_nobody_awaits_it() {
         Ok("ignored".into())
     });
     story.turn([]);
-    assert_eq!(
-        story.outcome,
-        Outcome::ContinueAsNew {
-            input: "next".into(),
-            version: None
-        }
-    );
+    assert_eq!(story.outcome, Outcome::ContinueAsNew { input: "next".into(), version: None });
 }
 
 #[test]
@@ -189,14 +155,7 @@ fn messages_behind_the_one_that_made_the_code_return_are_carried_too() {
     });
     story.turn([]);
     let commit = story.turn([queued("go", "1"), queued("q", "2"), queued("q", "3")]);
-    let [
-        WorkItem::ContinueAsNew {
-            carry_forward_events, ..
-        },
-    ] = &commit.orchestrator_items[..]
-    else {
-        panic!()
-    };
+    let [WorkItem::ContinueAsNew { carry_forward_events, .. }] = &commit.orchestrator_items[..] else { panic!() };
     let expected = [("q".to_owned(), "2".to_owned()), ("q".to_owned(), "3".to_owned())];
     assert_eq!(carry_forward_events, &expected);
 }
@@ -205,14 +164,7 @@ fn messages_behind_the_one_that_made_the_code_return_are_carried_too() {
 fn at_most_a_hundred_messages_are_carried_and_the_oldest_stay() {
     let mut story = Story::of(|ctx, _| async move { ctx.continue_as_new("next").await });
     let commit = story.turn((0..103).map(|n| queued("q", &n.to_string())));
-    let [
-        WorkItem::ContinueAsNew {
-            carry_forward_events, ..
-        },
-    ] = &commit.orchestrator_items[..]
-    else {
-        panic!()
-    };
+    let [WorkItem::ContinueAsNew { carry_forward_events, .. }] = &commit.orchestrator_items[..] else { panic!() };
     assert_eq!(carry_forward_events.len(), 100);
     assert_eq!(carry_forward_events.last(), Some(&("q".to_owned(), "99".to_owned())));
 }
@@ -220,10 +172,7 @@ fn at_most_a_hundred_messages_are_carried_and_the_oldest_stay() {
 #[test]
 fn the_status_left_by_the_execution_before_is_there_from_the_first_poll() {
     let mut story = Story::of(|ctx, _| async move { Ok(ctx.get_custom_status().unwrap_or_default()) });
-    if let EventKind::OrchestrationStarted {
-        initial_custom_status, ..
-    } = &mut story.start
-    {
+    if let EventKind::OrchestrationStarted { initial_custom_status, .. } = &mut story.start {
         *initial_custom_status = Some("round 1".into());
     }
     story.turn([]);
@@ -252,10 +201,7 @@ fn a_broken_limit_fails_once_and_tells_the_parent() {
         let commit = story.turn([]);
         assert_eq!(story.failure(), text);
         assert_eq!(commit.delta.iter().filter(|event| event.is_terminal()).count(), 1);
-        assert!(
-            matches!(&commit.orchestrator_items[..], [WorkItem::SubOrchFailed { .. }]),
-            "{text}"
-        );
+        assert!(matches!(&commit.orchestrator_items[..], [WorkItem::SubOrchFailed { .. }]), "{text}");
     }
 }
 
@@ -284,11 +230,7 @@ fn the_parent_is_told_before_dropped_children_are_cancelled() {
     .with_parent();
     story.turn([]);
     let commit = story.turn([raised("go", "")]);
-    let sent: Vec<_> = commit
-        .orchestrator_items
-        .iter()
-        .map(crate::model::work_item::kind_of)
-        .collect();
+    let sent: Vec<_> = commit.orchestrator_items.iter().map(crate::model::work_item::kind_of).collect();
     assert_eq!(sent, ["StartOrchestration", "SubOrchCompleted", "CancelInstance"]);
 }
 

@@ -13,10 +13,7 @@ fn an_event_that_comes_before_its_wait_is_recorded_and_never_delivered() {
     });
     story.turn([]);
     assert_eq!(rows(&story.turn([raised("go", "early")])), ["3 ExternalEvent"]);
-    assert_eq!(
-        rows(&story.turn([done(2, "")])),
-        ["4<2 ActivityCompleted", "5 ExternalSubscribed"]
-    );
+    assert_eq!(rows(&story.turn([done(2, "")])), ["4<2 ActivityCompleted", "5 ExternalSubscribed"]);
     story.turn([raised("go", "late")]);
     assert_eq!(story.completed(), "late");
 }
@@ -50,10 +47,7 @@ fn waits_of_one_name_are_answered_in_order_and_equal_payloads_count_twice() {
 #[test]
 fn a_race_is_decided_by_the_order_of_arrival_then_of_arguments() {
     let code = |ctx: OrchestrationContext, _| async move {
-        let (approval, timer) = (
-            ctx.schedule_wait("approved"),
-            ctx.schedule_timer(Duration::from_secs(60)),
-        );
+        let (approval, timer) = (ctx.schedule_wait("approved"), ctx.schedule_timer(Duration::from_secs(60)));
         match ctx.select2(approval, timer).await {
             Either2::First(by) => Ok(by),
             Either2::Second(()) => Ok("expired".to_owned()),
@@ -81,11 +75,7 @@ fn a_wait_that_lost_its_race_gives_its_place_to_the_next() {
     story.turn([]);
     assert_eq!(
         rows(&story.turn([fired(3)])),
-        [
-            "4<3 TimerFired",
-            "5 ExternalSubscribed",
-            "6<2 ExternalSubscribedCancelled"
-        ]
+        ["4<3 TimerFired", "5 ExternalSubscribed", "6<2 ExternalSubscribedCancelled"]
     );
     story.turn([raised("go", "second")]);
     assert_eq!(story.completed(), "second");
@@ -132,10 +122,7 @@ fn a_hundred_and_fifty_buffered_messages_are_read_in_one_turn() {
 fn a_race_of_two_buffered_dequeues_is_won_alike_live_and_on_replay() {
     let mut story = Story::of(|ctx, _| async move {
         ctx.schedule_activity("a", "").await?;
-        let winner = ctx
-            .select2(ctx.dequeue_event("x"), ctx.dequeue_event("y"))
-            .await
-            .into_tuple();
+        let winner = ctx.select2(ctx.dequeue_event("x"), ctx.dequeue_event("y")).await.into_tuple();
         ctx.schedule_activity("use", winner.1.as_str()).await?;
         Ok(winner.1)
     });

@@ -8,18 +8,9 @@ use super::*;
 #[test]
 fn a_panic_is_a_typed_failure() {
     for (story, text) in [
-        (
-            Story::of(|_, _| async { panic!("out of paper") }),
-            "orchestration panicked: out of paper",
-        ),
-        (
-            Story::of(|_, n| async move { panic!("out of {n}") }),
-            "orchestration panicked: out of in",
-        ),
-        (
-            Story::of(|_, _| async { std::panic::panic_any(7) }),
-            "orchestration panicked: orchestration panicked",
-        ),
+        (Story::of(|_, _| async { panic!("out of paper") }), "orchestration panicked: out of paper"),
+        (Story::of(|_, n| async move { panic!("out of {n}") }), "orchestration panicked: out of in"),
+        (Story::of(|_, _| async { std::panic::panic_any(7) }), "orchestration panicked: orchestration panicked"),
     ] {
         let mut story = story;
         let commit = story.turn([]);
@@ -36,9 +27,7 @@ fn a_foreign_future_alone_fails_at_once_and_is_named() {
     });
     story.turn([]);
     assert!(
-        story
-            .failure()
-            .starts_with("nondeterministic: orchestration 'Checkout' awaits a future that is not durable")
+        story.failure().starts_with("nondeterministic: orchestration 'Checkout' awaits a future that is not durable")
     );
 }
 
@@ -77,11 +66,7 @@ fn code_that_is_never_quiet_is_stopped() {
         })
     });
     story.turn([]);
-    assert!(
-        story.failure().contains("quiescence loop exceeded 100 iterations"),
-        "{}",
-        story.failure()
-    );
+    assert!(story.failure().contains("quiescence loop exceeded 100 iterations"), "{}", story.failure());
 }
 
 #[test]
@@ -93,11 +78,7 @@ fn a_late_tag_fails_the_orchestration_with_the_call_and_the_way_out() {
     });
     story.turn([]);
     story.turn([done(3, "")]);
-    assert!(
-        story.failure().starts_with("with_tag(\"gpu\") came after an await"),
-        "{}",
-        story.failure()
-    );
+    assert!(story.failure().starts_with("with_tag(\"gpu\") came after an await"), "{}", story.failure());
 }
 
 /// Calls the context and panics while it is dropped.
@@ -121,11 +102,7 @@ fn what_destructors_do_to_a_discarded_execution_counts_for_nothing() {
     let mut execution = story.open(Vec::new());
     execution.advance(story.input(Vec::new()));
     drop(execution);
-    assert_eq!(
-        DROPPED.load(Ordering::Relaxed),
-        1,
-        "the execution was dropped, and its panic contained"
-    );
+    assert_eq!(DROPPED.load(Ordering::Relaxed), 1, "the execution was dropped, and its panic contained");
 }
 
 #[test]
@@ -166,10 +143,7 @@ impl std::io::Write for Log {
 fn traces_are_emitted_once_however_often_the_code_is_replayed() {
     let log = Log::default();
     let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
     tracing::subscriber::with_default(subscriber, || {
         let story = Story::of(|ctx, _| async move {
             ctx.trace_info("charging");

@@ -63,11 +63,8 @@ impl Story {
 
     /// The history recorded so far is replaced: what an older version of the code left behind.
     pub(super) fn with_history(mut self, rows: Vec<(Option<u64>, EventKind)>) -> Self {
-        self.history = rows
-            .into_iter()
-            .enumerate()
-            .map(|(at, (source, kind))| event(at as u64 + 1, source, kind))
-            .collect();
+        self.history =
+            rows.into_iter().enumerate().map(|(at, (source, kind))| event(at as u64 + 1, source, kind)).collect();
         self
     }
 
@@ -87,11 +84,7 @@ impl Story {
 
     fn input(&self, messages: Vec<WorkItem>) -> TurnInput {
         let start = self.history.is_empty().then(|| self.start.clone());
-        TurnInput {
-            start,
-            messages,
-            now_ms: self.now_ms,
-        }
+        TurnInput { start, messages, now_ms: self.now_ms }
     }
 
     /// One turn; answers its system calls with `answer {id}`.
@@ -102,11 +95,7 @@ impl Story {
         let commit = self.drive(&mut live, messages.clone());
         let mut cold = self.open(self.history.clone());
         let again = self.drive(&mut cold, messages);
-        assert_eq!(
-            format!("{commit:#?}"),
-            format!("{again:#?}"),
-            "live and cold must decide the same"
-        );
+        assert_eq!(format!("{commit:#?}"), format!("{again:#?}"), "live and cold must decide the same");
         self.outcome = live.outcome().clone();
         assert_eq!(self.outcome, *cold.outcome());
         self.history.extend(commit.delta.iter().cloned());
@@ -124,15 +113,8 @@ impl Story {
             if calls.is_empty() {
                 return execution.conclude(None);
             }
-            let messages = calls
-                .iter()
-                .map(|call| done(call.id, &format!("answer {}", call.id)))
-                .collect();
-            execution.advance(TurnInput {
-                start: None,
-                messages,
-                now_ms: self.now_ms,
-            });
+            let messages = calls.iter().map(|call| done(call.id, &format!("answer {}", call.id))).collect();
+            execution.advance(TurnInput { start: None, messages, now_ms: self.now_ms });
         }
     }
 
@@ -140,11 +122,7 @@ impl Story {
     fn replay_prefixes(&self) {
         for length in 1..self.history.len() {
             let mut prefix = self.open(self.history[..length].to_vec());
-            prefix.advance(TurnInput {
-                start: None,
-                messages: Vec::new(),
-                now_ms: self.now_ms,
-            });
+            prefix.advance(TurnInput { start: None, messages: Vec::new(), now_ms: self.now_ms });
             if let Outcome::Failed(details) = prefix.outcome() {
                 assert!(
                     !details.display_message().starts_with("nondeterministic"),
@@ -206,47 +184,24 @@ pub(super) fn rows(commit: &Commit) -> Vec<String> {
 }
 
 pub(super) fn done(id: u64, result: &str) -> WorkItem {
-    WorkItem::ActivityCompleted {
-        instance: "order".into(),
-        execution_id: 1,
-        id,
-        result: result.into(),
-    }
+    WorkItem::ActivityCompleted { instance: "order".into(), execution_id: 1, id, result: result.into() }
 }
 
 pub(super) fn failed(id: u64, text: &str) -> WorkItem {
     let details = ErrorDetails::application(AppErrorKind::ActivityFailed, text);
-    WorkItem::ActivityFailed {
-        instance: "order".into(),
-        execution_id: 1,
-        id,
-        details,
-    }
+    WorkItem::ActivityFailed { instance: "order".into(), execution_id: 1, id, details }
 }
 
 pub(super) fn fired(id: u64) -> WorkItem {
-    WorkItem::TimerFired {
-        instance: "order".into(),
-        execution_id: 1,
-        id,
-        fire_at_ms: 1,
-    }
+    WorkItem::TimerFired { instance: "order".into(), execution_id: 1, id, fire_at_ms: 1 }
 }
 
 pub(super) fn raised(name: &str, data: &str) -> WorkItem {
-    WorkItem::ExternalRaised {
-        instance: "order".into(),
-        name: name.into(),
-        data: data.into(),
-    }
+    WorkItem::ExternalRaised { instance: "order".into(), name: name.into(), data: data.into() }
 }
 
 pub(super) fn queued(name: &str, data: &str) -> WorkItem {
-    WorkItem::QueueMessage {
-        instance: "order".into(),
-        name: name.into(),
-        data: data.into(),
-    }
+    WorkItem::QueueMessage { instance: "order".into(), name: name.into(), data: data.into() }
 }
 
 pub(super) fn child_done(id: u64, result: &str) -> WorkItem {
@@ -259,17 +214,9 @@ pub(super) fn child_done(id: u64, result: &str) -> WorkItem {
 }
 
 pub(super) fn child_failed(id: u64, details: ErrorDetails) -> WorkItem {
-    WorkItem::SubOrchFailed {
-        parent_instance: "order".into(),
-        parent_execution_id: 1,
-        parent_id: id,
-        details,
-    }
+    WorkItem::SubOrchFailed { parent_instance: "order".into(), parent_execution_id: 1, parent_id: id, details }
 }
 
 pub(super) fn cancel(reason: &str) -> WorkItem {
-    WorkItem::CancelInstance {
-        instance: "order".into(),
-        reason: reason.into(),
-    }
+    WorkItem::CancelInstance { instance: "order".into(), reason: reason.into() }
 }

@@ -14,31 +14,16 @@ fn a_first_turn_records_the_start_and_what_the_code_asks_for() {
     let commit = story.turn([]);
     assert_eq!(rows(&commit), ["1 OrchestrationStarted", "2 ActivityScheduled"]);
     assert_eq!(commit.metadata.orchestration_name.as_deref(), Some("Checkout"));
-    assert_eq!(
-        commit.metadata.pinned_duroxide_version,
-        Some(crate::model::filter::current_build_version())
-    );
+    assert_eq!(commit.metadata.pinned_duroxide_version, Some(crate::model::filter::current_build_version()));
     assert!(commit.metadata.status.is_none());
-    assert!(
-        matches!(&commit.worker_items[..], [WorkItem::ActivityExecute { id: 2, name, input, .. }]
-        if name == "charge" && input == "in")
-    );
+    assert!(matches!(&commit.worker_items[..], [WorkItem::ActivityExecute { id: 2, name, input, .. }]
+        if name == "charge" && input == "in"));
 
     let commit = story.turn([done(2, "receipt")]);
     assert_eq!(rows(&commit), ["3<2 ActivityCompleted", "4 TimerCreated"]);
-    assert!(
-        commit.metadata.orchestration_name.is_none(),
-        "names and version are said once"
-    );
+    assert!(commit.metadata.orchestration_name.is_none(), "names and version are said once");
     // The delay counts from the turn that asks, which is at 3,000 ms.
-    assert!(matches!(
-        commit.orchestrator_items[..],
-        [WorkItem::TimerFired {
-            id: 4,
-            fire_at_ms: 8_000,
-            ..
-        }]
-    ));
+    assert!(matches!(commit.orchestrator_items[..], [WorkItem::TimerFired { id: 4, fire_at_ms: 8_000, .. }]));
 
     let commit = story.turn([fired(4)]);
     assert_eq!(rows(&commit), ["5<4 TimerFired", "6 OrchestrationCompleted"]);
@@ -62,9 +47,7 @@ fn a_fan_out_asks_for_all_at_once_and_joins_in_argument_order() {
 #[test]
 fn a_join_of_five_thousand_completes() {
     let mut story = Story::of(|ctx, _| async move {
-        let calls = (0..5_000)
-            .map(|n| ctx.schedule_activity("square", n.to_string()))
-            .collect();
+        let calls = (0..5_000).map(|n| ctx.schedule_activity("square", n.to_string())).collect();
         Ok(ctx.join(calls).await.len().to_string())
     });
     // Each prefix would be replayed: too many for one test, so this one drives the machine itself.
@@ -73,11 +56,7 @@ fn a_join_of_five_thousand_completes() {
     assert_eq!(execution.conclude(None).worker_items.len(), 5_000);
     story.now_ms += 1;
     let messages = (2..5_002).map(|id| done(id, "x")).collect();
-    execution.advance(TurnInput {
-        start: None,
-        messages,
-        now_ms: story.now_ms,
-    });
+    execution.advance(TurnInput { start: None, messages, now_ms: story.now_ms });
     assert_eq!(*execution.outcome(), Outcome::Completed("5000".into()));
 }
 
@@ -92,14 +71,10 @@ fn an_activity_error_reaches_the_code_as_text() {
 #[test]
 fn a_retry_waits_between_attempts_and_gives_the_last_error() {
     let mut story = Story::of(|ctx, _| async move {
-        ctx.schedule_activity_with_retry("charge", "", crate::model::retry::RetryPolicy::new(2))
-            .await
+        ctx.schedule_activity_with_retry("charge", "", crate::model::retry::RetryPolicy::new(2)).await
     });
     assert_eq!(rows(&story.turn([])), ["1 OrchestrationStarted", "2 ActivityScheduled"]);
-    assert_eq!(
-        rows(&story.turn([failed(2, "one")])),
-        ["3<2 ActivityFailed", "4 TimerCreated"]
-    );
+    assert_eq!(rows(&story.turn([failed(2, "one")])), ["3<2 ActivityFailed", "4 TimerCreated"]);
     assert_eq!(rows(&story.turn([fired(4)])), ["5<4 TimerFired", "6 ActivityScheduled"]);
     story.turn([failed(6, "two")]);
     assert_eq!(story.failure(), "two");
@@ -111,15 +86,9 @@ fn an_attempt_that_times_out_ends_the_retry_and_gives_its_activity_up() {
         let policy = crate::model::retry::RetryPolicy::new(3).with_timeout(Duration::from_secs(1));
         ctx.schedule_activity_with_retry("charge", "", policy).await
     });
-    assert_eq!(
-        rows(&story.turn([])),
-        ["1 OrchestrationStarted", "2 ActivityScheduled", "3 TimerCreated"]
-    );
+    assert_eq!(rows(&story.turn([])), ["1 OrchestrationStarted", "2 ActivityScheduled", "3 TimerCreated"]);
     let commit = story.turn([fired(3)]);
-    assert_eq!(
-        rows(&commit),
-        ["4<3 TimerFired", "5<2 ActivityCancelRequested", "6 OrchestrationFailed"]
-    );
+    assert_eq!(rows(&commit), ["4<3 TimerFired", "5<2 ActivityCancelRequested", "6 OrchestrationFailed"]);
     assert_eq!(commit.cancelled_activities.len(), 1);
     assert_eq!(story.failure(), "timeout: activity timed out");
 }
@@ -133,35 +102,19 @@ fn a_child_is_named_after_its_schedule_event_and_answers_its_parent() {
         Ok(format!("{} {}", refund?, audit.unwrap_err()))
     });
     let commit = story.turn([]);
-    let EventKind::SubOrchestrationScheduled { instance, .. } = &commit.delta[1].kind else {
-        panic!()
-    };
+    let EventKind::SubOrchestrationScheduled { instance, .. } = &commit.delta[1].kind else { panic!() };
     assert_eq!(instance, "sub::2", "history keeps the suffix only");
-    let WorkItem::StartOrchestration {
-        instance,
-        parent_instance,
-        parent_id,
-        parent_execution_id,
-        version,
-        ..
-    } = &commit.orchestrator_items[0]
+    let WorkItem::StartOrchestration { instance, parent_instance, parent_id, parent_execution_id, version, .. } =
+        &commit.orchestrator_items[0]
     else {
         panic!()
     };
     assert_eq!(instance, "order::sub::2");
-    assert_eq!(
-        (parent_instance.as_deref(), *parent_id, *parent_execution_id),
-        (Some("order"), Some(2), Some(1))
-    );
+    assert_eq!((parent_instance.as_deref(), *parent_id, *parent_execution_id), (Some("order"), Some(2), Some(1)));
     assert_eq!(*version, None);
-    assert!(
-        matches!(&commit.orchestrator_items[1], WorkItem::StartOrchestration { instance, version: Some(v), .. }
-        if instance == "audit-1" && v == "2.0.0")
-    );
-    story.turn([
-        child_done(2, "refunded"),
-        child_failed(3, ErrorDetails::cancelled("late")),
-    ]);
+    assert!(matches!(&commit.orchestrator_items[1], WorkItem::StartOrchestration { instance, version: Some(v), .. }
+        if instance == "audit-1" && v == "2.0.0"));
+    story.turn([child_done(2, "refunded"), child_failed(3, ErrorDetails::cancelled("late"))]);
     assert_eq!(story.completed(), "refunded canceled: late");
 }
 
@@ -170,10 +123,8 @@ fn a_child_of_a_later_execution_names_the_execution() {
     let mut story = Story::of(|ctx, _| async move { ctx.schedule_sub_orchestration("Refund", "").await });
     story.execution_id = 4;
     let commit = story.turn([]);
-    assert!(
-        matches!(&commit.orchestrator_items[..], [WorkItem::StartOrchestration { instance, .. }]
-        if instance == "order::sub::4_2")
-    );
+    assert!(matches!(&commit.orchestrator_items[..], [WorkItem::StartOrchestration { instance, .. }]
+        if instance == "order::sub::4_2"));
 }
 
 #[test]
@@ -197,11 +148,7 @@ fn a_detached_start_has_no_parent_and_is_sent_even_when_the_code_ends() {
     assert!(commit.worker_items.is_empty());
     assert!(matches!(
         &commit.orchestrator_items[..],
-        [WorkItem::StartOrchestration {
-            parent_instance: None,
-            parent_id: None,
-            ..
-        }]
+        [WorkItem::StartOrchestration { parent_instance: None, parent_id: None, .. }]
     ));
 }
 
@@ -214,12 +161,7 @@ fn a_system_call_is_answered_inside_the_turn_and_never_enqueued() {
     let commit = story.turn([]);
     assert_eq!(
         rows(&commit),
-        [
-            "1 OrchestrationStarted",
-            "2 ActivityScheduled",
-            "3<2 ActivityCompleted",
-            "4 ActivityScheduled"
-        ]
+        ["1 OrchestrationStarted", "2 ActivityScheduled", "3<2 ActivityCompleted", "4 ActivityScheduled"]
     );
     assert!(
         matches!(&commit.worker_items[..], [WorkItem::ActivityExecute { id: 4, input, .. }] if input == "answer 2")
@@ -241,17 +183,9 @@ fn the_code_is_replaying_until_the_first_new_event() {
     first.advance(story.input(Vec::new()));
     story.history = first.conclude(None).delta;
     let mut cold = story.open(story.history.clone());
-    cold.advance(TurnInput {
-        start: None,
-        messages: vec![done(2, "")],
-        now_ms: 1,
-    });
+    cold.advance(TurnInput { start: None, messages: vec![done(2, "")], now_ms: 1 });
     assert_eq!(*cold.outcome(), Outcome::Completed("[true, false]".into()));
-    first.advance(TurnInput {
-        start: None,
-        messages: vec![done(2, "")],
-        now_ms: 1,
-    });
+    first.advance(TurnInput { start: None, messages: vec![done(2, "")], now_ms: 1 });
     assert_eq!(*first.outcome(), Outcome::Completed("[false, false]".into()));
 }
 
@@ -266,18 +200,9 @@ fn key_values_and_status_are_recorded_in_the_order_of_the_calls() {
         ctx.clear_all_kv_values();
         ctx.reset_custom_status();
         ctx.schedule_activity("b", "").await?;
-        Ok(format!(
-            "{seen:?} {} {:?}",
-            ctx.get_kv_length(),
-            ctx.get_custom_status()
-        ))
+        Ok(format!("{seen:?} {} {:?}", ctx.get_kv_length(), ctx.get_custom_status()))
     });
-    let expected = [
-        "1 OrchestrationStarted",
-        "2 KeyValueSet",
-        "3 CustomStatusUpdated",
-        "4 ActivityScheduled",
-    ];
+    let expected = ["1 OrchestrationStarted", "2 KeyValueSet", "3 CustomStatusUpdated", "4 ActivityScheduled"];
     assert_eq!(rows(&story.turn([])), expected);
     let expected = [
         "5<4 ActivityCompleted",

@@ -8,9 +8,7 @@ use crate::providers::ProviderError;
 
 fn echo() -> OrchestrationRegistry {
     OrchestrationRegistry::builder()
-        .register("Echo", |ctx, input: String| async move {
-            ctx.schedule_activity("Echo", input).await
-        })
+        .register("Echo", |ctx, input: String| async move { ctx.schedule_activity("Echo", input).await })
         .build()
 }
 
@@ -28,12 +26,7 @@ fn times(count: usize, fault: fn() -> Fault) -> Vec<Fault> {
 
 #[tokio::test(start_paused = true)]
 async fn errors_that_pass_never_end_an_orchestration() {
-    for operation in [
-        "fetch_orchestration_item",
-        "fetch_work_item",
-        "ack_orchestration_item",
-        "ack_work_item",
-    ] {
+    for operation in ["fetch_orchestration_item", "fetch_work_item", "ack_orchestration_item", "ack_work_item"] {
         let store = Faulty::new([(operation, times(20, busy))]);
         assert_eq!(echoed(&store).await.as_deref(), Ok("x"), "{operation}");
     }
@@ -43,10 +36,7 @@ async fn errors_that_pass_never_end_an_orchestration() {
 async fn a_turn_that_the_store_is_too_busy_for_is_given_back_for_free() {
     let store = Faulty::new([("ack_orchestration_item", times(6, busy))]);
     assert_eq!(echoed(&store).await.as_deref(), Ok("x"));
-    assert_eq!(
-        store.calls("abandon_orchestration_item"),
-        ["abandon_orchestration_item Some(1s) true"]
-    );
+    assert_eq!(store.calls("abandon_orchestration_item"), ["abandon_orchestration_item Some(1s) true"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -70,22 +60,15 @@ async fn a_turn_that_the_store_refuses_fails_its_execution() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_lease_ends_the_turn_without_effect_and_it_is_done_again() {
-    let store = Faulty::new([
-        ("ack_orchestration_item", vec![refused()]),
-        ("renew_orchestration_item_lock", vec![refused()]),
-    ]);
+    let store =
+        Faulty::new([("ack_orchestration_item", vec![refused()]), ("renew_orchestration_item_lock", vec![refused()])]);
     assert_eq!(echoed(&store).await.as_deref(), Ok("x"));
     assert!(store.calls("abandon_orchestration_item").is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_slot_survives_a_store_that_panics() {
-    for operation in [
-        "fetch_orchestration_item",
-        "fetch_work_item",
-        "ack_orchestration_item",
-        "ack_work_item",
-    ] {
+    for operation in ["fetch_orchestration_item", "fetch_work_item", "ack_orchestration_item", "ack_work_item"] {
         let store = Faulty::new([(operation, times(3, || Fault::Panic))]);
         assert_eq!(echoed(&store).await.as_deref(), Ok("x"), "{operation}");
     }
@@ -133,9 +116,7 @@ async fn work_without_a_handler_waits_longer_each_time_and_runs_when_there_is_on
 async fn what_was_tried_too_often_is_poison_and_spares_its_neighbours() {
     let store = Faulty::new([]);
     let orchestrations = OrchestrationRegistry::builder_from(&echo())
-        .register("Calls", |ctx, input: String| async move {
-            ctx.schedule_activity("Missing", input).await
-        })
+        .register("Calls", |ctx, input: String| async move { ctx.schedule_activity("Missing", input).await })
         .build();
     let options = RuntimeOptions {
         max_attempts: 2,
@@ -149,14 +130,8 @@ async fn what_was_tried_too_often_is_poison_and_spares_its_neighbours() {
     client.start_orchestration("o", "Missing", "").await.unwrap();
     client.start_orchestration("a", "Calls", "").await.unwrap();
     client.start_orchestration("i", "Echo", "x").await.unwrap();
-    assert_eq!(
-        ended(&client, "o").await.unwrap_err(),
-        "poison: orchestration o exceeded 3 attempts (max 2)"
-    );
-    assert_eq!(
-        ended(&client, "a").await.unwrap_err(),
-        "poison: activity Missing#2 exceeded 3 attempts (max 2)"
-    );
+    assert_eq!(ended(&client, "o").await.unwrap_err(), "poison: orchestration o exceeded 3 attempts (max 2)");
+    assert_eq!(ended(&client, "a").await.unwrap_err(), "poison: activity Missing#2 exceeded 3 attempts (max 2)");
     assert_eq!(ended(&client, "i").await.unwrap(), "x");
     let seen = runtime.metrics_snapshot().unwrap();
     assert_eq!((seen.orch_poison, seen.activity_poison), (2, 1));
@@ -181,10 +156,7 @@ async fn an_instance_that_cannot_be_read_is_closed_once_and_takes_nothing_after(
     let orchestrations = OrchestrationRegistry::builder()
         .register("Waits", |ctx, _| async move { Ok(ctx.schedule_wait("e").await) })
         .build();
-    let options = RuntimeOptions {
-        max_attempts: 1,
-        ..RuntimeOptions::default()
-    };
+    let options = RuntimeOptions { max_attempts: 1, ..RuntimeOptions::default() };
     let (runtime, client) = start_with(&store, orchestrations, options).await;
     client.start_orchestration("i", "Waits", "").await.unwrap();
     while store.read("i").await.unwrap().len() < 2 {
@@ -202,15 +174,7 @@ async fn an_instance_that_cannot_be_read_is_closed_once_and_takes_nothing_after(
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
-    assert!(
-        admin
-            .get_instance_info("i")
-            .await
-            .unwrap()
-            .output
-            .unwrap()
-            .contains("deserialization failed")
-    );
+    assert!(admin.get_instance_info("i").await.unwrap().output.unwrap().contains("deserialization failed"));
     runtime.shutdown(None).await;
     assert_eq!(admin.get_queue_depths().await.unwrap().orchestrator_queue, 0);
 }
@@ -226,10 +190,7 @@ async fn commits_wait_for_a_slow_store_together_unless_they_are_heavy() {
                 Ok(ctx.join(all).await.len().to_string())
             })
             .build();
-        let options = RuntimeOptions {
-            worker_concurrency: 1,
-            ..RuntimeOptions::default()
-        };
+        let options = RuntimeOptions { worker_concurrency: 1, ..RuntimeOptions::default() };
         let (runtime, client) = start_with(&store, orchestrations, options).await;
         let began = tokio::time::Instant::now();
         client.start_orchestration("i", "Fan", "x".repeat(bytes)).await.unwrap();

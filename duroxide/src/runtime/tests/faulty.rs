@@ -44,11 +44,7 @@ impl Faulty {
 
     pub(super) fn calls(&self, operation: &str) -> Vec<String> {
         let calls = self.calls.lock().unwrap();
-        calls
-            .iter()
-            .filter(|call| call.starts_with(operation))
-            .cloned()
-            .collect()
+        calls.iter().filter(|call| call.starts_with(operation)).cloned().collect()
     }
 
     fn note(&self, call: String) {
@@ -60,12 +56,7 @@ impl Faulty {
         operation: &'static str,
         call: impl Future<Output = Result<T, ProviderError>> + Send,
     ) -> Result<T, ProviderError> {
-        let fault = self
-            .faults
-            .lock()
-            .unwrap()
-            .get_mut(operation)
-            .and_then(VecDeque::pop_front);
+        let fault = self.faults.lock().unwrap().get_mut(operation).and_then(VecDeque::pop_front);
         match fault {
             None => call.await,
             Some(Fault::Error(error)) => Err(error),
@@ -141,9 +132,7 @@ impl Provider for Faulty {
         execution_id: u64,
         new_events: Vec<Event>,
     ) -> Result<(), ProviderError> {
-        self.inner
-            .append_with_execution(instance, execution_id, new_events)
-            .await
+        self.inner.append_with_execution(instance, execution_id, new_events).await
     }
 
     async fn enqueue_for_worker(&self, item: WorkItem) -> Result<(), ProviderError> {
@@ -157,24 +146,17 @@ impl Provider for Faulty {
         session: Option<&SessionFetchConfig>,
         tag_filter: &TagFilter,
     ) -> Result<Option<(WorkItem, String, u32)>, ProviderError> {
-        let call = self
-            .inner
-            .fetch_work_item(lock_timeout, poll_timeout, session, tag_filter);
+        let call = self.inner.fetch_work_item(lock_timeout, poll_timeout, session, tag_filter);
         self.through("fetch_work_item", call).await
     }
 
     async fn ack_work_item(&self, token: &str, completion: Option<WorkItem>) -> Result<(), ProviderError> {
-        self.through("ack_work_item", self.inner.ack_work_item(token, completion))
-            .await
+        self.through("ack_work_item", self.inner.ack_work_item(token, completion)).await
     }
 
     async fn renew_work_item_lock(&self, token: &str, extend_for: Duration) -> Result<(), ProviderError> {
         self.note("renew_work_item_lock".to_owned());
-        self.through(
-            "renew_work_item_lock",
-            self.inner.renew_work_item_lock(token, extend_for),
-        )
-        .await
+        self.through("renew_work_item_lock", self.inner.renew_work_item_lock(token, extend_for)).await
     }
 
     async fn renew_session_lock(

@@ -27,10 +27,7 @@ async fn an_orchestration_calls_activities_and_returns() {
     client.start_orchestration("i", "Hello", "Rust").await.unwrap();
     assert_eq!(ended(&client, "i").await.unwrap(), "Hello, Rust! 01234");
     let seen = runtime.metrics_snapshot().expect("metrics are always there");
-    assert_eq!(
-        (seen.orch_starts, seen.orch_completions, seen.activity_success),
-        (1, 1, 6)
-    );
+    assert_eq!((seen.orch_starts, seen.orch_completions, seen.activity_success), (1, 1, 6));
     let named = runtime.get_orchestration_descriptor("i").await.unwrap();
     assert_eq!((named.name.as_str(), named.version.as_str()), ("Hello", "1.0.0"));
     runtime.shutdown(None).await;
@@ -44,19 +41,12 @@ async fn within_one_process_nobody_waits_for_a_poll() {
         }
         Ok("done".to_owned())
     });
-    let options = RuntimeOptions {
-        dispatcher_min_poll_interval: Duration::from_secs(60),
-        ..RuntimeOptions::default()
-    };
+    let options = RuntimeOptions { dispatcher_min_poll_interval: Duration::from_secs(60), ..RuntimeOptions::default() };
     let (runtime, client) = start_with(&store(), orchestrations, options).await;
     let began = Instant::now();
     client.start_orchestration("i", "Chain", "").await.unwrap();
     ended(&client, "i").await.unwrap();
-    assert!(
-        began.elapsed() < Duration::from_millis(5),
-        "took {:?} of virtual time",
-        began.elapsed()
-    );
+    assert!(began.elapsed() < Duration::from_millis(5), "took {:?} of virtual time", began.elapsed());
     runtime.shutdown(None).await;
 }
 
@@ -70,10 +60,7 @@ async fn an_activity_that_fails_or_panics_is_an_error_that_code_may_handle() {
     let (runtime, client) = start(&store(), orchestrations).await;
     client.start_orchestration("i", "Handles", "").await.unwrap();
     let output = ended(&client, "i").await.unwrap();
-    assert!(
-        output.starts_with("no; ") && output.contains("panicked") && output.contains("boom"),
-        "{output}"
-    );
+    assert!(output.starts_with("no; ") && output.contains("panicked") && output.contains("boom"), "{output}");
     runtime.shutdown(None).await;
 }
 
@@ -114,18 +101,13 @@ async fn system_calls_are_answered_where_no_worker_runs() {
         let remote = ctx.get_kv_value_from_instance("other", "k").await?;
         Ok(format!("{} {} {remote:?}", guid.len(), guid == again))
     });
-    let options = RuntimeOptions {
-        worker_concurrency: 0,
-        worker_tag_filter: TagFilter::None,
-        ..RuntimeOptions::default()
-    };
+    let options =
+        RuntimeOptions { worker_concurrency: 0, worker_tag_filter: TagFilter::None, ..RuntimeOptions::default() };
     let (runtime, client) = start_with(&store, orchestrations, options).await;
     client.start_orchestration("i", "Asks", "").await.unwrap();
     assert_eq!(ended(&client, "i").await.unwrap(), "36 false None");
     let rows = store.read("i").await.unwrap();
-    let scheduled = rows
-        .iter()
-        .filter(|row| matches!(row.kind, EventKind::ActivityScheduled { .. }));
+    let scheduled = rows.iter().filter(|row| matches!(row.kind, EventKind::ActivityScheduled { .. }));
     assert_eq!(scheduled.count(), 4, "system calls stand in history as activities");
     runtime.shutdown(None).await;
 }
@@ -142,39 +124,26 @@ async fn timers_children_events_and_continue_as_new_work_together() {
             let event = ctx.schedule_wait("go").await;
             Ok(format!("{child} {event}"))
         })
-        .register("Child", |ctx, input: String| async move {
-            ctx.schedule_activity("Echo", input).await
-        })
+        .register("Child", |ctx, input: String| async move { ctx.schedule_activity("Echo", input).await })
         .build();
     let store = store();
     let (runtime, client) = start(&store, orchestrations).await;
     client.start_orchestration("i", "Parent", "first").await.unwrap();
     // The event counts only when somebody waits for it.
-    while !store
-        .read("i")
-        .await
-        .unwrap()
-        .iter()
-        .any(|row| matches!(row.kind, EventKind::ExternalSubscribed { .. }))
-    {
+    while !store.read("i").await.unwrap().iter().any(|row| matches!(row.kind, EventKind::ExternalSubscribed { .. })) {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     client.raise_event("i", "go", "now").await.unwrap();
     assert_eq!(ended(&client, "i").await.unwrap(), "c now");
     let seen = runtime.metrics_snapshot().unwrap();
-    assert_eq!(
-        (seen.orch_starts, seen.orch_completions, seen.orch_continue_as_new),
-        (3, 3, 1)
-    );
+    assert_eq!((seen.orch_starts, seen.orch_completions, seen.orch_continue_as_new), (3, 3, 1));
     runtime.shutdown(None).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_child_id_that_is_taken_fails_the_parent_fast() {
     let orchestrations = OrchestrationRegistry::builder()
-        .register("Parent", |ctx, _| async move {
-            ctx.schedule_sub_orchestration_with_id("Fine", "taken", "").await
-        })
+        .register("Parent", |ctx, _| async move { ctx.schedule_sub_orchestration_with_id("Fine", "taken", "").await })
         .register("Fine", |_, _| async move { Ok("fine".to_owned()) })
         .build();
     let (runtime, client) = start(&store(), orchestrations).await;
@@ -204,10 +173,7 @@ async fn cancelling_an_orchestration_reaches_its_running_activity_at_once() {
             }
         })
         .build();
-    let orchestrations = one(
-        "Waits",
-        |ctx, _| async move { ctx.schedule_activity("Endless", "").await },
-    );
+    let orchestrations = one("Waits", |ctx, _| async move { ctx.schedule_activity("Endless", "").await });
     let store = store();
     let runtime = Runtime::start_with_store(Arc::clone(&store) as _, activities, orchestrations).await;
     let client = Client::new(store);
@@ -217,10 +183,7 @@ async fn cancelling_an_orchestration_reaches_its_running_activity_at_once() {
     client.cancel_instance("i", "enough").await.unwrap();
     assert_eq!(ended(&client, "i").await.unwrap_err(), "canceled: enough");
     stopped.notified().await;
-    assert!(
-        asked.elapsed() < Duration::from_secs(1),
-        "it did not wait for the renewal"
-    );
+    assert!(asked.elapsed() < Duration::from_secs(1), "it did not wait for the renewal");
     runtime.shutdown(None).await;
 }
 
@@ -242,17 +205,12 @@ async fn an_activity_knows_who_asked_for_it() {
             ))
         })
         .build();
-    let orchestrations = one("Asks", |ctx, _| async move {
-        ctx.schedule_activity_on_session("Who", "", "s").await
-    });
+    let orchestrations = one("Asks", |ctx, _| async move { ctx.schedule_activity_on_session("Who", "", "s").await });
     let store = store();
     let runtime = Runtime::start_with_store(Arc::clone(&store) as _, activities, orchestrations).await;
     let client = Client::new(store);
     client.start_orchestration("i", "Asks", "").await.unwrap();
-    assert_eq!(
-        ended(&client, "i").await.unwrap(),
-        r#"i 1 Asks 1.0.0 Who 1 Some("s") None"#
-    );
+    assert_eq!(ended(&client, "i").await.unwrap(), r#"i 1 Asks 1.0.0 Who 1 Some("s") None"#);
     runtime.shutdown(None).await;
 }
 
@@ -269,16 +227,10 @@ async fn the_embedded_database_serves_as_well() {
     let store = Arc::new(crate::providers::sqlite::SqliteProvider::new_in_memory().await.unwrap());
     let (runtime, client) = start(&store, orchestrations).await;
     for i in 0..20 {
-        client
-            .start_orchestration(format!("i-{i}"), "Hello", i.to_string())
-            .await
-            .unwrap();
+        client.start_orchestration(format!("i-{i}"), "Hello", i.to_string()).await.unwrap();
     }
     for i in 0..20 {
-        assert_eq!(
-            ended(&client, &format!("i-{i}")).await.unwrap(),
-            format!("{} 36", i.to_string().repeat(5))
-        );
+        assert_eq!(ended(&client, &format!("i-{i}")).await.unwrap(), format!("{} 36", i.to_string().repeat(5)));
     }
     runtime.shutdown(None).await;
     drop(client);

@@ -23,19 +23,14 @@ const LONG: Duration = Duration::from_secs(600);
 fn store() -> Arc<MemoryProvider> {
     let began = tokio::time::Instant::now();
     let began_ms = crate::clock::now_ms();
-    Arc::new(MemoryProvider::with_clock(Arc::new(move || {
-        began_ms + crate::clock::as_ms(began.elapsed())
-    })))
+    Arc::new(MemoryProvider::with_clock(Arc::new(move || began_ms + crate::clock::as_ms(began.elapsed()))))
 }
 
 fn activities() -> ActivityRegistry {
     ActivityRegistry::builder()
         .register("Echo", |_: ActivityContext, input: String| async move { Ok(input) })
         .register("Fail", |_: ActivityContext, input: String| async move { Err(input) })
-        .register(
-            "Panic",
-            |_: ActivityContext, input: String| async move { panic!("{input}") },
-        )
+        .register("Panic", |_: ActivityContext, input: String| async move { panic!("{input}") })
         .build()
 }
 

@@ -18,9 +18,7 @@ fn slow() -> ActivityRegistry {
 
 fn calls_slow() -> OrchestrationRegistry {
     OrchestrationRegistry::builder()
-        .register("Calls", |ctx, input: String| async move {
-            ctx.schedule_activity("Slow", input).await
-        })
+        .register("Calls", |ctx, input: String| async move { ctx.schedule_activity("Slow", input).await })
         .build()
 }
 
@@ -28,14 +26,7 @@ async fn started(store: &Arc<MemoryProvider>) -> Arc<Runtime> {
     let runtime = Runtime::start_with_store(Arc::clone(store) as _, slow(), calls_slow()).await;
     let client = Client::new(Arc::clone(store) as _);
     client.start_orchestration("i", "Calls", "x").await.unwrap();
-    while store
-        .as_management_capability()
-        .unwrap()
-        .get_queue_depths()
-        .await
-        .unwrap()
-        .orchestrator_queue
-        > 0
+    while store.as_management_capability().unwrap().get_queue_depths().await.unwrap().orchestrator_queue > 0
         || runtime.metrics_snapshot().unwrap().worker_dispatcher_items_fetched == 0
     {
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -60,17 +51,8 @@ async fn running_work_is_finished_within_the_grace_and_no_longer_waited_for() {
     let began = Instant::now();
     runtime.shutdown(Some(60_000)).await;
     assert!(began.elapsed() < Duration::from_secs(1), "took {:?}", began.elapsed());
-    let depths = store
-        .as_management_capability()
-        .unwrap()
-        .get_queue_depths()
-        .await
-        .unwrap();
-    assert_eq!(
-        (depths.orchestrator_queue, depths.worker_queue),
-        (1, 0),
-        "the activity was acknowledged"
-    );
+    let depths = store.as_management_capability().unwrap().get_queue_depths().await.unwrap();
+    assert_eq!((depths.orchestrator_queue, depths.worker_queue), (1, 0), "the activity was acknowledged");
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,16 +60,9 @@ async fn a_shorter_second_call_shortens_the_first() {
     let store = store();
     let runtime = started(&store).await;
     let began = Instant::now();
-    tokio::join!(
-        Arc::clone(&runtime).shutdown(Some(60_000)),
-        Arc::clone(&runtime).shutdown(Some(10)),
-    );
+    tokio::join!(Arc::clone(&runtime).shutdown(Some(60_000)), Arc::clone(&runtime).shutdown(Some(10)),);
     runtime.shutdown(None).await;
-    assert!(
-        began.elapsed() < Duration::from_millis(100),
-        "took {:?}",
-        began.elapsed()
-    );
+    assert!(began.elapsed() < Duration::from_millis(100), "took {:?}", began.elapsed());
     assert_eq!(Arc::strong_count(&store), 1);
 }
 
@@ -122,10 +97,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
 
 #[test]
 fn without_grace_it_works_outside_of_tokio() {
-    let tokio = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let store = Arc::new(MemoryProvider::new());
     let runtime = tokio.block_on(started(&store));
     block_on(runtime.shutdown(Some(0)));
@@ -135,14 +107,6 @@ fn without_grace_it_works_outside_of_tokio() {
 #[tokio::test]
 #[should_panic(expected = "must be greater than worker lock renewal interval")]
 async fn sessions_that_end_under_their_activities_are_refused() {
-    let options = RuntimeOptions {
-        session_idle_timeout: Duration::from_secs(25),
-        ..RuntimeOptions::default()
-    };
-    start_with(
-        &Arc::new(MemoryProvider::new()),
-        OrchestrationRegistry::default(),
-        options,
-    )
-    .await;
+    let options = RuntimeOptions { session_idle_timeout: Duration::from_secs(25), ..RuntimeOptions::default() };
+    start_with(&Arc::new(MemoryProvider::new()), OrchestrationRegistry::default(), options).await;
 }

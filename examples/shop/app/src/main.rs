@@ -24,16 +24,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Some(path) => Arc::new(SqliteProvider::open(path).await?),
         None => Arc::new(SqliteProvider::new_in_memory().await?),
     };
-    let runtime = Runtime::builder(store.clone())
-        .state(Bank { limit: 100_000 })
-        .discover()?
-        .start()
-        .await?;
+    let runtime = Runtime::builder(store.clone()).state(Bank { limit: 100_000 }).discover()?.start().await?;
     let client = Client::new(store);
-    let order = |customer: &str, cents| Order {
-        customer: customer.to_owned(),
-        cents,
-    };
+    let order = |customer: &str, cents| Order { customer: customer.to_owned(), cents };
 
     let small = checkout::start(&client, "small", order("ann", 1_299), "1h".to_owned()).await?;
     println!("small: {:?}", small.wait(PATIENCE).await);

@@ -36,58 +36,23 @@ fn all_problems_are_told_at_once_with_file_and_line() {
 
 #[test]
 fn a_state_that_is_given_is_not_missing() {
-    let problems = builder()
-        .state(Bank { limit: 1 })
-        .discover()
-        .err()
-        .expect("there are problems");
-    assert!(
-        !problems
-            .0
-            .iter()
-            .any(|problem| matches!(problem, Problem::StateMissing { .. })),
-        "{problems}"
-    );
+    let problems = builder().state(Bank { limit: 1 }).discover().err().expect("there are problems");
+    assert!(!problems.0.iter().any(|problem| matches!(problem, Problem::StateMissing { .. })), "{problems}");
 }
 
 #[tokio::test]
 async fn nothing_to_run_is_a_mistake() {
-    assert_eq!(
-        builder().start().await.err().expect("there is a problem").0,
-        [Problem::Empty]
-    );
+    assert_eq!(builder().start().await.err().expect("there is a problem").0, [Problem::Empty]);
 }
 
 #[tokio::test]
 async fn by_hand_only_what_is_named_is_registered_and_twice_is_once() {
-    let builder = builder()
-        .register::<billing::refund>()
-        .register::<flows::checkout>()
-        .register::<billing::refund>();
-    builder
-        .start()
-        .await
-        .expect("neither has a twin")
-        .shutdown(Some(0))
-        .await;
+    let builder = builder().register::<billing::refund>().register::<flows::checkout>().register::<billing::refund>();
+    builder.start().await.expect("neither has a twin").shutdown(Some(0)).await;
 }
 
 #[tokio::test]
 async fn a_state_missing_at_the_start_is_told_as_well() {
-    let problems = builder()
-        .register::<billing::charge>()
-        .start()
-        .await
-        .err()
-        .expect("the bank is missing");
-    assert!(
-        matches!(
-            problems.0[..],
-            [Problem::StateMissing {
-                state: "billing::Bank",
-                ..
-            }]
-        ),
-        "{problems}"
-    );
+    let problems = builder().register::<billing::charge>().start().await.err().expect("the bank is missing");
+    assert!(matches!(problems.0[..], [Problem::StateMissing { state: "billing::Bank", .. }]), "{problems}");
 }

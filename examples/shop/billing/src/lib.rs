@@ -41,13 +41,9 @@ pub struct Bank {
 pub async fn charge(ctx: ActivityContext, #[state] bank: Bank, order: Order, fee: u64) -> Result<Receipt, PayError> {
     let cents = order.cents + fee;
     if cents > bank.limit {
-        return Err(PayError::Declined {
-            reason: format!("{cents} cents are too much for {}", order.customer),
-        });
+        return Err(PayError::Declined { reason: format!("{cents} cents are too much for {}", order.customer) });
     }
-    Ok(Receipt {
-        number: format!("{}-{cents}", ctx.instance_id()),
-    })
+    Ok(Receipt { number: format!("{}-{cents}", ctx.instance_id()) })
 }
 
 /// Gives the money back.

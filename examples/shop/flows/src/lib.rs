@@ -63,10 +63,7 @@ async fn is_approved(ctx: &OrchestrationContext, patience: &str) -> bool {
 /// Sells several orders at once, each as a child of its own; counts those that were sold.
 #[orchestration]
 pub async fn sell_all(ctx: OrchestrationContext, orders: Vec<Order>) -> Result<usize, String> {
-    let children = orders
-        .into_iter()
-        .map(|order| checkout::call(&ctx, order, "1s".to_owned()))
-        .collect();
+    let children = orders.into_iter().map(|order| checkout::call(&ctx, order, "1s".to_owned())).collect();
     let sold = ctx.join(children).await;
     Ok(sold.iter().filter(|receipt| receipt.is_ok()).count())
 }

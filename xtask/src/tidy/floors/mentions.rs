@@ -18,10 +18,7 @@ pub(super) struct Mention {
 
 /// Every mention in a file, in order. What is compiled only for tests is left out.
 pub(super) fn collect(module: &[String], file: &syn::File) -> Vec<Mention> {
-    let mut collector = Collector {
-        module: module.to_vec(),
-        found: Vec::new(),
-    };
+    let mut collector = Collector { module: module.to_vec(), found: Vec::new() };
     if !test_only::attributes(&file.attrs) {
         collector.visit_file(file);
     }
@@ -35,12 +32,7 @@ struct Collector {
 
 impl Collector {
     fn add(&mut self, path: Vec<String>, span: Span, binds: Option<String>) {
-        self.found.push(Mention {
-            path,
-            line: span.start().line,
-            module: self.module.clone(),
-            binds,
-        });
+        self.found.push(Mention { path, line: span.start().line, module: self.module.clone(), binds });
     }
 
     /// Input: `a::{b, c::d as e}`. Output: `a::b` bound to `b`, and `a::c::d` bound to `e`.
@@ -55,11 +47,7 @@ impl Collector {
             }
             syn::UseTree::Name(name) => self.add(with(&name.ident), name.ident.span(), Some(name.ident.to_string())),
             syn::UseTree::Rename(rename) => {
-                let path = if rename.ident == "self" {
-                    prefix.to_vec()
-                } else {
-                    with(&rename.ident)
-                };
+                let path = if rename.ident == "self" { prefix.to_vec() } else { with(&rename.ident) };
                 self.add(path, rename.ident.span(), Some(rename.rename.to_string()));
             }
         }

@@ -37,14 +37,9 @@ pub(super) fn check(source: &Source) -> Vec<Finding> {
     let mentions = mentions::collect(&module, &source.syntax);
     let bound = bindings(&mentions);
     // One line may name the same path twice; it is told once.
-    let problems: BTreeSet<(usize, Problem)> = mentions
-        .iter()
-        .filter_map(|mention| Some((mention.line, judge(mention, &bound)?)))
-        .collect();
-    problems
-        .into_iter()
-        .map(|(line, problem)| finding(line, problem))
-        .collect()
+    let problems: BTreeSet<(usize, Problem)> =
+        mentions.iter().filter_map(|mention| Some((mention.line, judge(mention, &bound)?))).collect();
+    problems.into_iter().map(|(line, problem)| finding(line, problem)).collect()
 }
 
 /// Input: `duroxide/src/replay/turn.rs`. Output: `["replay", "turn"]`; nothing for what stands outside.
@@ -59,9 +54,7 @@ fn module_of(path: &str) -> Option<Vec<String>> {
 
 /// Names that the file's `use` items bind, with the whole path behind each.
 fn bindings(mentions: &[Mention]) -> BTreeMap<&str, Vec<String>> {
-    let bound = mentions
-        .iter()
-        .filter_map(|mention| Some((mention.binds.as_deref()?, absolute(mention))));
+    let bound = mentions.iter().filter_map(|mention| Some((mention.binds.as_deref()?, absolute(mention))));
     bound.filter(|(name, path)| path[0] != *name).collect()
 }
 
@@ -110,10 +103,7 @@ fn climbs(own: &str, used: &str) -> Option<Problem> {
     }
     let Some(to) = floor_of(used) else {
         let what = format!("`crate::{used}` goes through the root, which hides the floor it comes from");
-        return Some((
-            what,
-            format!("name the module that owns it, or give `{used}` a floor in {TABLE}"),
-        ));
+        return Some((what, format!("name the module that owns it, or give `{used}` a floor in {TABLE}")));
     };
     if FOR_OTHERS.contains(&used) && own != FACADE {
         let what = format!("`{own}` uses `{used}`, which only serves programs outside");
@@ -124,10 +114,7 @@ fn climbs(own: &str, used: &str) -> Option<Problem> {
     }
     let place = if to == from { "beside" } else { "above" };
     let what = format!("`{own}` (floor {from}) uses `crate::{used}` (floor {to}), which is {place} it");
-    Some((
-        what,
-        format!("pass it in as a value, or move what both need below floor {from}"),
-    ))
+    Some((what, format!("pass it in as a value, or move what both need below floor {from}")))
 }
 
 /// The walls: foreign paths that this module may not name.
@@ -138,13 +125,8 @@ fn banned(own: &str, path: &[String]) -> Option<Problem> {
     };
     let normal = through_std(path);
     let begins = |banned: &[&str]| banned.len() <= normal.len() && banned.iter().zip(&normal).all(|(a, b)| a == b);
-    let ban = BANS
-        .iter()
-        .find(|ban| concerned(&ban.whom) && ban.paths.iter().any(|path| begins(path)))?;
-    Some((
-        format!("`{own}` names `{}`, but {}", path.join("::"), ban.why),
-        ban.instead.to_owned(),
-    ))
+    let ban = BANS.iter().find(|ban| concerned(&ban.whom) && ban.paths.iter().any(|path| begins(path)))?;
+    Some((format!("`{own}` names `{}`, but {}", path.join("::"), ban.why), ban.instead.to_owned()))
 }
 
 /// The same path under the one name that the table knows.

@@ -78,13 +78,7 @@ pub(super) const BANS: &[Ban] = &[
     },
     Ban {
         whom: Whom::AllBut("seams"),
-        paths: &[
-            &["uuid"],
-            &["rand"],
-            &["fastrand"],
-            &["getrandom"],
-            &["std", "hash", "RandomState"],
-        ],
+        paths: &[&["uuid"], &["rand"], &["fastrand"], &["getrandom"], &["std", "hash", "RandomState"]],
         why: "only `seams` draws randomness",
         instead: "take the id or token as an argument, or call `crate::seams` from the shell",
     },
