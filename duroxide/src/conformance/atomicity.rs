@@ -2,10 +2,10 @@
 #![allow(missing_docs, reason = "a law's name says what it demands")]
 
 use super::StoreFactory;
-use super::case::{Case, LONG, SHORT, Turn, expect_permanent};
+use super::case::{Case, LONG, SHORT, expect_permanent};
 use super::items::{
-    activity, adds, child_completed, ends, event, identity, names, nothing, payloads, raised, says, scheduled, set,
-    start, started, status_set, timer,
+    Turn, activity, adds, child_completed, ends, event, identity, names, nothing, payloads, raised, says, scheduled,
+    set, start, started, status_set, timer,
 };
 use crate::model::commit::{Commit, ExecutionMetadata};
 use crate::model::event::{Event, EventKind};

@@ -4,8 +4,8 @@
 use semver::Version;
 
 use super::StoreFactory;
-use super::case::{Case, LONG, Turn};
-use super::items::{in_execution, names, nothing, raised, start};
+use super::case::{Case, LONG};
+use super::items::{Turn, in_execution, names, nothing, raised, start};
 use crate::model::commit::{Commit, ExecutionMetadata};
 use crate::model::filter::{DispatcherCapabilityFilter, SemverRange};
 

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::StoreFactory;
-use super::items::{NAME, VERSION, activity_id, adds, names, start, started};
+use super::items::{NAME, Turn, VERSION, activity_id, adds, names, start, started};
 use crate::model::commit::{Commit, ExecutionMetadata};
 use crate::providers::error::ProviderError;
 use crate::providers::{
-    DispatcherCapabilityFilter, Event, OrchestrationItem, Provider, ProviderAdmin, SessionFetchConfig, TagFilter,
-    WorkItem,
+    DispatcherCapabilityFilter, Event, Provider, ProviderAdmin, SessionFetchConfig, TagFilter, WorkItem,
 };
 
 /// A lease that no law outlives.
@@ -31,14 +30,6 @@ const STEP: Duration = Duration::from_millis(5);
 
 /// Looks before something that must happen is given up: ten seconds.
 const LOOKS: u32 = 2_000;
-
-/// One instance with its messages, leased.
-#[derive(Debug)]
-pub(super) struct Turn {
-    pub(super) item: OrchestrationItem,
-    pub(super) token: String,
-    pub(super) attempts: u32,
-}
 
 /// One activity, leased.
 #[derive(Debug)]

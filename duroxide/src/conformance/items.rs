@@ -1,9 +1,8 @@
 //! Work items, events and metadata that laws are made of.
 
-use super::case::Turn;
 use crate::model::commit::{Commit, ExecutionMetadata};
 use crate::model::event::{Event, EventKind};
-use crate::model::item::ScheduledActivityIdentifier;
+use crate::model::item::{OrchestrationItem, ScheduledActivityIdentifier};
 use crate::model::work_item::WorkItem;
 
 /// The orchestration that laws start.
@@ -176,6 +175,14 @@ pub(super) fn adds(delta: Vec<Event>) -> Commit {
 /// A commit for execution 1 that says something of it.
 pub(super) fn says(metadata: ExecutionMetadata) -> Commit {
     Commit { metadata, ..nothing() }
+}
+
+/// One instance with its messages, leased.
+#[derive(Debug)]
+pub(super) struct Turn {
+    pub(super) item: OrchestrationItem,
+    pub(super) token: String,
+    pub(super) attempts: u32,
 }
 
 /// The payloads of a turn's external events.
