@@ -1,5 +1,7 @@
 //! Every bound in one place, each with its reason.
 
+use std::time::Duration;
+
 /// Unread queue messages that continue-as-new carries: more would make the first event of the next execution a
 /// payload of its own.
 pub const MAX_CARRY_FORWARD_EVENTS: usize = 100;
@@ -18,3 +20,7 @@ pub const MAX_KV_KEYS: usize = 150;
 
 /// Bytes of one key-value: all are loaded with every turn (64 KiB).
 pub const MAX_KV_VALUE_BYTES: usize = 65_536;
+
+/// How long a message waits for an instance that does not exist: long enough for a start that is on its way, and an end
+/// to what nobody will ever read.
+pub(crate) const ORPHANS_KEPT: Duration = Duration::from_hours(24);

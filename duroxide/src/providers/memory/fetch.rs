@@ -9,13 +9,10 @@ use crate::codec;
 use crate::model::filter::{DispatcherCapabilityFilter, SemverRange};
 use crate::model::ids::INITIAL_EXECUTION_ID;
 use crate::model::item::OrchestrationItem;
+use crate::model::limits::ORPHANS_KEPT;
 use crate::model::work_item::WorkItem;
 
 const OPERATION: &str = "fetch_orchestration_item";
-
-/// How long messages wait for an instance that nobody has started: an event may overtake the start of its instance,
-/// but not by days, and messages to a mistyped id must not pile up for ever.
-const ORPHANS_KEPT: Duration = Duration::from_hours(24);
 
 /// What stands in for a version that was never recorded.
 pub(super) const UNKNOWN_VERSION: &str = "unknown";

@@ -5,12 +5,10 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::row::{MessageRow, int, token_of, uint};
+use crate::clock;
 use crate::lease::Claim;
+use crate::model::limits::ORPHANS_KEPT;
 use crate::providers::signal::{WorkQueue, WorkSignal};
-
-/// How long a message waits for an instance that does not exist: long enough for a start that is on its way, and an
-/// end to what nobody will ever read.
-const PARKED_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Whom to wake once the transaction is committed.
 #[derive(Debug, Default)]
@@ -162,7 +160,7 @@ pub(super) fn park(conn: &Connection, instance: &str, now_ms: u64) -> rusqlite::
 
 fn drop_stale(conn: &Connection, now_ms: u64) -> rusqlite::Result<()> {
     conn.prepare_cached("DELETE FROM orchestrator_queue WHERE state = 3 AND enqueued_at < ?1")?
-        .execute([int(now_ms.saturating_sub(PARKED_MS))])?;
+        .execute([int(now_ms.saturating_sub(clock::as_ms(ORPHANS_KEPT)))])?;
     Ok(())
 }
 
