@@ -86,7 +86,8 @@ async fn awaiting_a_foreign_future_fails_at_once_instead_of_hanging() {
     });
     let (runtime, client) = start(&store(), orchestrations).await;
     client.start_orchestration("i", "Sleeps", "").await.unwrap();
-    ended(&client, "i").await.unwrap_err();
+    let error = ended(&client, "i").await.unwrap_err();
+    assert!(error.contains("'Sleeps' awaits a future that is not durable"), "{error}");
     runtime.shutdown(None).await;
 }
 
