@@ -1,4 +1,4 @@
-//! Writes the code map of ARCHITECTURE.md: every file, why it exists, and how long it is.
+//! Writes the code map of ARCHITECTURE.md: every file, and why it exists.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,8 +12,6 @@ use crate::failure::Failure;
 const PAGE: &str = "ARCHITECTURE.md";
 const BEGIN: &str = "<!-- code map -->";
 const END: &str = "<!-- /code map -->";
-/// Sizes are rounded up to this, so that the page changes when a file does and not with every edit.
-const LINES_STEP: usize = 10;
 
 /// Brings the page up to date, or says that it is not.
 pub(super) fn update(root: &Path, sources: &[Source], mode: Mode) -> Result<Option<Finding>, Failure> {
@@ -61,10 +59,10 @@ pub(super) fn render(sources: &[Source]) -> String {
     for (folder, mut files) in folders {
         // The file that opens a folder comes first, as a reader would take them.
         files.sort_by_key(|(name, _)| (!matches!(*name, "lib.rs" | "main.rs" | "mod.rs"), *name));
-        map.push_str(&format!("\n**`{folder}/`**\n\n| file | why it exists | lines |\n|---|---|--:|\n"));
+        map.push_str(&format!("\n**`{folder}/`**\n\n| file | why it exists |\n|---|---|\n"));
         for (name, source) in files {
             let purpose = source.first_line().trim_start_matches("//!").trim().replace('|', "\\|");
-            map.push_str(&format!("| `{name}` | {purpose} | {} |\n", code_lines(&source.text)));
+            map.push_str(&format!("| `{name}` | {purpose} |\n"));
         }
     }
     map
@@ -78,10 +76,4 @@ fn is_on_the_map(source: &Source) -> bool {
         Role::Fixture => false,
     };
     belongs && source.first_line().starts_with("//!")
-}
-
-/// Lines that are neither blank nor a comment, rounded up.
-fn code_lines(text: &str) -> usize {
-    let is_code = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with("//");
-    text.lines().filter(is_code).count().next_multiple_of(LINES_STEP)
 }
