@@ -51,7 +51,7 @@ impl Tables {
     }
 
     /// The highest number of attempts among the messages of an instance.
-    #[cfg(feature = "provider-test")]
+    #[cfg(any(test, feature = "provider-test"))]
     pub(super) fn max_attempt_count(&self, instance: &str) -> u32 {
         let inbox = self.inboxes.get(instance);
         inbox.into_iter().flat_map(|inbox| inbox.values()).map(|row| row.attempts).max().unwrap_or(0)
