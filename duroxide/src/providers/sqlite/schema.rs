@@ -6,7 +6,7 @@ use super::open::SqliteOpenError;
 use crate::clock;
 
 /// Each entry brings the database from its index to the next version; entries are never changed once released.
-const MIGRATIONS: &[&str] = &[INITIAL];
+const MIGRATIONS: &[&str] = &[INITIAL, PROGRESS];
 
 /// `state` of a queue row, written as a number because partial indexes want literals:
 /// 0 delayed (`visible_at` ahead), 1 ready (may be taken), 2 held (its instance or itself is leased),
@@ -142,6 +142,13 @@ CREATE TABLE quarantine (
     reason TEXT NOT NULL,
     at_ms INTEGER NOT NULL
 );
+";
+
+/// What an activity last said of its progress: it goes with the row, so nobody has to clean up.
+const PROGRESS: &str = "
+ALTER TABLE worker_queue ADD COLUMN progress TEXT;
+ALTER TABLE worker_queue ADD COLUMN progress_at INTEGER;
+ALTER TABLE worker_queue ADD COLUMN progress_attempt INTEGER;
 ";
 
 /// Brings the database to the newest version, and its queue rows to the state that the leases in it call for.
