@@ -59,8 +59,8 @@ pub use model::ids::{
 pub use model::retry::{BackoffStrategy, RetryPolicy};
 pub use model::stats::SystemStats;
 pub use providers::{
-    ActivityProgress, DeleteInstanceResult, DispatcherCapabilityFilter, ExecutionInfo, InstanceFilter, InstanceInfo, InstanceTree,
-    ProviderAdmin, PruneOptions, PruneResult, QueueDepths, ScheduledActivityIdentifier, SemverRange,
+    ActivityProgress, DeleteInstanceResult, DispatcherCapabilityFilter, ExecutionInfo, InstanceFilter, InstanceInfo,
+    InstanceTree, ProviderAdmin, PruneOptions, PruneResult, QueueDepths, ScheduledActivityIdentifier, SemverRange,
     SessionFetchConfig, SystemMetrics, TagFilter, current_build_version,
 };
 pub use runtime::{

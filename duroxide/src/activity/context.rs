@@ -174,9 +174,9 @@ impl ActivityContext {
     pub async fn last_progress(&self) -> Result<Option<String>, ProviderError> {
         let identity = &self.inner.identity;
         let said = self.inner.backing.store.read_progress(&identity.instance_id).await?;
-        let own = said.into_iter().find(|said| {
-            said.execution_id == identity.execution_id && said.activity_id == identity.activity_id
-        });
+        let own = said
+            .into_iter()
+            .find(|said| said.execution_id == identity.execution_id && said.activity_id == identity.activity_id);
         Ok(own.map(|said| said.progress))
     }
 

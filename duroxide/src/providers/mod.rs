@@ -9,6 +9,7 @@ use async_trait::async_trait;
 
 pub mod error;
 pub mod instrumented;
+mod legacy;
 pub mod management;
 pub mod memory;
 pub mod signal;

@@ -61,9 +61,7 @@ impl Execution {
             }
             // What the machine found out is no longer than what made it fail.
             Outcome::Failed(_) if self.failure.is_some() => Ok(()),
-            Outcome::Failed(details) => {
-                self.limits.payload("error of the orchestration", &details.display_message())
-            }
+            Outcome::Failed(details) => self.limits.payload("error of the orchestration", &details.display_message()),
             Outcome::Cancelled(_) => Ok(()),
         }
     }

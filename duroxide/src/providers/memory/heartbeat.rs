@@ -25,7 +25,8 @@ impl Tables {
 
     /// `read_progress`.
     pub(super) fn progress(&self, instance: &str) -> Vec<ActivityProgress> {
-        let rows = self.activities.values().filter(|row| row.identity.as_ref().is_some_and(|id| id.instance == instance));
+        let rows =
+            self.activities.values().filter(|row| row.identity.as_ref().is_some_and(|id| id.instance == instance));
         let mut said: Vec<_> = rows
             .filter_map(|row| {
                 let Progress { text, attempt, at_ms } = row.progress.as_ref()?;

@@ -36,14 +36,22 @@ pub(super) fn read(conn: &Connection, instance: &str) -> Result<Vec<ActivityProg
         "SELECT work_item, progress, progress_at, progress_attempt FROM worker_queue
          WHERE instance_id = ?1 AND progress IS NOT NULL ORDER BY execution_id, activity_id",
     )?;
-    let rows = statement.query_map([instance], |row| Ok((text(row, 0)?, text(row, 1)?, uint(row, 2)?, uint(row, 3)?)))?;
+    let rows =
+        statement.query_map([instance], |row| Ok((text(row, 0)?, text(row, 1)?, uint(row, 2)?, uint(row, 3)?)))?;
     let mut said = Vec::new();
     for row in rows {
         let (item, progress, at_ms, attempt) = row?;
         // A row that cannot be read is set aside when somebody fetches it.
         if let Ok(WorkItem::ActivityExecute { execution_id, id, name, .. }) = serde_json::from_str(&item) {
             let attempt = u32::try_from(attempt).unwrap_or(u32::MAX);
-            said.push(ActivityProgress { execution_id, activity_id: id, activity_name: name, attempt, progress, at_ms });
+            said.push(ActivityProgress {
+                execution_id,
+                activity_id: id,
+                activity_name: name,
+                attempt,
+                progress,
+                at_ms,
+            });
         }
     }
     Ok(said)
