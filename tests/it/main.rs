@@ -4,6 +4,7 @@
 
 mod defects;
 mod differential;
+mod encoded;
 mod flawed_store;
 mod providers;
 mod scenarios;

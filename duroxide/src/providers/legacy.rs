@@ -57,6 +57,6 @@ macro_rules! management_provider {
 
 pub(crate) use management_provider;
 
-management_provider!(super::memory::MemoryProvider);
+management_provider!(super::memory::MemoryProvider, super::encoded::Encoded);
 #[cfg(feature = "sqlite")]
 management_provider!(super::sqlite::SqliteProvider);

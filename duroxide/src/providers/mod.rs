@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub mod encoded;
 pub mod error;
 pub mod instrumented;
 mod legacy;
