@@ -6,7 +6,7 @@ use super::open::SqliteOpenError;
 use crate::clock;
 
 /// Each entry brings the database from its index to the next version; entries are never changed once released.
-const MIGRATIONS: &[&str] = &[INITIAL, PROGRESS];
+pub(super) const MIGRATIONS: &[&str] = &[INITIAL, PROGRESS];
 
 /// `state` of a queue row, written as a number because partial indexes want literals:
 /// 0 delayed (`visible_at` ahead), 1 ready (may be taken), 2 held (its instance or itself is leased),
