@@ -46,20 +46,20 @@ use crate::{clock, lease};
 use error::StoreError;
 use fetch::Capability;
 use node::Node;
-use open::Location;
+use open::{Location, Synchronous};
 use readers::Readers;
 use ready::Wakes;
 use row::{ActivityRow, MessageRow};
 use worker::Wanted;
 use writer::{Delivery, Durability, Sync, Writer};
 
-/// Settings of a [`SqliteProvider`]; there are none at present.
+/// Settings of a [`SqliteProvider`]; what there is to set is in the URL of [`SqliteProvider::new`].
 #[derive(Debug, Clone, Default)]
 pub struct SqliteOptions {}
 
 /// Histories, queues and leases in one SQLite file, or in memory.
 ///
-/// What it acknowledged survives a power cut. Several of these, in one process or in many, may share a file.
+/// What it acknowledged survives a power cut, unless it was opened with `synchronous=normal`. Several of these, in one process or in many, may share a file.
 #[derive(Debug)]
 pub struct SqliteProvider {
     writer: Writer,
@@ -74,6 +74,11 @@ pub struct SqliteProvider {
 impl SqliteProvider {
     /// Opens `sqlite:PATH` or `sqlite::memory:`. A missing file is created only with `?mode=rwc`.
     ///
+    /// What is acknowledged is flushed first. `&synchronous=normal` gives that up for speed: then a **power cut** or a
+    /// crash of the operating system may take the newest commits, acknowledged ones included: starts that were
+    /// confirmed, activities that ran and will run again. What is left is whole, a state that the database once had.
+    /// A kill of the process takes nothing.
+    ///
     /// # Errors
     /// See [`SqliteOpenError`]; a missing file is named.
     pub async fn new(database_url: &str, options: Option<SqliteOptions>) -> Result<Self, SqliteOpenError> {
@@ -86,7 +91,7 @@ impl SqliteProvider {
     /// # Errors
     /// See [`SqliteOpenError`].
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, SqliteOpenError> {
-        SqliteProvider::open_at(Location::File { path: path.as_ref().to_owned(), create: true }).await
+        SqliteProvider::open_at(Location::file(path.as_ref())).await
     }
 
     /// A fresh database in memory, gone when the last user of it is.
@@ -117,13 +122,17 @@ impl SqliteProvider {
         let mut conn = location.connect()?;
         schema::migrate(&mut conn)?;
         let (readers, sync, node) = match location {
-            Location::File { path, .. } => {
+            Location::File { path, synchronous, .. } => {
                 // Under its one real name: a store that came by a link must see the slots of the others.
                 let real = path.canonicalize().unwrap_or_else(|_| path.clone());
                 let node = Node::beside(&real);
                 node::reclaim(&mut conn, &real, &node)?;
                 let readers = Arc::new(Readers::new(path.clone()));
-                (Some(readers), Sync::PerTransaction(true), node)
+                let sync = match synchronous {
+                    Synchronous::Full => Sync::PerTransaction(true),
+                    Synchronous::Normal => Sync::Fixed,
+                };
+                (Some(readers), sync, node)
             }
             Location::Memory { .. } => (None, Sync::Fixed, Node::alone()),
         };
