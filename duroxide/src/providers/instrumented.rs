@@ -11,6 +11,7 @@ use super::{
     DispatcherCapabilityFilter, Event, ExecutionMetadata, OrchestrationItem, Provider, ProviderAdmin, ProviderError,
     ScheduledActivityIdentifier, SessionFetchConfig, SystemStats, TagFilter, WorkItem, WorkSignal,
 };
+use crate::model::status::OrchestrationStatus;
 use crate::observe::MetricsProvider;
 
 /// A provider that delegates to another one and measures the operations a runtime spends its time in.
@@ -181,6 +182,10 @@ impl Provider for InstrumentedProvider {
 
     fn work_signal(&self) -> Option<Arc<WorkSignal>> {
         self.inner.work_signal()
+    }
+
+    async fn get_status(&self, instance: &str) -> Result<OrchestrationStatus, ProviderError> {
+        self.timed("get_status", self.inner.get_status(instance)).await
     }
 
     async fn get_custom_status(

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::model::status::{OrchestrationStatus, Stand};
+
 pub mod error;
 pub mod instrumented;
 pub mod management;
@@ -176,6 +178,20 @@ pub trait Provider: Any + Send + Sync {
     /// A hint only: dispatchers poll all the same. `None` when the store cannot tell.
     fn work_signal(&self) -> Option<Arc<WorkSignal>> {
         None
+    }
+
+    /// Where an instance stands. By default its history is read; a store does better that finds its end without.
+    ///
+    /// # Errors
+    /// When history could not be read.
+    async fn get_status(&self, instance: &str) -> Result<OrchestrationStatus, ProviderError> {
+        let stand = Stand::of(&self.read(instance).await?);
+        if stand == Stand::NotFound {
+            return Ok(OrchestrationStatus::NotFound);
+        }
+        // A status without its custom half is better than none.
+        let (custom_status, version) = self.get_custom_status(instance, 0).await.ok().flatten().unwrap_or_default();
+        Ok(stand.with_custom_status(custom_status, version))
     }
 
     /// The custom status and its version, if the version is above `last_seen_version`; `None` otherwise.

@@ -8,12 +8,14 @@ use super::history::{self, EventRow};
 use super::kv::{self, KvChange};
 use super::ready::{self, Wakes};
 use super::row::{ActivityRow, MessageRow, int};
-use super::worker;
+use super::{admin, worker};
 use crate::clock;
 use crate::model::commit::{Commit, ExecutionMetadata};
 use crate::model::event::{Event, EventKind};
 use crate::model::item::ScheduledActivityIdentifier;
+use crate::model::status::Stand;
 use crate::model::work_item::WorkItem;
+use crate::providers::signal::WorkSignal;
 
 /// A commit as rows, serialized by the caller, so that the writer's thread does not have to.
 #[derive(Debug)]
@@ -28,12 +30,20 @@ pub(super) struct Ack {
     messages: Vec<MessageRow>,
     metadata: ExecutionMetadata,
     cancelled: Vec<ScheduledActivityIdentifier>,
+    /// Whether clients that wait for the instance see a difference.
+    is_news: bool,
+    /// How it ended the instance, if somebody of this process waits for that.
+    end: Option<Stand>,
 }
 
 impl Ack {
     /// Refuses event id 0.
-    pub(super) fn new(token: &str, commit: Commit) -> Result<Self, StoreError> {
+    pub(super) fn new(token: &str, commit: Commit, signal: &WorkSignal) -> Result<Self, StoreError> {
+        let ended = commit.delta.iter().find(|event| event.is_terminal());
+        let watched = ended.filter(|event| signal.is_watched(&event.instance_id));
         Ok(Ack {
+            is_news: commit.delta.iter().any(is_news),
+            end: watched.and_then(|event| Stand::ended_by(&event.kind)),
             token: token.to_owned(),
             execution_id: commit.execution_id,
             events: history::to_rows(&commit.delta)?,
@@ -59,6 +69,12 @@ fn last_custom_status(delta: &[Event]) -> Option<Option<String>> {
     })
 }
 
+/// Whether a waiting client sees a difference.
+fn is_news(event: &Event) -> bool {
+    event.is_terminal()
+        || matches!(event.kind, EventKind::CustomStatusUpdated { .. } | EventKind::KeyValueSet { .. })
+}
+
 /// Commits one turn. On an error nothing changes: the writer rolls back to where the request began.
 pub(super) fn ack(conn: &Connection, ack: &Ack, wakes: &mut Wakes) -> Result<(), StoreError> {
     let now_ms = clock::now_ms();
@@ -71,6 +87,7 @@ pub(super) fn ack(conn: &Connection, ack: &Ack, wakes: &mut Wakes) -> Result<(),
     steal_cancelled(conn, ack)?;
     enqueue_orchestrators(conn, ack, now_ms, wakes)?;
     close_execution(conn, &instance, ack, now_ms)?;
+    tell(conn, &instance, ack, wakes)?;
     release(conn, &instance, wakes)
 }
 
@@ -187,6 +204,22 @@ fn close_execution(conn: &Connection, instance: &str, ack: &Ack, now_ms: u64) ->
          WHERE instance_id = ?1 AND execution_id = ?2",
     )?
     .execute(params![instance, int(ack.execution_id), status, ack.metadata.output, completed_at])?;
+    Ok(())
+}
+
+/// Clients that wait need not look for what is known here.
+fn tell(conn: &Connection, instance: &str, ack: &Ack, wakes: &mut Wakes) -> Result<(), StoreError> {
+    if !ack.is_news {
+        return Ok(());
+    }
+    let end = match &ack.end {
+        None => None,
+        Some(stand) => {
+            let (custom_status, version) = admin::custom_status(conn, instance, 0)?.unwrap_or_default();
+            Some(stand.clone().with_custom_status(custom_status, version))
+        }
+    };
+    wakes.news(instance.to_owned(), end);
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use crate::model::event::{Event, EventKind};
 use crate::model::info::{ExecutionInfo, InstanceInfo, QueueDepths, SystemMetrics};
 use crate::model::prune::{DeleteInstanceResult, InstanceFilter, PruneOptions, PruneResult};
 use crate::model::stats::SystemStats;
+use crate::model::status::{OrchestrationStatus, Stand};
 use crate::providers::error::ProviderError;
 use crate::providers::management::ProviderAdmin;
 
@@ -289,6 +290,19 @@ pub(super) fn custom_status(
         .query_row([instance], |row| Ok((row.get(0)?, uint(row, 1)?)))
         .optional()?;
     Ok(found.filter(|(_, version)| *version > last_seen_version))
+}
+
+/// Where an instance stands, from the end of its history: only rows about cancelled activities may follow the event
+/// that ends it.
+pub(super) fn status(conn: &Connection, instance: &str) -> Result<OrchestrationStatus, StoreError> {
+    let execution_id = history::latest_execution(conn, instance)?;
+    let stand = match history::ended(conn, instance, execution_id)? {
+        Some(stand) => stand,
+        None if history::has_started(conn, instance, execution_id)? => Stand::Running,
+        None => return Ok(OrchestrationStatus::NotFound),
+    };
+    let (custom_status, version) = custom_status(conn, instance, 0)?.unwrap_or_default();
+    Ok(stand.with_custom_status(custom_status, version))
 }
 
 /// How many rows each table has; no payloads.

@@ -1,11 +1,12 @@
 //! Append and read events.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::{StoreError, is_duplicate};
 use super::row::{int, text, to_json, uint};
 use crate::model::event::Event;
 use crate::model::ids::INITIAL_EXECUTION_ID;
+use crate::model::status::Stand;
 
 /// An event on its way into history.
 #[derive(Debug)]
@@ -91,4 +92,36 @@ pub(super) fn latest_execution(conn: &Connection, instance: &str) -> rusqlite::R
     conn.prepare_cached("SELECT MAX(execution_id) FROM executions WHERE instance_id = ?1")?
         .query_row([instance], |row| super::row::opt_uint(row, 0))
         .map(|newest| newest.unwrap_or(INITIAL_EXECUTION_ID))
+}
+
+/// How an execution ended its instance; `None` while it goes on.
+pub(super) fn ended(conn: &Connection, instance: &str, execution_id: u64) -> Result<Option<Stand>, StoreError> {
+    let mut statement = conn.prepare_cached(
+        "SELECT event_type, event_id, event_data FROM history WHERE instance_id = ?1 AND execution_id = ?2
+         ORDER BY event_id DESC",
+    )?;
+    let mut rows = statement.query(params![instance, int(execution_id)])?;
+    while let Some(row) = rows.next()? {
+        match row.get_ref(0)?.as_str().unwrap_or_default() {
+            "ActivityCancelRequested" | "SubOrchestrationCancelRequested" => {}
+            "OrchestrationCompleted" | "OrchestrationFailed" => {
+                let last = StoredEvent { event_id: uint(row, 1)?, json: text(row, 2)? };
+                return Ok(read(&[last])?.first().and_then(|event| Stand::ended_by(&event.kind)));
+            }
+            _ => return Ok(None),
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the first turn of an execution was committed.
+pub(super) fn has_started(conn: &Connection, instance: &str, execution_id: u64) -> rusqlite::Result<bool> {
+    let found = conn
+        .prepare_cached(
+            "SELECT 1 FROM history
+             WHERE instance_id = ?1 AND execution_id = ?2 AND event_type = 'OrchestrationStarted' LIMIT 1",
+        )?
+        .query_row(params![instance, int(execution_id)], |_| Ok(()))
+        .optional()?;
+    Ok(found.is_some())
 }

@@ -37,11 +37,12 @@ use crate::model::event::Event;
 use crate::model::filter::{DispatcherCapabilityFilter, SessionFetchConfig, TagFilter};
 use crate::model::item::{OrchestrationItem, ScheduledActivityIdentifier};
 use crate::model::stats::SystemStats;
+use crate::model::status::OrchestrationStatus;
 use crate::model::work_item::{WorkItem, kind_of};
 use crate::providers::Provider;
 use crate::providers::error::ProviderError;
 use crate::providers::management::ProviderAdmin;
-use crate::providers::signal::WorkSignal;
+use crate::providers::signal::{Reach, WorkSignal};
 use crate::{clock, lease};
 use error::StoreError;
 use fetch::Capability;
@@ -127,7 +128,7 @@ impl SqliteProvider {
             }
             Location::Memory { .. } => (None, Sync::Fixed, Node::alone()),
         };
-        let signal = Arc::new(WorkSignal::new());
+        let signal = Arc::new(WorkSignal::reaching(Reach::All));
         ready::seed(&conn, &signal)?;
         let writer =
             Writer::start(conn, sync, Arc::clone(&signal)).map_err(|error| SqliteOpenError::Thread(Box::new(error)))?;
@@ -252,7 +253,7 @@ impl Provider for SqliteProvider {
             metadata,
             cancelled_activities,
         };
-        let ack = ack::Ack::new(lock_token, commit).map_err(|error| error.during(OPERATION))?;
+        let ack = ack::Ack::new(lock_token, commit, &self.signal).map_err(|error| error.during(OPERATION))?;
         self.write(OPERATION, move |conn, wakes| ack::ack(conn, &ack, wakes)).await
     }
 
@@ -386,6 +387,11 @@ impl Provider for SqliteProvider {
 
     fn work_signal(&self) -> Option<Arc<WorkSignal>> {
         Some(Arc::clone(&self.signal))
+    }
+
+    async fn get_status(&self, instance: &str) -> Result<OrchestrationStatus, ProviderError> {
+        let instance = instance.to_owned();
+        self.read_with("get_status", move |conn| admin::status(conn, &instance)).await
     }
 
     async fn get_custom_status(
