@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use crate::model::status::{OrchestrationStatus, Stand};
 
 pub mod error;
+pub mod express;
 pub mod instrumented;
 pub mod management;
 pub mod memory;
@@ -27,6 +28,7 @@ pub use crate::model::limits::{MAX_TAG_NAME_BYTES, MAX_WORKER_TAGS};
 pub use crate::model::stats::SystemStats;
 pub use crate::model::work_item::WorkItem;
 pub use error::ProviderError;
+pub use express::ExpressProvider;
 pub use management::{
     DeleteInstanceResult, ExecutionInfo, InstanceFilter, InstanceInfo, InstanceTree, ManagementProvider, ProviderAdmin,
     PruneOptions, PruneResult, QueueDepths, SystemMetrics,
@@ -170,6 +172,11 @@ pub trait Provider: Any + Send + Sync {
 
     /// The administrator's half of the contract, if the store has it.
     fn as_management_capability(&self) -> Option<&dyn ProviderAdmin> {
+        None
+    }
+
+    /// The quick half, if the store has it: dispatchers then use it instead of the required methods it stands for.
+    fn as_express_capability(&self) -> Option<&dyn ExpressProvider> {
         None
     }
 

@@ -88,7 +88,7 @@ impl ProviderAdmin for SqliteProvider {
 
     async fn delete_instances_atomic(&self, ids: &[String], force: bool) -> Answer<DeleteInstanceResult> {
         let ids = ids.to_owned();
-        self.write("delete_instances_atomic", move |conn, _| prune::delete_instances(conn, &ids, force)).await
+        self.administer("delete_instances_atomic", move |conn, _| prune::delete_instances(conn, &ids, force)).await
     }
 
     async fn delete_instance_bulk(&self, filter: InstanceFilter) -> Answer<DeleteInstanceResult> {
@@ -98,7 +98,7 @@ impl ProviderAdmin for SqliteProvider {
         let mut total = DeleteInstanceResult::default();
         for root in roots {
             let deleted =
-                self.write("delete_instance_bulk", move |conn, _| prune::delete_finished_tree(conn, &root)).await?;
+                self.administer("delete_instance_bulk", move |conn, _| prune::delete_finished_tree(conn, &root)).await?;
             total.instances_deleted += deleted.instances_deleted;
             total.executions_deleted += deleted.executions_deleted;
             total.events_deleted += deleted.events_deleted;
@@ -109,7 +109,7 @@ impl ProviderAdmin for SqliteProvider {
 
     async fn prune_executions(&self, instance_id: &str, options: PruneOptions) -> Answer<PruneResult> {
         let instance = instance_id.to_owned();
-        self.write("prune_executions", move |conn, _| prune::prune_executions(conn, &instance, &options)).await
+        self.administer("prune_executions", move |conn, _| prune::prune_executions(conn, &instance, &options)).await
     }
 
     async fn prune_executions_bulk(&self, filter: InstanceFilter, options: PruneOptions) -> Answer<PruneResult> {
@@ -119,7 +119,7 @@ impl ProviderAdmin for SqliteProvider {
         for instance in instances {
             let options = options.clone();
             let pruned = self
-                .write("prune_executions_bulk", move |conn, _| prune::prune_if_there(conn, &instance, &options))
+                .administer("prune_executions_bulk", move |conn, _| prune::prune_if_there(conn, &instance, &options))
                 .await?;
             total.instances_processed += pruned.instances_processed;
             total.executions_deleted += pruned.executions_deleted;

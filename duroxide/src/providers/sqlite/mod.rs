@@ -12,6 +12,7 @@ use sqlx::SqlitePool;
 mod ack;
 mod admin;
 mod error;
+mod express;
 mod fetch;
 mod history;
 mod kv;
@@ -39,7 +40,7 @@ use crate::model::item::{OrchestrationItem, ScheduledActivityIdentifier};
 use crate::model::stats::SystemStats;
 use crate::model::status::OrchestrationStatus;
 use crate::model::work_item::{WorkItem, kind_of};
-use crate::providers::Provider;
+use crate::providers::{ExpressProvider, Provider};
 use crate::providers::error::ProviderError;
 use crate::providers::management::ProviderAdmin;
 use crate::providers::signal::{Reach, WorkSignal};
@@ -164,6 +165,20 @@ impl SqliteProvider {
         self.writer.call(operation, Durability::Flushed, work).await
     }
 
+    /// A write that may change histories otherwise than a turn does.
+    async fn administer<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
+    {
+        let others = self.writer.others();
+        self.write(operation, move |conn, wakes| {
+            others.count();
+            work(conn, wakes)
+        })
+        .await
+    }
+
     async fn lease<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
     where
         T: Send + 'static,
@@ -254,7 +269,7 @@ impl Provider for SqliteProvider {
             cancelled_activities,
         };
         let ack = ack::Ack::new(lock_token, commit, &self.signal).map_err(|error| error.during(OPERATION))?;
-        self.write(OPERATION, move |conn, wakes| ack::ack(conn, &ack, wakes)).await
+        self.write(OPERATION, move |conn, wakes| ack::ack(conn, &ack, wakes).map(drop)).await
     }
 
     async fn abandon_orchestration_item(
@@ -287,7 +302,7 @@ impl Provider for SqliteProvider {
         const OPERATION: &str = "append_with_execution";
         let instance = instance.to_owned();
         let rows = history::to_rows(&new_events).map_err(|error| error.during(OPERATION))?;
-        self.write(OPERATION, move |conn, _| history::append(conn, &instance, execution_id, &rows)).await
+        self.administer(OPERATION, move |conn, _| history::append(conn, &instance, execution_id, &rows)).await
     }
 
     async fn enqueue_for_worker(&self, item: WorkItem) -> Result<(), ProviderError> {
@@ -382,6 +397,10 @@ impl Provider for SqliteProvider {
     }
 
     fn as_management_capability(&self) -> Option<&dyn ProviderAdmin> {
+        Some(self)
+    }
+
+    fn as_express_capability(&self) -> Option<&dyn ExpressProvider> {
         Some(self)
     }
 

@@ -39,7 +39,24 @@ pub(super) struct Writer {
     inbox: mpsc::Sender<Box<dyn Job>>,
     /// Dropped after the inbox, so that the thread wakes to find it closed.
     door: Arc<Door>,
-    others: Arc<AtomicU64>,
+    others: Others,
+}
+
+/// How often histories changed otherwise than by turns that were committed here: by other connections, by an
+/// administrator. Changes on the writer's thread only.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Others(Arc<AtomicU64>);
+
+impl Others {
+    /// As of now.
+    pub(super) fn get(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Once more.
+    pub(super) fn count(&self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
+    }
 }
 
 /// A handle that does not keep the thread alive.
@@ -64,8 +81,8 @@ impl Writer {
     pub(super) fn start(conn: Connection, sync: Sync, signal: Arc<WorkSignal>) -> std::io::Result<Self> {
         let (inbox, requests) = mpsc::channel(INBOX);
         let seen = data_version(&conn).unwrap_or_default();
-        let others = Arc::new(AtomicU64::new(0));
-        let thread = WriterThread { conn, sync, signal, seen, others: Arc::clone(&others) };
+        let others = Others::default();
+        let thread = WriterThread { conn, sync, signal, seen, others: others.clone() };
         let started =
             std::thread::Builder::new().name("duroxide-sqlite".to_owned()).spawn(move || thread.run(requests))?;
         Ok(Writer { inbox, door: Arc::new(Door(started.thread().clone())), others })
@@ -90,6 +107,11 @@ impl Writer {
         self.inbox.send(Box::new(request)).await.map_err(|_| closed())?;
         self.door.0.unpark();
         answered.await.map_err(|_| closed())?
+    }
+
+    /// Counts what others wrote; see [`Others`].
+    pub(super) fn others(&self) -> Others {
+        self.others.clone()
     }
 
     /// A handle that does not keep the thread alive.
@@ -247,8 +269,7 @@ struct WriterThread {
     signal: Arc<WorkSignal>,
     /// SQLite's number for the last commit of another connection that was noticed.
     seen: i64,
-    /// How often others were seen to have written.
-    others: Arc<AtomicU64>,
+    others: Others,
 }
 
 impl WriterThread {
@@ -279,7 +300,7 @@ impl WriterThread {
         let version = data_version(&self.conn)?;
         if version != self.seen {
             self.seen = version;
-            self.others.fetch_add(1, Ordering::Release);
+            self.others.count();
             self.signal.anything();
         }
         Ok(())
