@@ -12,6 +12,7 @@ use sqlx::SqlitePool;
 mod ack;
 mod admin;
 mod error;
+mod express;
 mod fetch;
 mod history;
 mod kv;
@@ -37,11 +38,12 @@ use crate::model::event::Event;
 use crate::model::filter::{DispatcherCapabilityFilter, SessionFetchConfig, TagFilter};
 use crate::model::item::{OrchestrationItem, ScheduledActivityIdentifier};
 use crate::model::stats::SystemStats;
+use crate::model::status::OrchestrationStatus;
 use crate::model::work_item::{WorkItem, kind_of};
-use crate::providers::Provider;
+use crate::providers::{ExpressProvider, Provider};
 use crate::providers::error::ProviderError;
 use crate::providers::management::ProviderAdmin;
-use crate::providers::signal::WorkSignal;
+use crate::providers::signal::{Reach, WorkSignal};
 use crate::{clock, lease};
 use error::StoreError;
 use fetch::Capability;
@@ -136,7 +138,7 @@ impl SqliteProvider {
             }
             Location::Memory { .. } => (None, Sync::Fixed, Node::alone()),
         };
-        let signal = Arc::new(WorkSignal::new());
+        let signal = Arc::new(WorkSignal::reaching(Reach::All));
         ready::seed(&conn, &signal)?;
         let writer =
             Writer::start(conn, sync, Arc::clone(&signal)).map_err(|error| SqliteOpenError::Thread(Box::new(error)))?;
@@ -170,6 +172,20 @@ impl SqliteProvider {
         F: FnOnce(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
     {
         self.writer.call(operation, Durability::Flushed, work).await
+    }
+
+    /// A write that may change histories otherwise than a turn does.
+    async fn administer<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
+    {
+        let others = self.writer.others();
+        self.write(operation, move |conn, wakes| {
+            others.count();
+            work(conn, wakes)
+        })
+        .await
     }
 
     async fn lease<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
@@ -261,8 +277,8 @@ impl Provider for SqliteProvider {
             metadata,
             cancelled_activities,
         };
-        let ack = ack::Ack::new(lock_token, commit).map_err(|error| error.during(OPERATION))?;
-        self.write(OPERATION, move |conn, wakes| ack::ack(conn, &ack, wakes)).await
+        let ack = ack::Ack::new(lock_token, commit, &self.signal).map_err(|error| error.during(OPERATION))?;
+        self.write(OPERATION, move |conn, wakes| ack::ack(conn, &ack, wakes).map(drop)).await
     }
 
     async fn abandon_orchestration_item(
@@ -295,7 +311,7 @@ impl Provider for SqliteProvider {
         const OPERATION: &str = "append_with_execution";
         let instance = instance.to_owned();
         let rows = history::to_rows(&new_events).map_err(|error| error.during(OPERATION))?;
-        self.write(OPERATION, move |conn, _| history::append(conn, &instance, execution_id, &rows)).await
+        self.administer(OPERATION, move |conn, _| history::append(conn, &instance, execution_id, &rows)).await
     }
 
     async fn enqueue_for_worker(&self, item: WorkItem) -> Result<(), ProviderError> {
@@ -393,8 +409,17 @@ impl Provider for SqliteProvider {
         Some(self)
     }
 
+    fn as_express_capability(&self) -> Option<&dyn ExpressProvider> {
+        Some(self)
+    }
+
     fn work_signal(&self) -> Option<Arc<WorkSignal>> {
         Some(Arc::clone(&self.signal))
+    }
+
+    async fn get_status(&self, instance: &str) -> Result<OrchestrationStatus, ProviderError> {
+        let instance = instance.to_owned();
+        self.read_with("get_status", move |conn| admin::status(conn, &instance)).await
     }
 
     async fn get_custom_status(
