@@ -11,6 +11,7 @@ use sqlx::SqlitePool;
 
 mod ack;
 mod admin;
+mod adopt;
 mod error;
 mod express;
 mod fetch;
