@@ -33,6 +33,7 @@ mod registry;
 mod replay;
 pub mod runtime;
 mod seams;
+pub mod testing;
 #[cfg(feature = "macros")]
 pub mod typed;
 

@@ -10,6 +10,8 @@ mod events;
 mod limits;
 mod machine;
 mod mismatches;
+#[cfg(feature = "macros")]
+mod policies;
 mod steps;
 
 use std::collections::HashMap;
