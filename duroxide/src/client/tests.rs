@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::model::commit::ExecutionMetadata;
 use crate::model::error::ErrorDetails;
+use crate::model::event::{Event, EventKind};
 use crate::providers::memory::MemoryProvider;
 
 const SOON: Duration = Duration::from_millis(50);

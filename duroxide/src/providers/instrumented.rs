@@ -7,12 +7,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::express::{
-    ActivityRequest, Commit, Committed, FetchedActivity, FetchedTurn, Handover, Head, TurnRequest,
-};
+use super::express::{ActivityRequest, Commit, Committed, FetchedActivity, FetchedTurn, Handover, Head, TurnRequest};
 use super::{
-    DispatcherCapabilityFilter, Event, ExecutionMetadata, ExpressProvider, OrchestrationItem, Provider, ProviderAdmin, ProviderError,
-    ScheduledActivityIdentifier, SessionFetchConfig, SystemStats, TagFilter, WorkItem, WorkSignal,
+    DispatcherCapabilityFilter, Event, ExecutionMetadata, ExpressProvider, OrchestrationItem, Provider, ProviderAdmin,
+    ProviderError, ScheduledActivityIdentifier, SessionFetchConfig, SystemStats, TagFilter, WorkItem, WorkSignal,
 };
 use crate::model::status::OrchestrationStatus;
 use crate::observe::MetricsProvider;

@@ -13,7 +13,7 @@ use crate::dispatch::activity::Activities;
 use crate::dispatch::keeper::Terms;
 use crate::dispatch::orchestration::Orchestrations;
 use crate::dispatch::settings::{Settings, shown};
-use crate::dispatch::{Env, Slot, session};
+use crate::dispatch::{Env, Slot, Warmth, session, tend_supplies};
 use crate::lease::renewal_interval;
 use crate::model::VERSION;
 use crate::model::filter::SemverRange;
@@ -98,6 +98,7 @@ fn spawn_slots(env: &Arc<Env>, options: &RuntimeOptions, stop: &CancellationToke
         let slot = Slot::new(Activities::new(Arc::clone(env)), worker_id, env, stop.clone());
         slots.push(env.tasks.spawn(slot.run()).abort_handle());
     }
+    env.tasks.spawn(tend_supplies(env));
     env.tasks.spawn(session::tend(Arc::clone(&env.store), owners, env.settings.clone(), env.drained()));
     slots
 }
@@ -148,6 +149,8 @@ fn settings(options: &RuntimeOptions) -> Settings {
         cancellation_grace: options.activity_cancellation_grace_period,
         replayable: replayable(options),
         tags: options.worker_tag_filter.clone(),
+        code_at_once: options.orchestration_concurrency,
+        warmth: Warmth::default(),
         node_id: options.worker_node_id.clone(),
     }
 }
