@@ -65,6 +65,9 @@ pub struct Encoded {
 impl Encoded {
     /// Encodes what goes into `store`, and decodes what comes out.
     pub fn new(store: Arc<dyn Provider>, codec: impl PayloadCodec) -> Self {
+        if let Some(signal) = store.work_signal() {
+            signal.hide_ends();
+        }
         Encoded { inner: store, codec: Box::new(codec) }
     }
 
