@@ -1,7 +1,7 @@
 //! Fetch, lease, process, commit or abandon: one loop for both kinds of work.
 
 pub(crate) mod activity;
-mod builtin;
+pub(crate) mod builtin;
 mod closing;
 mod contain;
 mod follow;
@@ -17,8 +17,8 @@ pub(crate) mod settings;
 mod supply;
 #[cfg(feature = "test-hooks")]
 pub mod test_hooks;
-mod triage;
-mod verdict;
+pub(crate) mod triage;
+pub(crate) mod verdict;
 mod warm;
 mod weight;
 

@@ -284,7 +284,7 @@ impl Orchestrations {
         let _code = self.env.code.acquire().await.expect("nobody closes the semaphore");
         let mut execution = match stage {
             Stage::Resting(execution) => *execution,
-            Stage::Opened { handler, opening } => Execution::open(handler, opening),
+            Stage::Opened { handler, opening } => Execution::open(handler, opening).within(self.env.settings.limits),
         };
         execution.advance(TurnInput { start: head.start.clone(), messages, now_ms: clock::now_ms() });
         let mut commit = conclude(&self.env, &mut execution, &head, Some(&kept)).await;

@@ -318,14 +318,14 @@ fn tags(conn: &Connection, lookup: &Lookup, filter: &TagFilter) -> rusqlite::Res
     })
 }
 
-struct Held {
-    id: i64,
-    lease: Lease,
+pub(super) struct Held {
+    pub(super) id: i64,
+    pub(super) lease: Lease,
     session_id: Option<String>,
 }
 
 /// The activity that a token leases or, as long as nobody else took it, leased.
-fn find_lease(conn: &Connection, token: &str) -> Result<Held, StoreError> {
+pub(super) fn find_lease(conn: &Connection, token: &str) -> Result<Held, StoreError> {
     let id = row_of(token).ok_or(Refusal::Unknown)?;
     conn.prepare_cached(
         "SELECT session_id, owner, lock_token, fence, locked_until FROM worker_queue

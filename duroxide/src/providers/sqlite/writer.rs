@@ -259,7 +259,7 @@ impl Job for Return {
 pub(super) enum Sync {
     /// Leases are not flushed alone; at present each commit is flushed (`true`) or not.
     PerTransaction(bool),
-    /// The same for all: there is no file.
+    /// The same for all: there is no file, or its owner gave up the flushes.
     Fixed,
 }
 
