@@ -13,4 +13,5 @@ mod providers;
 mod registry;
 mod root;
 mod runtime;
+mod validations;
 mod wrappers;
