@@ -37,6 +37,7 @@ mod registry;
 mod replay;
 pub mod runtime;
 mod seams;
+pub mod testing;
 #[cfg(feature = "macros")]
 pub mod typed;
 

@@ -11,7 +11,6 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::model::event::{Event, EventKind};
 use crate::model::ids::{INITIAL_EXECUTION_ID, uses_reserved_marker};
 use crate::model::status::OrchestrationStatus;
 use crate::model::work_item::WorkItem;
@@ -122,16 +121,9 @@ impl Client {
     /// Where an instance stands.
     ///
     /// # Errors
-    /// `Provider` when its history could not be read.
+    /// `Provider` when it could not be read.
     pub async fn get_orchestration_status(&self, instance: &str) -> Result<OrchestrationStatus, ClientError> {
-        let stand = Stand::of(&self.store.read(instance).await?);
-        if stand == Stand::NotFound {
-            return Ok(OrchestrationStatus::NotFound);
-        }
-        // A status without its custom half is better than none.
-        let (custom_status, custom_status_version) =
-            self.store.get_custom_status(instance, 0).await.ok().flatten().unwrap_or_default();
-        Ok(stand.with_custom_status(custom_status, custom_status_version))
+        Ok(self.store.get_status(instance).await?)
     }
 
     /// One key-value of an instance, as of its last commit.
@@ -177,41 +169,5 @@ impl Client {
 
     async fn send(&self, item: WorkItem) -> Result<(), ClientError> {
         Ok(self.store.enqueue_for_orchestrator(item, None).await?)
-    }
-}
-
-/// What history alone says of an instance.
-#[derive(Debug, PartialEq)]
-enum Stand {
-    NotFound,
-    Running,
-    Completed(String),
-    Failed(crate::model::error::ErrorDetails),
-}
-
-impl Stand {
-    /// The terminal row is near the end: only rows about cancelled activities may follow it.
-    fn of(history: &[Event]) -> Self {
-        let ended = history.iter().rev().find_map(|event| match &event.kind {
-            EventKind::OrchestrationCompleted { output } => Some(Stand::Completed(output.clone())),
-            EventKind::OrchestrationFailed { details } => Some(Stand::Failed(details.clone())),
-            // Only these two end an instance; it is a search, so other kinds, known or new, are passed over.
-            _ => None,
-        });
-        let started = || history.iter().any(|event| matches!(event.kind, EventKind::OrchestrationStarted { .. }));
-        match ended {
-            Some(ended) => ended,
-            None if started() => Stand::Running,
-            None => Stand::NotFound,
-        }
-    }
-
-    fn with_custom_status(self, custom_status: Option<String>, custom_status_version: u64) -> OrchestrationStatus {
-        match self {
-            Stand::NotFound => OrchestrationStatus::NotFound,
-            Stand::Running => OrchestrationStatus::Running { custom_status, custom_status_version },
-            Stand::Completed(output) => OrchestrationStatus::Completed { output, custom_status, custom_status_version },
-            Stand::Failed(details) => OrchestrationStatus::Failed { details, custom_status, custom_status_version },
-        }
     }
 }

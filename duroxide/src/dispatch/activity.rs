@@ -79,7 +79,7 @@ enum Ended {
 }
 
 /// The message that tells an orchestration how its activity ended.
-pub(super) fn completion(instance: &str, execution_id: u64, id: u64, result: Result<String, String>) -> WorkItem {
+pub(crate) fn completion(instance: &str, execution_id: u64, id: u64, result: Result<String, String>) -> WorkItem {
     match result {
         Ok(result) => WorkItem::ActivityCompleted { instance: instance.to_owned(), execution_id, id, result },
         Err(message) => WorkItem::ActivityFailed {

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::model::status::{OrchestrationStatus, Stand};
+
 pub mod error;
+pub mod express;
 pub mod instrumented;
 pub mod management;
 pub mod memory;
@@ -25,6 +28,7 @@ pub use crate::model::limits::{MAX_TAG_NAME_BYTES, MAX_WORKER_TAGS};
 pub use crate::model::stats::SystemStats;
 pub use crate::model::work_item::WorkItem;
 pub use error::ProviderError;
+pub use express::ExpressProvider;
 pub use management::{
     DeleteInstanceResult, ExecutionInfo, InstanceFilter, InstanceInfo, InstanceTree, ManagementProvider, ProviderAdmin,
     PruneOptions, PruneResult, QueueDepths, SystemMetrics,
@@ -171,11 +175,30 @@ pub trait Provider: Any + Send + Sync {
         None
     }
 
+    /// The quick half, if the store has it: dispatchers then use it instead of the required methods it stands for.
+    fn as_express_capability(&self) -> Option<&dyn ExpressProvider> {
+        None
+    }
+
     /// A signal that fires when this process made work ready, so that dispatchers need not wait for the next poll.
     ///
     /// A hint only: dispatchers poll all the same. `None` when the store cannot tell.
     fn work_signal(&self) -> Option<Arc<WorkSignal>> {
         None
+    }
+
+    /// Where an instance stands. By default its history is read; a store does better that finds its end without.
+    ///
+    /// # Errors
+    /// When history could not be read.
+    async fn get_status(&self, instance: &str) -> Result<OrchestrationStatus, ProviderError> {
+        let stand = Stand::of(&self.read(instance).await?);
+        if stand == Stand::NotFound {
+            return Ok(OrchestrationStatus::NotFound);
+        }
+        // A status without its custom half is better than none.
+        let (custom_status, version) = self.get_custom_status(instance, 0).await.ok().flatten().unwrap_or_default();
+        Ok(stand.with_custom_status(custom_status, version))
     }
 
     /// The custom status and its version, if the version is above `last_seen_version`; `None` otherwise.

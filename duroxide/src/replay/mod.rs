@@ -12,6 +12,7 @@ mod history;
 mod limits;
 mod matching;
 mod nondeterminism;
+mod policy;
 mod probe;
 pub(crate) mod step;
 mod syscall;

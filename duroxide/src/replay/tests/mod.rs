@@ -9,6 +9,8 @@ mod ends;
 mod events;
 mod machine;
 mod mismatches;
+#[cfg(feature = "macros")]
+mod policies;
 mod steps;
 
 use std::collections::HashMap;
