@@ -4,12 +4,11 @@
 //! `sqlite3 old.db .dump > tests/it/adoption.sql`. Its orchestrations are the same source in both crates.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use duroxide::providers::sqlite::SqliteProvider;
-use duroxide::providers::{Provider, ProviderAdmin, TagFilter};
+use duroxide::providers::{Provider, TagFilter};
 use duroxide::runtime::{Runtime, RuntimeOptions};
 use duroxide::{Client, Event, EventKind, OrchestrationStatus};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::providers::{
-    DispatcherCapabilityFilter, Event, ExecutionMetadata, KvEntry, OrchestrationItem, Provider, ProviderAdmin,
-    ProviderError, ScheduledActivityIdentifier, SessionFetchConfig, SystemStats, TagFilter, WorkItem,
+    ActivityProgress, DispatcherCapabilityFilter, Event, ExecutionMetadata, KvEntry, OrchestrationItem, Provider,
+    ProviderAdmin, ProviderError, ScheduledActivityIdentifier, SessionFetchConfig, SystemStats, TagFilter, WorkItem,
 };
 
 /// The rule it breaks.
@@ -47,6 +47,9 @@ pub(crate) enum Flaw {
     RepeatsOldStatus,
     InventsValues,
     MeasuresNothing,
+    RepeatsFences,
+    LetsAnybodySpeak,
+    HasRoomForAll,
 }
 
 pub(crate) struct FlawedStore {
@@ -304,5 +307,31 @@ impl Provider for FlawedStore {
             return Ok(None);
         }
         self.sound.get_instance_stats(instance).await
+    }
+
+    async fn enqueue_if_room(
+        &self,
+        item: WorkItem,
+        delay: Option<Duration>,
+        mut waiting_max: usize,
+    ) -> Result<(), ProviderError> {
+        if self.has(Flaw::HasRoomForAll) && waiting_max > 0 {
+            waiting_max = usize::MAX;
+        }
+        self.sound.enqueue_if_room(item, delay, waiting_max).await
+    }
+
+    async fn activity_fence(&self, token: &str) -> Result<Option<u64>, ProviderError> {
+        let fence = self.sound.activity_fence(token).await?;
+        Ok(if self.has(Flaw::RepeatsFences) { Some(1) } else { fence })
+    }
+
+    async fn heartbeat_work_item(&self, token: &str, progress: &str) -> Result<bool, ProviderError> {
+        let kept = self.sound.heartbeat_work_item(token, progress).await;
+        if self.has(Flaw::LetsAnybodySpeak) { Ok(true) } else { kept }
+    }
+
+    async fn read_progress(&self, instance: &str) -> Result<Vec<ActivityProgress>, ProviderError> {
+        self.sound.read_progress(instance).await
     }
 }

@@ -5,6 +5,7 @@
 mod adoption;
 mod defects;
 mod differential;
+mod encoded;
 mod flawed_store;
 mod providers;
 mod scenarios;

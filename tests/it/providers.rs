@@ -8,11 +8,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide::conformance::{self, Law, StoreFactory};
 use duroxide::providers::Provider;
+use duroxide::providers::encoded::Encoded;
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::providers::sqlite::SqliteProvider;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
+use crate::encoded::Sealed;
 use crate::flawed_store::{Flaw, FlawedStore};
 
 /// Memory stores on the wall clock.
@@ -97,6 +99,37 @@ impl StoreFactory for Sqlite {
     }
 }
 
+/// Stores of another factory, their payloads encoded.
+struct EncodedStores<F>(F);
+
+fn below(store: &dyn Provider) -> &dyn Provider {
+    let store: &dyn Any = store;
+    store.downcast_ref::<Encoded>().expect("this factory makes encoded stores").store().as_ref()
+}
+
+#[async_trait]
+impl<F: StoreFactory> StoreFactory for EncodedStores<F> {
+    async fn create(&self) -> Arc<dyn Provider> {
+        Arc::new(Encoded::new(self.0.create().await, Sealed::default()))
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.0.now_ms()
+    }
+
+    fn has_hooks(&self) -> bool {
+        self.0.has_hooks()
+    }
+
+    async fn corrupt_history(&self, store: &dyn Provider, instance: &str) {
+        self.0.corrupt_history(below(store), instance).await;
+    }
+
+    async fn max_attempt_count(&self, store: &dyn Provider, instance: &str) -> u32 {
+        self.0.max_attempt_count(below(store), instance).await
+    }
+}
+
 /// Memory stores in virtual time, with or without a flaw.
 struct Virtual {
     /// Virtual time begins at the real one: wake-ups for delayed rows go by the wall clock.
@@ -161,6 +194,18 @@ async fn the_memory_store_keeps_every_law_in_virtual_time() {
     let report = conformance::exercise(&Virtual::new(None)).await;
     report.assert_kept();
     assert!(report.passed_over.iter().all(|law| law.needs_hooks));
+}
+
+#[tokio::test]
+async fn an_encoded_memory_store_keeps_every_law() {
+    let report = conformance::exercise(&EncodedStores(Memory)).await;
+    report.assert_kept();
+    assert!(report.passed_over.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_encoded_sqlite_store_keeps_every_law() {
+    conformance::exercise(&EncodedStores(Sqlite::in_memory())).await.assert_kept();
 }
 
 #[test]
@@ -273,6 +318,12 @@ caught! {
         InventsValues by kv::what_is_not_there_is_none;
     a_store_that_measures_nothing_is_caught:
         MeasuresNothing by management::stats_describe_the_current_execution;
+    a_store_that_repeats_fences_is_caught:
+        RepeatsFences by heartbeat::a_fence_grows_with_every_delivery;
+    a_store_that_lets_anybody_speak_is_caught:
+        LetsAnybodySpeak by heartbeat::a_superseded_lease_cannot_say_anything;
+    a_store_that_has_room_for_all_is_caught:
+        HasRoomForAll by heartbeat::an_inbox_takes_messages_up_to_its_bound;
 }
 
 /// Memory needs no time of its own: laws only wait for leases to expire.

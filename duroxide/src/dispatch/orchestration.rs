@@ -193,7 +193,7 @@ impl Orchestrations {
             kv_snapshot,
             now_ms: clock::now_ms(),
         };
-        let mut execution = Execution::open(handler, opening);
+        let mut execution = Execution::open(handler, opening).within(self.env.settings.limits);
         execution.advance(TurnInput { start: head.start.clone(), messages, now_ms: clock::now_ms() });
         self.answer_system_calls(&mut execution, &head, &kept).await;
         let parent_execution = self.execution_of_parent(execution.parent()).await;

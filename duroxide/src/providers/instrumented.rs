@@ -7,12 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::express::{
-    ActivityRequest, Commit, Committed, FetchedActivity, FetchedTurn, Handover, Head, TurnRequest,
-};
+use super::express::{ActivityRequest, Commit, Committed, FetchedActivity, FetchedTurn, Handover, Head, TurnRequest};
 use super::{
-    DispatcherCapabilityFilter, Event, ExecutionMetadata, ExpressProvider, OrchestrationItem, Provider, ProviderAdmin, ProviderError,
-    ScheduledActivityIdentifier, SessionFetchConfig, SystemStats, TagFilter, WorkItem, WorkSignal,
+    ActivityProgress, DispatcherCapabilityFilter, Event, ExecutionMetadata, ExpressProvider, OrchestrationItem,
+    Provider, ProviderAdmin, ProviderError, ScheduledActivityIdentifier, SessionFetchConfig, SystemStats, TagFilter,
+    WorkItem, WorkSignal,
 };
 use crate::model::status::OrchestrationStatus;
 use crate::observe::MetricsProvider;
@@ -218,6 +217,27 @@ impl Provider for InstrumentedProvider {
 
     async fn get_instance_stats(&self, instance: &str) -> Result<Option<SystemStats>, ProviderError> {
         self.inner.get_instance_stats(instance).await
+    }
+
+    async fn enqueue_if_room(
+        &self,
+        item: WorkItem,
+        delay: Option<Duration>,
+        waiting_max: usize,
+    ) -> Result<(), ProviderError> {
+        self.timed("enqueue_orchestrator", self.inner.enqueue_if_room(item, delay, waiting_max)).await
+    }
+
+    async fn activity_fence(&self, token: &str) -> Result<Option<u64>, ProviderError> {
+        self.inner.activity_fence(token).await
+    }
+
+    async fn heartbeat_work_item(&self, token: &str, progress: &str) -> Result<bool, ProviderError> {
+        self.inner.heartbeat_work_item(token, progress).await
+    }
+
+    async fn read_progress(&self, instance: &str) -> Result<Vec<ActivityProgress>, ProviderError> {
+        self.inner.read_progress(instance).await
     }
 }
 

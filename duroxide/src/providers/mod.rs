@@ -9,9 +9,11 @@ use async_trait::async_trait;
 
 use crate::model::status::{OrchestrationStatus, Stand};
 
+pub mod encoded;
 pub mod error;
 pub mod express;
 pub mod instrumented;
+mod legacy;
 pub mod management;
 pub mod memory;
 pub mod signal;
@@ -23,6 +25,7 @@ pub use crate::model::event::{Event, EventKind};
 pub use crate::model::filter::{
     DispatcherCapabilityFilter, SemverRange, SessionFetchConfig, TagFilter, current_build_version,
 };
+pub use crate::model::info::ActivityProgress;
 pub use crate::model::item::{KvEntry, OrchestrationItem, ScheduledActivityIdentifier};
 pub use crate::model::limits::{MAX_TAG_NAME_BYTES, MAX_WORKER_TAGS};
 pub use crate::model::stats::SystemStats;
@@ -216,4 +219,48 @@ pub trait Provider: Any + Send + Sync {
 
     /// Sizes of the current execution; `None` for an unknown instance.
     async fn get_instance_stats(&self, instance: &str) -> Result<Option<SystemStats>, ProviderError>;
+
+    /// [`enqueue_for_orchestrator`](Self::enqueue_for_orchestrator), unless `waiting_max` messages or more wait for
+    /// the instance already.
+    ///
+    /// By default every message is taken: the store cannot tell cheaply.
+    ///
+    /// # Errors
+    /// As there, and retryable when there are so many.
+    async fn enqueue_if_room(
+        &self,
+        item: WorkItem,
+        delay: Option<Duration>,
+        _waiting_max: usize,
+    ) -> Result<(), ProviderError> {
+        self.enqueue_for_orchestrator(item, delay).await
+    }
+
+    /// The fencing token of a live lease on an activity: greater than that of every lease on it before. It survives a
+    /// crash from the moment it is told.
+    ///
+    /// `None`, the default, when the store cannot tell.
+    ///
+    /// # Errors
+    /// Permanent when the row is gone, the token is wrong or the lease expired.
+    async fn activity_fence(&self, _token: &str) -> Result<Option<u64>, ProviderError> {
+        Ok(None)
+    }
+
+    /// Keeps what a leased activity says of its progress, in the place of what it said before. The lease is not
+    /// extended. What was said is gone with the activity, and may be lost by a power cut.
+    ///
+    /// `false`, the default, when the store has no place for it.
+    ///
+    /// # Errors
+    /// Permanent when the row is gone (cancelled or acked), the token is wrong or the lease expired.
+    async fn heartbeat_work_item(&self, _token: &str, _progress: &str) -> Result<bool, ProviderError> {
+        Ok(false)
+    }
+
+    /// What the activities of an instance that have not ended said of their progress, ascending by execution and
+    /// schedule event; empty when they said nothing, by default, and for an unknown instance.
+    async fn read_progress(&self, _instance: &str) -> Result<Vec<ActivityProgress>, ProviderError> {
+        Ok(Vec::new())
+    }
 }

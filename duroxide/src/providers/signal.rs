@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub struct WorkSignal {
     orchestrator: Bell,
     worker: Bell,
     reach: Reach,
+    /// Set when whoever watches reads through a wrapper that changes what is stored: it must look for itself.
+    hides_ends: AtomicBool,
     /// Who waits for which instance; an entry lives as long as somebody does.
     watched: Mutex<HashMap<String, watch::Sender<News>>>,
 }
@@ -79,7 +82,13 @@ impl WorkSignal {
 
     /// The same, by a store that promises how far it reaches.
     pub fn reaching(reach: Reach) -> Self {
-        WorkSignal { orchestrator: Bell::new(), worker: Bell::new(), reach, watched: Mutex::new(HashMap::new()) }
+        WorkSignal {
+            orchestrator: Bell::new(),
+            worker: Bell::new(),
+            reach,
+            hides_ends: AtomicBool::new(false),
+            watched: Mutex::new(HashMap::new()),
+        }
     }
 
     /// Whose writes it tells of.
@@ -124,9 +133,16 @@ impl WorkSignal {
 
     /// `instance` has ended: whoever watches it need not look.
     pub fn ended(&self, instance: &str, status: OrchestrationStatus) {
+        let end = (!self.hides_ends.load(Ordering::Relaxed)).then_some(status);
         if let Some(news) = self.watched().get(instance) {
-            news.send_modify(|news| news.end = Some(status));
+            news.send_modify(|news| news.end = end);
         }
+    }
+
+    /// From now on, watchers are told that something changed and never how an instance ended. For wrappers that
+    /// change what is stored: what the store knows is not what their readers see.
+    pub fn hide_ends(&self) {
+        self.hides_ends.store(true, Ordering::Relaxed);
     }
 
     /// Others wrote to the same data: everybody looks again.

@@ -97,6 +97,11 @@ impl History {
         self.count == 0
     }
 
+    /// Rows of the execution, those of the running turn included.
+    pub(super) fn len(&self) -> usize {
+        self.count
+    }
+
     pub(super) fn next_event_id(&self) -> u64 {
         self.next_event_id
     }

@@ -95,8 +95,7 @@ fn last_custom_status(delta: &[Event]) -> Option<Option<String>> {
 
 /// Whether a waiting client sees a difference.
 fn is_news(event: &Event) -> bool {
-    event.is_terminal()
-        || matches!(event.kind, EventKind::CustomStatusUpdated { .. } | EventKind::KeyValueSet { .. })
+    event.is_terminal() || matches!(event.kind, EventKind::CustomStatusUpdated { .. } | EventKind::KeyValueSet { .. })
 }
 
 /// Commits one turn; returns the activities that were handed over. On an error nothing changes: the writer rolls back
@@ -249,12 +248,7 @@ fn materialize_kv(conn: &Connection, instance: &str, ack: &Ack) -> Result<(), St
     Ok(())
 }
 
-fn enqueue_workers(
-    conn: &Connection,
-    ack: &Ack,
-    now_ms: u64,
-    wakes: &mut Wakes,
-) -> Result<Vec<Leased>, StoreError> {
+fn enqueue_workers(conn: &Connection, ack: &Ack, now_ms: u64, wakes: &mut Wakes) -> Result<Vec<Leased>, StoreError> {
     let mut leased = Vec::new();
     for (index, activity) in ack.activities.iter().enumerate() {
         let offer = ack.offer.as_ref().filter(|offer| index < offer.handover.max);

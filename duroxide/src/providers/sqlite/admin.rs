@@ -97,8 +97,9 @@ impl ProviderAdmin for SqliteProvider {
         // A transaction per tree, so that other writers get their turn.
         let mut total = DeleteInstanceResult::default();
         for root in roots {
-            let deleted =
-                self.administer("delete_instance_bulk", move |conn, _| prune::delete_finished_tree(conn, &root)).await?;
+            let deleted = self
+                .administer("delete_instance_bulk", move |conn, _| prune::delete_finished_tree(conn, &root))
+                .await?;
             total.instances_deleted += deleted.instances_deleted;
             total.executions_deleted += deleted.executions_deleted;
             total.events_deleted += deleted.events_deleted;

@@ -366,12 +366,7 @@ fn load(
 }
 
 /// Where the history of an execution ends, if the caller knows it to its end.
-fn known_head(
-    conn: &Connection,
-    known: &Known,
-    instance: &str,
-    execution_id: u64,
-) -> rusqlite::Result<Option<Head>> {
+fn known_head(conn: &Connection, known: &Known, instance: &str, execution_id: u64) -> rusqlite::Result<Option<Head>> {
     match known.heads.head_of(instance) {
         Some(head) if head.execution_id == execution_id && history::ends_at(conn, instance, &head, known.seen)? => {
             Ok(Some(Head { seen: known.seen, ..head }))

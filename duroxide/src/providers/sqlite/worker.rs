@@ -82,9 +82,8 @@ pub(super) fn enqueue_leased(
     lock_timeout: Duration,
     now_ms: u64,
 ) -> Result<String, StoreError> {
-    let id: i64 = conn
-        .prepare_cached("SELECT COALESCE(MAX(id), 0) + 1 FROM worker_queue")?
-        .query_row([], |row| row.get(0))?;
+    let id: i64 =
+        conn.prepare_cached("SELECT COALESCE(MAX(id), 0) + 1 FROM worker_queue")?.query_row([], |row| row.get(0))?;
     let claim = ready::claim(conn, owner, id, lock_timeout, now_ms)?;
     let lease = lease::claim(None, claim).expect("nobody holds what is not there yet");
     let identity = activity.identity.as_ref();
@@ -128,12 +127,7 @@ pub(super) fn fetch_many(
 }
 
 /// Without tags, all that is asked for is taken in one statement; with tags, one by one.
-fn take_rest(
-    conn: &Connection,
-    max: usize,
-    wanted: &Wanted,
-    owner: &str,
-) -> Result<Vec<TakenActivity>, StoreError> {
+fn take_rest(conn: &Connection, max: usize, wanted: &Wanted, owner: &str) -> Result<Vec<TakenActivity>, StoreError> {
     if !matches!(wanted.tags, TagFilter::DefaultOnly) {
         return Ok(fetch(conn, wanted, owner)?.into_iter().collect());
     }
@@ -324,14 +318,14 @@ fn tags(conn: &Connection, lookup: &Lookup, filter: &TagFilter) -> rusqlite::Res
     })
 }
 
-struct Held {
-    id: i64,
-    lease: Lease,
+pub(super) struct Held {
+    pub(super) id: i64,
+    pub(super) lease: Lease,
     session_id: Option<String>,
 }
 
 /// The activity that a token leases or, as long as nobody else took it, leased.
-fn find_lease(conn: &Connection, token: &str) -> Result<Held, StoreError> {
+pub(super) fn find_lease(conn: &Connection, token: &str) -> Result<Held, StoreError> {
     let id = row_of(token).ok_or(Refusal::Unknown)?;
     conn.prepare_cached(
         "SELECT session_id, owner, lock_token, fence, locked_until FROM worker_queue
