@@ -260,12 +260,12 @@ validated! { Fresh =>
         test_continue_as_new_duplicate_start
         test_continue_as_new_poisoned_successor_is_own_execution
         test_continue_as_new_queue_race_replay
-        test_continue_as_new_transition_delivery
         test_continue_as_new_unregistered_backoff
         test_duplicate_start_preserves_pinned_handler
         test_legacy_queue_race_decision_preserved
         test_positional_wait_race_replay
-        test_queue_race_cancellation_replay;
+        test_queue_race_cancellation_replay
+        test_queue_replay_version_stamp_roundtrip;
     sessions:
         test_abandoned_session_item_ignore_attempt
         test_abandoned_session_item_retryable
@@ -331,8 +331,11 @@ mod damaged {
 }
 
 #[tokio::test]
-async fn the_stamp_of_an_execution_comes_back() {
-    duroxide::provider_validations::race_replay::test_queue_replay_version_stamp_roundtrip(&Fresh, "0.1.30").await;
+async fn messages_survive_the_transition_of_an_old_execution() {
+    use duroxide::provider_validations::race_replay::test_continue_as_new_transition_delivery;
+    for stamp in ["0.1.30", "0.1.31"] {
+        test_continue_as_new_transition_delivery(&Fresh, stamp).await;
+    }
 }
 
 #[tokio::test]

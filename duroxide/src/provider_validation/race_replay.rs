@@ -108,6 +108,17 @@ impl Stage {
         self.client.raise_event(INSTANCE, "event", data).await.expect("an event is accepted");
     }
 
+    async fn append(&self, event: Event) {
+        let appended = self.store.append_with_execution(INSTANCE, 1, vec![event]).await;
+        appended.expect("an event can be appended");
+    }
+
+    /// An execution whose first event another version recorded, woken by an event that nobody waits for.
+    async fn begun_by(&self, stamp: &str, orchestration: &str) {
+        self.append(started_by(stamp, orchestration)).await;
+        self.raise("wake").await;
+    }
+
     async fn executions(&self) -> Vec<Vec<Event>> {
         let mut executions = Vec::new();
         for execution_id in 1.. {
@@ -168,17 +179,27 @@ pub async fn test_queue_race_cancellation_replay<F: ProviderFactory + ?Sized>(fa
 /// When the store or the runtime decides otherwise.
 pub async fn test_legacy_queue_race_decision_preserved<F: ProviderFactory + ?Sized>(factory: &F) {
     let stage = Stage::on(factory, registry().register("Race", queue_race)).await;
-    let mut started = started_as("Race");
-    started.duroxide_version = "0.1.30".to_owned();
-    stage.store.append_with_execution(INSTANCE, 1, vec![started]).await.expect("an event can be appended");
-    // What wakes it is dropped: nothing in its history was ever asked for.
-    stage.raise("wake").await;
+    stage.begun_by("0.1.30", "Race").await;
     assert_queue_race(&stage).await;
 }
 
-fn started_as(name: &str) -> Event {
+/// The stamp of the first event comes back as it was given, whatever it is.
+///
+/// # Panics
+/// When it does not.
+pub async fn test_queue_replay_version_stamp_roundtrip<F: ProviderFactory + ?Sized>(factory: &F) {
+    for stamp in ["0.1.30", "0.1.31", "1.0.0-beta.1+build", "no version at all"] {
+        let stage = Stage::on(factory, registry()).await;
+        let started = started_by(stamp, "Race");
+        stage.append(started.clone()).await;
+        assert_eq!(stage.store.read(INSTANCE).await.expect("a history can be read"), [started]);
+    }
+}
+
+/// The first event of an execution that another version began.
+fn started_by(stamp: &str, orchestration: &str) -> Event {
     let kind = EventKind::OrchestrationStarted {
-        name: name.to_owned(),
+        name: orchestration.to_owned(),
         version: "1.0.0".to_owned(),
         input: String::new(),
         parent_instance: None,
@@ -187,20 +208,9 @@ fn started_as(name: &str) -> Event {
         carry_forward_events: None,
         initial_custom_status: None,
     };
-    Event::with_event_id(1, INSTANCE, 1, None, kind)
-}
-
-/// The stamp of the first event comes back as it was given, whatever it is.
-///
-/// # Panics
-/// When it does not.
-pub async fn test_queue_replay_version_stamp_roundtrip<F: ProviderFactory + ?Sized>(factory: &F, stamp: &str) {
-    let stage = Stage::on(factory, registry()).await;
-    let mut started = started_as("Race");
+    let mut started = Event::with_event_id(1, INSTANCE, 1, None, kind);
     started.duroxide_version = stamp.to_owned();
-    let appended = stage.store.append_with_execution(INSTANCE, 1, vec![started.clone()]).await;
-    appended.expect("an event can be appended");
-    assert_eq!(stage.store.read(INSTANCE).await.expect("a history can be read"), [started]);
+    started
 }
 
 /// A wait that lost a race stays lost on replay: the next event is for the next wait.
@@ -251,13 +261,13 @@ pub async fn test_continue_as_new_queue_race_replay<F: ProviderFactory + ?Sized>
     assert_eq!(stage.end().await.as_deref(), Ok("one two three"));
 }
 
-/// Messages that arrive while one execution becomes the next are for the next.
+/// Messages that arrive while one execution, begun by the version `stamp`, becomes the next are for the next.
 ///
 /// # Panics
 /// When one is lost or read twice.
-pub async fn test_continue_as_new_transition_delivery<F: ProviderFactory + ?Sized>(factory: &F) {
+pub async fn test_continue_as_new_transition_delivery<F: ProviderFactory + ?Sized>(factory: &F, stamp: &str) {
     let stage = Stage::on(factory, registry().register("Relay", relay)).await;
-    stage.start("Relay", "").await;
+    stage.begun_by(stamp, "Relay").await;
     stage.run_until(1, "dequeues", 1, is_dequeue).await;
     let runtime = stage.run().await;
     for message in ["one", "two", "three"] {

@@ -50,11 +50,12 @@ async fn races_are_decided_the_same_on_replay() {
     use super::race_replay::*;
     test_queue_race_cancellation_replay(&Memory).await;
     test_legacy_queue_race_decision_preserved(&Memory).await;
-    test_queue_replay_version_stamp_roundtrip(&Memory, "0.1.30").await;
-    test_queue_replay_version_stamp_roundtrip(&Memory, "no version at all").await;
+    test_queue_replay_version_stamp_roundtrip(&Memory).await;
     test_positional_wait_race_replay(&Memory).await;
     test_continue_as_new_queue_race_replay(&Memory).await;
-    test_continue_as_new_transition_delivery(&Memory).await;
+    for stamp in ["0.1.30", "0.1.32", "no version at all"] {
+        test_continue_as_new_transition_delivery(&Memory, stamp).await;
+    }
     test_continue_as_new_duplicate_start(&Memory).await;
     test_continue_as_new_unregistered_backoff(&Memory).await;
     test_continue_as_new_poisoned_successor_is_own_execution(&Memory).await;
