@@ -5,6 +5,7 @@
 mod defects;
 mod differential;
 mod flawed_store;
+mod postgres;
 mod providers;
 mod scenarios;
 mod stores;

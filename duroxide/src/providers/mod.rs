@@ -11,6 +11,8 @@ pub mod error;
 pub mod instrumented;
 pub mod management;
 pub mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod signal;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
