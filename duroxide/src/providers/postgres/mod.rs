@@ -9,6 +9,7 @@ use sqlx::PgPool;
 
 mod ack;
 mod admin;
+mod claim;
 mod error;
 mod fetch;
 mod hints;
@@ -23,6 +24,7 @@ mod returns;
 mod row;
 mod schema;
 mod session;
+mod take;
 mod worker;
 mod writer;
 
@@ -66,7 +68,7 @@ pub struct PostgresProvider {
     hints: Arc<Hints>,
     turns: Lane<fetch::Asking>,
     commits: Lane<ack::Acking>,
-    activities: Lane<worker::Asking>,
+    activities: Lane<take::Asking>,
     completions: Lane<worker::Acking>,
     posts: Lane<ready::Posting>,
     /// Signs the leases taken here; dropped with the store, so that others know that they are nobody's.
@@ -126,11 +128,11 @@ impl PostgresProvider {
         let returns = Returns::start(Arc::clone(&db), Arc::clone(&hints));
         let (owner, d, h) = (node.owner(), || Arc::clone(&db), || Arc::clone(&hints));
         let fetch = fetch::Fetch { db: d(), owner: owner.clone(), returns: returns.clone() };
-        let take = worker::Fetch { db: d(), owner, returns };
+        let taking = take::Fetch { db: d(), owner, returns };
         PostgresProvider {
             turns: Lane::start(fetch, CLAIMS),
             commits: Lane::start(ack::Acks { db: d(), hints: h() }, COMMITS),
-            activities: Lane::start(take, CLAIMS),
+            activities: Lane::start(taking, CLAIMS),
             completions: Lane::start(worker::Acks { db: d(), hints: h() }, COMMITS),
             posts: Lane::start(ready::Post { db: d(), hints: h() }, COMMITS),
             db,
@@ -257,7 +259,7 @@ impl Provider for PostgresProvider {
         tag_filter: &TagFilter,
     ) -> Result<Option<(WorkItem, String, u32)>, ProviderError> {
         let (session, tags) = (session.cloned(), tag_filter.clone());
-        let asking = |reply| worker::Asking { lock_timeout, session, tags, reply };
+        let asking = |reply| take::Asking { lock_timeout, session, tags, reply };
         let taken = self.activities.call("fetch_work_item", asking).await?;
         Ok(taken.map(|delivery| {
             let taken = delivery.take();
