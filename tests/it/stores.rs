@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use duroxide::providers::Provider;
+use duroxide::providers::encoded::Encoded;
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::providers::postgres::{PostgresOptions, PostgresProvider};
 use duroxide::providers::sqlite::SqliteProvider;
 
+use crate::encoded::Sealed;
 use crate::postgres::server::{Server, fresh_schema};
 
 /// What must live as long as its store: the folder of a file.
@@ -14,6 +16,10 @@ pub(crate) type Kept = Option<tempfile::TempDir>;
 
 pub(crate) fn memory() -> (Arc<dyn Provider>, Kept) {
     (Arc::new(MemoryProvider::new()), None)
+}
+
+pub(crate) fn encoded() -> (Arc<dyn Provider>, Kept) {
+    (Arc::new(Encoded::new(Arc::new(MemoryProvider::new()), Sealed::default())), None)
 }
 
 pub(crate) async fn sqlite_in_memory() -> (Arc<dyn Provider>, Kept) {
