@@ -14,4 +14,5 @@ mod providers;
 mod registry;
 mod root;
 mod runtime;
+mod validations;
 mod wrappers;
