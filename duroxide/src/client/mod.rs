@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 use crate::model::event::{Event, EventKind};
 use crate::model::ids::{INITIAL_EXECUTION_ID, uses_reserved_marker};
+#[cfg(feature = "macros")]
+use crate::model::start::StartOutcome;
 use crate::model::status::OrchestrationStatus;
 use crate::model::work_item::WorkItem;
 use crate::providers::Provider;
@@ -48,7 +50,7 @@ impl Client {
         orchestration: impl Into<String>,
         input: impl Into<String>,
     ) -> Result<(), ClientError> {
-        self.start(instance.into(), orchestration.into(), None, input.into()).await
+        self.send(start(instance.into(), orchestration.into(), None, input.into())?).await
     }
 
     /// The same in exactly this version.
@@ -62,7 +64,7 @@ impl Client {
         version: impl Into<String>,
         input: impl Into<String>,
     ) -> Result<(), ClientError> {
-        self.start(instance.into(), orchestration.into(), Some(version.into()), input.into()).await
+        self.send(start(instance.into(), orchestration.into(), Some(version.into()), input.into())?).await
     }
 
     /// Delivers an event to whoever waits for `event_name` in the instance. An event that nobody waits for yet is
@@ -150,34 +152,52 @@ impl Client {
         Ok(self.store.get_kv_all_values(instance).await?)
     }
 
-    async fn start(
+    /// Starts an instance unless its id is taken, and says what it met.
+    #[cfg(feature = "macros")]
+    pub(crate) async fn start_compared(
         &self,
-        instance: String,
-        orchestration: String,
-        version: Option<String>,
+        instance: &str,
+        orchestration: &str,
+        version: String,
         input: String,
-    ) -> Result<(), ClientError> {
-        if uses_reserved_marker(&instance) {
-            return Err(ClientError::invalid(format!(
-                "instance id '{instance}' uses the reserved sub-orchestration marker 'sub::'"
-            )));
-        }
-        self.send(WorkItem::StartOrchestration {
-            instance,
-            orchestration,
-            input,
-            version,
-            parent_instance: None,
-            parent_id: None,
-            parent_execution_id: None,
-            execution_id: INITIAL_EXECUTION_ID,
-        })
-        .await
+    ) -> Result<StartOutcome, ClientError> {
+        let start = start(instance.to_owned(), orchestration.to_owned(), Some(version), input)?;
+        Ok(self.store.enqueue_start(start).await?)
+    }
+
+    /// The events of the newest execution.
+    #[cfg(feature = "macros")]
+    pub(crate) async fn history(&self, instance: &str) -> Result<Vec<Event>, ClientError> {
+        Ok(self.store.read(instance).await?)
     }
 
     async fn send(&self, item: WorkItem) -> Result<(), ClientError> {
         Ok(self.store.enqueue_for_orchestrator(item, None).await?)
     }
+}
+
+/// The message that starts a root instance.
+fn start(
+    instance: String,
+    orchestration: String,
+    version: Option<String>,
+    input: String,
+) -> Result<WorkItem, ClientError> {
+    if uses_reserved_marker(&instance) {
+        return Err(ClientError::invalid(format!(
+            "instance id '{instance}' uses the reserved sub-orchestration marker 'sub::'"
+        )));
+    }
+    Ok(WorkItem::StartOrchestration {
+        instance,
+        orchestration,
+        input,
+        version,
+        parent_instance: None,
+        parent_id: None,
+        parent_execution_id: None,
+        execution_id: INITIAL_EXECUTION_ID,
+    })
 }
 
 /// What history alone says of an instance.

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{
     DispatcherCapabilityFilter, Event, ExecutionMetadata, OrchestrationItem, Provider, ProviderAdmin, ProviderError,
-    ScheduledActivityIdentifier, SessionFetchConfig, SystemStats, TagFilter, WorkItem, WorkSignal,
+    ScheduledActivityIdentifier, SessionFetchConfig, StartOutcome, SystemStats, TagFilter, WorkItem, WorkSignal,
 };
 use crate::observe::MetricsProvider;
 
@@ -173,6 +173,10 @@ impl Provider for InstrumentedProvider {
     async fn enqueue_for_orchestrator(&self, item: WorkItem, delay: Option<Duration>) -> Result<(), ProviderError> {
         let call = self.inner.enqueue_for_orchestrator(item, delay);
         self.timed("enqueue_orchestrator", call).await
+    }
+
+    async fn enqueue_start(&self, item: WorkItem) -> Result<StartOutcome, ProviderError> {
+        self.timed("enqueue_orchestrator", self.inner.enqueue_start(item)).await
     }
 
     fn as_management_capability(&self) -> Option<&dyn ProviderAdmin> {

@@ -23,6 +23,7 @@ mod ready;
 mod row;
 mod schema;
 mod session;
+mod start;
 mod worker;
 mod writer;
 
@@ -36,6 +37,7 @@ use crate::model::commit::{Commit, ExecutionMetadata};
 use crate::model::event::Event;
 use crate::model::filter::{DispatcherCapabilityFilter, SessionFetchConfig, TagFilter};
 use crate::model::item::{OrchestrationItem, ScheduledActivityIdentifier};
+use crate::model::start::StartOutcome;
 use crate::model::stats::SystemStats;
 use crate::model::work_item::{WorkItem, kind_of};
 use crate::providers::Provider;
@@ -378,6 +380,15 @@ impl Provider for SqliteProvider {
             Ok(ready::enqueue(conn, &message, visible_at, now_ms, wakes)?)
         })
         .await
+    }
+
+    async fn enqueue_start(&self, item: WorkItem) -> Result<StartOutcome, ProviderError> {
+        const OPERATION: &str = "enqueue_start";
+        if !matches!(item, WorkItem::StartOrchestration { .. }) {
+            return Err(ProviderError::permanent(OPERATION, "expected a StartOrchestration"));
+        }
+        let message = MessageRow::new(&item).map_err(|error| error.during(OPERATION))?;
+        self.write(OPERATION, move |conn, wakes| start::enqueue(conn, &item, &message, clock::now_ms(), wakes)).await
     }
 
     fn as_management_capability(&self) -> Option<&dyn ProviderAdmin> {
