@@ -48,6 +48,11 @@ const STEPS: &[Step] = &[
         what: "unit, integration, ui and doc tests",
         run: |workspace| workspace.cargo("test --workspace --all-features"),
     },
+    Step {
+        name: "default",
+        what: "the library's own tests with its default features alone: what is only for tests must not need more",
+        run: |workspace| workspace.cargo("test -p duroxide --lib"),
+    },
 ];
 
 /// What became of a step.

@@ -37,6 +37,7 @@ pub mod deletion;
 pub mod errors;
 pub mod executions;
 pub mod fetch;
+pub mod heartbeat;
 pub mod history;
 pub mod instance_creation;
 mod items;
@@ -200,6 +201,7 @@ pub fn laws() -> Vec<Law> {
         concurrency::LAWS,
         signal::LAWS,
         starts::LAWS,
+        heartbeat::LAWS,
     ]
     .concat()
 }

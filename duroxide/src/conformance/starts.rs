@@ -3,7 +3,7 @@
 
 use super::StoreFactory;
 use super::case::{Case, expect_permanent};
-use super::items::{NAME, VERSION, continued, names, nothing, raised, start, start_of, started};
+use super::items::{VERSION, continued, names, nothing, raised, start, start_of, started};
 use crate::model::commit::Commit;
 use crate::model::event::{Event, EventKind};
 use crate::model::start::StartOutcome;
@@ -47,8 +47,12 @@ fn with_input(text: &str) -> WorkItem {
     item
 }
 
-fn differs(orchestration: &str) -> StartOutcome {
-    StartOutcome::Differs { orchestration: orchestration.to_owned() }
+/// What is told of [`start`].
+fn differs() -> StartOutcome {
+    let WorkItem::StartOrchestration { orchestration, input, .. } = start("a") else {
+        unreachable!("a start is a start");
+    };
+    StartOutcome::Differs { orchestration, input: Some(input) }
 }
 
 async fn says(store: &Case<'_>, item: WorkItem) -> StartOutcome {
@@ -104,28 +108,28 @@ pub async fn a_start_of_an_ended_instance_adds_nothing(factory: &dyn StoreFactor
 pub async fn another_orchestration_under_a_queued_id_differs(factory: &dyn StoreFactory) {
     let Some(store) = comparing(factory).await else { return };
     store.send(start("a")).await;
-    assert_eq!(says(&store, start_of("a", "Other", Some(VERSION))).await, differs(NAME));
+    assert_eq!(says(&store, start_of("a", "Other", Some(VERSION))).await, differs());
     assert_eq!(store.take().await.item.messages, [start("a")]);
 }
 
 pub async fn another_input_under_a_queued_id_differs(factory: &dyn StoreFactory) {
     let Some(store) = comparing(factory).await else { return };
     store.send(start("a")).await;
-    assert_eq!(says(&store, with_input("7")).await, differs(NAME));
+    assert_eq!(says(&store, with_input("7")).await, differs());
     assert_eq!(store.take().await.item.messages, [start("a")]);
 }
 
 pub async fn another_orchestration_under_a_taken_id_differs(factory: &dyn StoreFactory) {
     let Some(store) = comparing(factory).await else { return };
     store.create("a").await;
-    assert_eq!(says(&store, start_of("a", "Other", Some(VERSION))).await, differs(NAME));
+    assert_eq!(says(&store, start_of("a", "Other", Some(VERSION))).await, differs());
     store.expect_no_turn("nothing was added").await;
 }
 
 pub async fn another_input_under_a_taken_id_differs(factory: &dyn StoreFactory) {
     let Some(store) = comparing(factory).await else { return };
     store.create("a").await;
-    assert_eq!(says(&store, with_input("7")).await, differs(NAME));
+    assert_eq!(says(&store, with_input("7")).await, differs());
     store.expect_no_turn("nothing was added").await;
 }
 
@@ -137,7 +141,7 @@ pub async fn the_first_execution_counts_and_not_the_newest(factory: &dyn StoreFa
     let delta = vec![started_again("7")];
     store.ack(&turn, Commit { execution_id: 2, delta, metadata: names(), ..Commit::default() }).await;
     assert_eq!(says(&store, start("a")).await, StartOutcome::Exists);
-    assert_eq!(says(&store, with_input("7")).await, differs(NAME));
+    assert_eq!(says(&store, with_input("7")).await, differs());
 }
 
 pub async fn messages_that_wait_for_an_instance_do_not_take_its_id(factory: &dyn StoreFactory) {

@@ -15,6 +15,8 @@ pub enum StartOutcome {
     Differs {
         /// The orchestration it stands for: another one, or the same with another input.
         orchestration: String,
+        /// Its input, if that is still known.
+        input: Option<String>,
     },
     /// The start is in the queue, and was not compared with anything: the store cannot.
     Uncompared,
@@ -24,14 +26,16 @@ impl StartOutcome {
     /// Compares a start with the orchestration and input that its id stands for. Without an input, as when the first
     /// execution was pruned, the name alone counts.
     pub(crate) fn compared(start: &WorkItem, name: &str, input: Option<&str>) -> StartOutcome {
-        let WorkItem::StartOrchestration { orchestration: asked, input: asked_input, .. } = start else {
-            return StartOutcome::Differs { orchestration: name.to_owned() };
+        let is_same = match start {
+            WorkItem::StartOrchestration { orchestration: asked, input: asked_input, .. } => {
+                asked == name && input.is_none_or(|input| input == asked_input)
+            }
+            _ => false,
         };
-        if asked == name && input.is_none_or(|input| input == asked_input) {
-            StartOutcome::Exists
-        } else {
-            StartOutcome::Differs { orchestration: name.to_owned() }
+        if is_same {
+            return StartOutcome::Exists;
         }
+        StartOutcome::Differs { orchestration: name.to_owned(), input: input.map(str::to_owned) }
     }
 
     /// The same for the first event of an instance; `None` when it is no start.

@@ -8,9 +8,10 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::activity::context::{ActivityContext, Identity};
+use crate::activity::context::{ActivityContext, Backing, Identity};
 use crate::activity::{ActivityHandler, ActivityRegistry};
 use crate::dispatch::activity::completion;
+use crate::model::limits::Limits;
 use crate::model::work_item::WorkItem;
 use crate::providers::memory::MemoryProvider;
 
@@ -123,7 +124,13 @@ fn run(handler: &dyn ActivityHandler, task: &Task, by: &(String, String), store:
         tag: task.tag.clone(),
         attempt: 1,
     };
-    let context = ActivityContext::new(identity, CancellationToken::new(), Arc::clone(store) as _);
+    let backing = Backing {
+        store: Arc::clone(store) as _,
+        token: "harness".into(),
+        limits: Limits::default(),
+        cancellation: CancellationToken::new(),
+    };
+    let context = ActivityContext::new(identity, backing);
     let woken = Arc::new(Woken::default());
     let waker = Waker::from(Arc::clone(&woken));
     let mut running = handler.invoke(context, task.input.clone());

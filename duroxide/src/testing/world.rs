@@ -25,7 +25,7 @@ use crate::model::ids::INITIAL_EXECUTION_ID;
 use crate::model::status::OrchestrationStatus;
 use crate::model::work_item::WorkItem;
 use crate::providers::memory::MemoryProvider;
-use crate::providers::{Event, Provider, ProviderAdmin};
+use crate::providers::{Event, Provider};
 use crate::registry::OrchestrationRegistry;
 
 /// When the tests of everybody begin: 2024-01-01T00:00:00Z.

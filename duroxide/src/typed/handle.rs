@@ -55,7 +55,7 @@ impl<O: Orchestration> IntoFuture for Start<O> {
             let Handle { client, id, .. } = &self.handle;
             match client.start_compared(id, O::NAME, self.version, input).await? {
                 StartOutcome::Queued | StartOutcome::Exists | StartOutcome::Uncompared => {}
-                StartOutcome::Differs { orchestration } => return Err(taken(id, O::NAME, orchestration)),
+                StartOutcome::Differs { orchestration, input: _ } => return Err(taken(id, O::NAME, orchestration)),
             }
             Ok(self.handle)
         })

@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 
 use crate::activity::ActivityContext;
 use crate::context::orchestration::OrchestrationContext;
+use crate::model::retry::RetryPolicy;
 
 pub use crate::codec::CodecError;
 pub use crate::context::delay::Delay;
@@ -44,6 +45,10 @@ pub trait Activity: Sized + 'static {
     const NAME: &'static str;
     /// The tag of the workers that run it, unless a call sets another.
     const TAG: Option<&'static str> = None;
+    /// The session that it runs in, unless a call sets another.
+    const SESSION: Option<&'static str> = None;
+    /// How often it is tried and how long an attempt may take, unless a call says otherwise.
+    const POLICY: Option<RetryPolicy> = None;
     /// `()` without arguments, the argument if there is one, a tuple of several.
     type In: Send + 'static;
     /// The arguments as a tuple, whatever their number.
