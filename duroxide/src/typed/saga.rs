@@ -31,8 +31,8 @@ type Undo = Box<dyn FnOnce(&OrchestrationContext) -> BoxDurable<'static, Result<
 /// async fn trip(ctx: OrchestrationContext) -> Result<u64, String> {
 ///     let mut saga = Saga::new(&ctx);
 ///     let booked = async {
-///         let flight = saga.step(book::call(&ctx, "flight".into()), |ctx, id| cancel::call(ctx, id)).await?;
-///         let hotel = saga.step(book::call(&ctx, "hotel".into()), |ctx, id| cancel::call(ctx, id)).await?;
+///         let flight = saga.step(book::call(&ctx, "flight".into()), cancel::call).await?;
+///         let hotel = saga.step(book::call(&ctx, "hotel".into()), cancel::call).await?;
 ///         Ok::<_, String>(flight + hotel)
 ///     };
 ///     let booked = booked.await;
@@ -74,7 +74,7 @@ impl Saga {
     }
 
     /// A step: the call, and how it is undone once it has succeeded. `undo` is given the context and what the step
-    /// returned, and makes the call that compensates.
+    /// returned, and makes the call that compensates: `cancel::call`, or a closure `|ctx, booking| ..`.
     ///
     /// The call takes its place where it is made, and is polled by awaiting the step.
     pub fn step<C, T, E, U, F>(&mut self, call: C, undo: U) -> Step<'_, C::IntoFuture, U>

@@ -18,7 +18,7 @@ struct GiveUp {}
 async fn book_all(ctx: &OrchestrationContext, saga: &mut Saga, whats: Vec<String>) -> Result<u64, String> {
     let mut sum = 0;
     for what in whats {
-        sum += saga.step(book::call(ctx, what), |ctx, booking| cancel::call(ctx, booking)).await?;
+        sum += saga.step(book::call(ctx, what), cancel::call).await?;
     }
     Ok(sum)
 }
