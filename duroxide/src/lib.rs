@@ -115,4 +115,6 @@ mod pages {
     struct Readme;
     #[doc = include_str!("../../docs/guide.md")]
     struct Guide;
+    #[doc = include_str!("../../docs/limits.md")]
+    struct Limits;
 }

@@ -7,6 +7,7 @@ mod engine;
 mod errors;
 mod history;
 mod logs;
+mod management;
 mod names;
 mod observability;
 mod providers;

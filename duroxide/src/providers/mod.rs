@@ -16,6 +16,8 @@ pub mod instrumented;
 mod legacy;
 pub mod management;
 pub mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod signal;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

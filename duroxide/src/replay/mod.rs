@@ -184,6 +184,16 @@ impl Execution {
         &self.outcome
     }
 
+    /// Who runs.
+    pub(crate) fn identity(&self) -> &Identity {
+        self.ledger.identity()
+    }
+
+    /// Bytes of the code's own state, without what it points to.
+    pub(crate) fn code_bytes(&self) -> usize {
+        self.code.as_ref().map_or(0, |code| size_of_val(&**code))
+    }
+
     /// Who waits for this orchestration.
     pub(crate) fn parent(&self) -> Option<&Parent> {
         self.history.parent()

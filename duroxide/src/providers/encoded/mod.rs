@@ -18,6 +18,7 @@ use super::{
     WorkItem, WorkSignal,
 };
 use crate::model::error::{ErrorDetails, PoisonMessageType};
+use crate::model::status::OrchestrationStatus;
 use crate::model::work_item::kind_of;
 
 pub use codec::{CodecError, PayloadCodec};
@@ -66,7 +67,7 @@ impl Encoded {
     /// Encodes what goes into `store`, and decodes what comes out.
     pub fn new(store: Arc<dyn Provider>, codec: impl PayloadCodec) -> Self {
         if let Some(signal) = store.work_signal() {
-            signal.hide_ends();
+            signal.veil();
         }
         Encoded { inner: store, codec: Box::new(codec) }
     }
@@ -335,6 +336,13 @@ impl Provider for Encoded {
 
     fn work_signal(&self) -> Option<Arc<WorkSignal>> {
         self.inner.work_signal()
+    }
+
+    async fn get_status(&self, instance: &str) -> Result<OrchestrationStatus, ProviderError> {
+        let mut status = self.inner.get_status(instance).await?;
+        payloads::of_status(&mut status, &mut |payload| self.decode(payload))
+            .map_err(|error| ProviderError::permanent("get_status", undecodable("the status", &error)))?;
+        Ok(status)
     }
 
     async fn get_custom_status(
