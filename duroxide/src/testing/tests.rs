@@ -368,6 +368,35 @@ fn an_outcome_that_hangs_on_what_died_with_the_process_is_told_with_the_place() 
     assert_eq!(text, format!("the process died when {place} (point 3 of 4), and then: a fourth run"));
 }
 
+#[duroxide_macros::activity(retry(max_attempts = 3, initial = "1m", factor = 2.0, max = "1h"), timeout = "1h")]
+async fn deliver(parcel: String) -> Result<String, String>;
+
+#[duroxide_macros::orchestration]
+async fn delivery(ctx: OrchestrationContext, parcel: String) -> Result<String, String> {
+    Ok(deliver::call(&ctx, parcel).await?)
+}
+
+#[test]
+fn what_is_tried_again_is_asked_for_again_and_its_waits_cost_nothing() {
+    let points = crash_everywhere(|harness| {
+        let mut tries = 0;
+        harness.mock::<deliver>(move |parcel| {
+            tries += 1;
+            if tries < 3 { Err("nobody at home".to_owned()) } else { Ok(parcel) }
+        });
+        assert_eq!(harness.run::<delivery>("box".to_owned()).unwrap(), "box");
+        assert_eq!(harness.calls::<deliver>().len(), 3);
+        assert_eq!(harness.elapsed(), Duration::from_secs(180));
+        Recording::new(harness.history(ROOT)).replay::<delivery>().unwrap();
+    });
+    assert!(points > 12, "{points}");
+    let mut harness = Harness::new();
+    harness.mock::<deliver>(Ok).takes("2h");
+    assert!(
+        matches!(harness.run::<delivery>("box".to_owned()).unwrap_err(), CallError::App(text) if text == "no answer in the time given")
+    );
+}
+
 #[test]
 fn todays_code_is_held_to_what_was_recorded() {
     let mut harness = paid();
