@@ -290,7 +290,8 @@ impl Orchestrations {
         let mut commit = conclude(&self.env, &mut execution, &head, Some(&kept)).await;
         let report = report.concluded(&commit, execution.outcome());
         let waits = *execution.outcome() == Outcome::Continue;
-        let waiting = waits.then_some((execution, takes_completions));
+        // Who looks after executions of older versions is told of each turn of them, so each is a replay.
+        let waiting = (waits && !execution.is_foreign()).then_some((execution, takes_completions));
         commit.orchestrator_items.extend(self.messages(&collisions).await);
         Done { began, token, _kept: kept, head, commit, collisions, report, warm, base, figures, waiting }
     }
