@@ -281,6 +281,38 @@ fn an_independent_orchestration_that_is_not_known_is_only_started() {
     assert_eq!(harness.asked(), [Asked::start::<checkout>("o-1", ("tea".to_owned(), "1h".to_owned()))]);
 }
 
+mod later {
+    use super::OrchestrationContext;
+
+    #[duroxide_macros::orchestration(name = "rounds", version = "2.0.0")]
+    pub(super) async fn rounds(ctx: OrchestrationContext, left: u64) -> Result<u64, String> {
+        let _ = ctx.now().await;
+        if left == 7 { rounds::continue_as_new(&ctx, 1).version("1.0.0").await } else { Ok(left + 100) }
+    }
+}
+
+#[test]
+fn the_next_execution_and_an_independent_one_run_in_the_version_asked_for() {
+    let mut harness = Harness::new();
+    harness.register::<rounds>();
+    harness.enqueue(Approved { by: "a".to_owned() });
+    harness.after("1s").enqueue(Approved { by: "b".to_owned() });
+    harness.after("2s").enqueue(Approved { by: "c".to_owned() });
+    // Back to version 1, whose next execution is the latest.
+    assert_eq!(harness.run::<later::rounds>(7).unwrap(), 100);
+    let flow = |ctx: OrchestrationContext, _: String| async move {
+        later::rounds::start_detached(&ctx, "latest", 1);
+        later::rounds::start_detached(&ctx, "first", 0).version("1.0.0");
+        Ok(String::new())
+    };
+    harness.orchestrations(OrchestrationRegistry::builder().register("Flow", flow).build());
+    harness.start_named("flow", "Flow", "");
+    harness.after("1s").to("first").enqueue(Approved { by: "d".to_owned() });
+    harness.end_of("flow").unwrap();
+    assert_eq!(harness.end_of("latest").unwrap(), "101");
+    assert_eq!(harness.end_of("first").unwrap(), "1");
+}
+
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
 #[duroxide_macros::orchestration]
