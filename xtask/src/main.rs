@@ -4,6 +4,7 @@ mod bench;
 mod bless;
 mod compat;
 mod failure;
+mod link;
 mod test;
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,12 @@ const COMMANDS: &[Command] = &[
         arguments: "",
         help: "accept what the ui tests and snapshots produce now; review the diff afterwards",
         run: bless::run,
+    },
+    Command {
+        name: "link",
+        arguments: "",
+        help: "handlers of several crates are found in debug, release and fat LTO (minutes)",
+        run: link::run,
     },
     Command {
         name: "bench",
