@@ -4,6 +4,7 @@ mod bench;
 mod bless;
 mod compat;
 mod failure;
+mod net;
 mod test;
 #[cfg(test)]
 mod tests;
