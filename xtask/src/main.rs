@@ -5,6 +5,7 @@ mod bless;
 mod compat;
 mod failure;
 mod link;
+mod net;
 mod test;
 #[cfg(test)]
 mod tests;
