@@ -30,6 +30,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::activity::ActivityRegistry;
+use crate::mutants::{Bug, is_planted};
 use crate::observe::{MetricsProvider, target};
 use crate::providers::signal::{Ticket, WorkQueue, WorkSignal};
 use crate::providers::{Provider, ProviderError};
@@ -272,6 +273,7 @@ where
     let mut retries = 0;
     loop {
         match attempt().await {
+            Err(error) if error.is_retryable() && is_planted(Bug::AmbiguousAckIsDone) => return Ok(()),
             Err(error) if error.is_retryable() && retries < ACK_RETRIES => {
                 tokio::time::sleep(ACK_RETRY_PAUSE * (1 << retries)).await;
                 retries += 1;

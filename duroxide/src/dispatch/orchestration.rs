@@ -17,6 +17,7 @@ use crate::model::filter::DispatcherCapabilityFilter;
 use crate::model::ids::INITIAL_EXECUTION_ID;
 use crate::model::item::OrchestrationItem;
 use crate::model::work_item::WorkItem;
+use crate::mutants::{Bug, is_planted};
 use crate::observe::target;
 use crate::providers::ProviderError;
 use crate::providers::signal::WorkQueue;
@@ -309,6 +310,7 @@ impl Orchestrations {
         .await;
         match acked {
             Ok(()) => Acked::Done,
+            Err(error) if error.is_retryable() && is_planted(Bug::BusyEndsTheTurn) => Acked::Refused(error),
             Err(error) if error.is_retryable() => Acked::Busy(error),
             Err(error) => self.why_refused(token, error).await,
         }
