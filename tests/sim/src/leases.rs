@@ -149,6 +149,11 @@ impl Leases {
         }
     }
 
+    /// Sessions that are over are forgotten: a clock that is set back does not revive them.
+    pub(crate) fn sessions_cleaned(&mut self, now_ms: u64) {
+        self.sessions.retain(|_, session| now_ms < session.until_ms);
+    }
+
     fn touched(&mut self, thing: &Thing, now_ms: u64) {
         let session = self.session_of.get(thing).and_then(|id| self.sessions.get_mut(id));
         if let Some(session) = session.filter(|session| now_ms < session.until_ms) {

@@ -167,7 +167,9 @@ impl Line {
         let judgement = self.truth.book().leases.granted(thing, token, now_ms, until_ms);
         self.truth.judge(judgement);
         for message in &item.messages {
-            if let WorkItem::TimerFired { fire_at_ms, id, .. } = message
+            if let WorkItem::TimerFired { fire_at_ms, execution_id, id, .. } = message
+                // One that was due may come again after the clock was set back.
+                && self.truth.book().due_timers.insert((item.instance.clone(), *execution_id, *id))
                 && *fire_at_ms > now_ms
             {
                 self.truth.violated(format!(
@@ -455,7 +457,14 @@ impl Provider for Line {
 
     async fn cleanup_orphaned_sessions(&self, idle_timeout: Duration) -> Result<usize, ProviderError> {
         let act = self.store.cleanup_orphaned_sessions(idle_timeout);
-        self.through(Call::new("cleanup_orphaned_sessions", ""), act, |_| String::new()).await
+        self.through(Call::new("cleanup_orphaned_sessions", ""), act, |result| {
+            if result.is_ok() {
+                let now_ms = self.truth.store_ms();
+                self.truth.book().leases.sessions_cleaned(now_ms);
+            }
+            String::new()
+        })
+        .await
     }
 
     async fn abandon_work_item(

@@ -49,6 +49,8 @@ pub(crate) struct Book {
     pub(crate) begun: BTreeMap<Thing, u64>,
     /// Messages that the store accepted, by instance and queue.
     pub(crate) sent: BTreeMap<(String, String), BTreeSet<String>>,
+    /// Timers that were delivered.
+    pub(crate) due_timers: BTreeSet<(String, u64, u64)>,
     pub(crate) calls: u64,
     nodes: Vec<Node>,
     outage_until: Instant,
@@ -104,6 +106,7 @@ impl Truth {
                 completed: BTreeSet::new(),
                 begun: BTreeMap::new(),
                 sent: BTreeMap::new(),
+                due_timers: BTreeSet::new(),
                 calls: 0,
                 nodes: (0..=nodes).map(node).collect(),
                 outage_until: now,
