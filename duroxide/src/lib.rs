@@ -34,12 +34,13 @@ mod registry;
 mod replay;
 pub mod runtime;
 mod seams;
+pub mod testing;
 #[cfg(feature = "macros")]
 pub mod typed;
 
 use std::sync::Arc;
 
-pub use activity::ActivityContext;
+pub use activity::{ActivityContext, HeartbeatError};
 pub use client::{Client, ClientError};
 #[doc(hidden)]
 pub use compat::idle_types::CompletionResult;
@@ -60,8 +61,8 @@ pub use model::ids::{
 pub use model::retry::{BackoffStrategy, RetryPolicy};
 pub use model::stats::SystemStats;
 pub use providers::{
-    DeleteInstanceResult, DispatcherCapabilityFilter, ExecutionInfo, InstanceFilter, InstanceInfo, InstanceTree,
-    ProviderAdmin, PruneOptions, PruneResult, QueueDepths, ScheduledActivityIdentifier, SemverRange,
+    ActivityProgress, DeleteInstanceResult, DispatcherCapabilityFilter, ExecutionInfo, InstanceFilter, InstanceInfo,
+    InstanceTree, ProviderAdmin, PruneOptions, PruneResult, QueueDepths, ScheduledActivityIdentifier, SemverRange,
     SessionFetchConfig, SystemMetrics, TagFilter, current_build_version,
 };
 pub use runtime::{

@@ -6,6 +6,7 @@ pub use std::marker::Send;
 pub use std::option::Option;
 pub use std::result::Result;
 pub use std::string::String;
+pub use std::time::Duration;
 pub use std::vec::Vec;
 
 pub use duroxide_macros::{join_impl, select_impl};
@@ -17,6 +18,7 @@ pub use crate::codec::CodecError;
 pub use crate::context::combinators::{Either2, Join2, Select2};
 pub use crate::context::durable::{Durable, DurableBlock};
 pub use crate::context::orchestration::OrchestrationContext;
+pub use crate::model::retry::{BackoffStrategy, RetryPolicy};
 pub use crate::typed::{
     Activity, Again, Call, Child, Entry, Expectation, Fields, Handle, Handler, Need, Object, Orchestration, Outcome,
     RunActivity, RunOrchestration, Signal, Start, States, start_detached,

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set its scene has failed")]
 
+mod adoption;
 mod defects;
 mod differential;
+mod encoded;
 mod flawed_store;
 mod providers;
 mod scenarios;

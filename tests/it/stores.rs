@@ -3,14 +3,21 @@
 use std::sync::Arc;
 
 use duroxide::providers::Provider;
+use duroxide::providers::encoded::Encoded;
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::providers::sqlite::SqliteProvider;
+
+use crate::encoded::Sealed;
 
 /// What must live as long as its store: the folder of a file.
 pub(crate) type Kept = Option<tempfile::TempDir>;
 
 pub(crate) fn memory() -> (Arc<dyn Provider>, Kept) {
     (Arc::new(MemoryProvider::new()), None)
+}
+
+pub(crate) fn encoded() -> (Arc<dyn Provider>, Kept) {
+    (Arc::new(Encoded::new(Arc::new(MemoryProvider::new()), Sealed::default())), None)
 }
 
 pub(crate) async fn sqlite_in_memory() -> (Arc<dyn Provider>, Kept) {

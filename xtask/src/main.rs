@@ -1,7 +1,10 @@
 //! The project's own commands: `cargo xtask <command>`.
 
+mod bench;
 mod bless;
+mod compat;
 mod failure;
+mod sim;
 mod test;
 #[cfg(test)]
 mod tests;
@@ -21,7 +24,7 @@ struct Command {
     run: fn(&Workspace, &[String]) -> Result<(), Failure>,
 }
 
-/// Every command. A new one (`bench`, `sim`, `compat`, `prove`) is a row here and a file of the same name.
+/// Every command. A new one (`prove`) is a row here and a file of the same name.
 const COMMANDS: &[Command] = &[
     Command {
         name: "test",
@@ -40,6 +43,24 @@ const COMMANDS: &[Command] = &[
         arguments: "",
         help: "accept what the ui tests and snapshots produce now; review the diff afterwards",
         run: bless::run,
+    },
+    Command {
+        name: "bench",
+        arguments: "[w1 ..] [--sync full|normal] [--json FILE] [--rounds N] [--ours] [--long]",
+        help: "our crate and the published one under the same workloads, in turn (minutes)",
+        run: bench::run,
+    },
+    Command {
+        name: "sim",
+        arguments: "[SEED | --seeds N [--from SEED] | --mutants]",
+        help: "simulated runs: one in all detail, many, or each planted bug until it is found",
+        run: sim::run,
+    },
+    Command {
+        name: "compat",
+        arguments: "",
+        help: "what programs for the published 0.1.32 would miss, but for what docs/compatibility.md explains",
+        run: compat::run,
     },
 ];
 
@@ -72,11 +93,18 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
     }
 }
 
+/// Columns for the call; a longer one has a line of its own.
+const CALL_WIDTH: usize = 18;
+
 fn help() -> String {
     let mut text = String::from("usage: cargo xtask <command>\n");
     for command in COMMANDS {
         let call = format!("{} {}", command.name, command.arguments);
-        text.push_str(&format!("\n  {call:<18} {}", command.help));
+        if call.len() > CALL_WIDTH {
+            text.push_str(&format!("\n  {call}\n  {:<CALL_WIDTH$} {}", "", command.help));
+        } else {
+            text.push_str(&format!("\n  {call:<CALL_WIDTH$} {}", command.help));
+        }
     }
     text.push('\n');
     text.push_str(&test::help());

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
+use crate::sim;
 use crate::tidy;
 use crate::workspace::Workspace;
 
@@ -47,6 +48,13 @@ const STEPS: &[Step] = &[
         name: "test",
         what: "unit, integration, ui and doc tests",
         run: |workspace| workspace.cargo("test --workspace --all-features"),
+    },
+    Step { name: "sim", what: "a thousand simulated runs with everything that can go wrong", run: sim::step },
+    Step { name: "mutants", what: "bugs that are planted are found by simulated runs", run: sim::mutants },
+    Step {
+        name: "default",
+        what: "the library's own tests with its default features alone: what is only for tests must not need more",
+        run: |workspace| workspace.cargo("test -p duroxide --lib"),
     },
 ];
 

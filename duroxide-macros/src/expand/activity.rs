@@ -71,7 +71,7 @@ fn described(parts: &Parts<'_>, args: &Args) -> TokenStream {
 
 fn runs(handler: &Handler, parts: &Parts<'_>) -> TokenStream {
     let Parts { name, private, .. } = parts;
-    let (defined_at, decode, running) = (parts.defined_at(), parts.decode(), parts.running());
+    let (defined_at, running) = (parts.defined_at(), parts.running());
     let [ctx, states] = ["ctx", "states"].map(|name| Ident::new(name, Span::mixed_site()));
     let input = input_ident();
     let mut arguments = parts.argument_values().into_iter();
@@ -95,7 +95,6 @@ fn runs(handler: &Handler, parts: &Parts<'_>) -> TokenStream {
     quote! {
         impl #private::RunActivity for #name {
             #defined_at
-            #decode
             #needs
             #[allow(unused_variables)]
             fn run(#ctx: #private::ActivityContext, #states: &#private::States, #input: Self::In) -> #running {

@@ -90,7 +90,7 @@ fn described(parts: &Parts<'_>, args: &Args) -> TokenStream {
 
 fn runs(handler: &Handler, parts: &Parts<'_>) -> TokenStream {
     let Parts { name, private, .. } = parts;
-    let (defined_at, decode, running) = (parts.defined_at(), parts.decode(), parts.running());
+    let (defined_at, running) = (parts.defined_at(), parts.running());
     let (ctx, input) = (Ident::new("ctx", Span::mixed_site()), input_ident());
     let mut arguments = parts.argument_values().into_iter();
     let values: Vec<TokenStream> = handler
@@ -105,7 +105,6 @@ fn runs(handler: &Handler, parts: &Parts<'_>) -> TokenStream {
     quote! {
         impl #private::RunOrchestration for #name {
             #defined_at
-            #decode
             #[allow(unused_variables)]
             fn run(#ctx: #private::OrchestrationContext, #input: Self::In) -> #running {
                 #name(#(#values),*)

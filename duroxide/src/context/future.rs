@@ -4,8 +4,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::ledger::Ledger;
+#[cfg(feature = "macros")]
+use super::orchestration::OrchestrationContext;
 use crate::ledger::bindings::Reply;
+use crate::ledger::{Emitted, Ledger};
+#[cfg(feature = "macros")]
+use crate::ledger::{Governed, Taken};
 use crate::model::action::Action;
 
 /// The answer to something an orchestration asked for: an activity, a timer, an event, a child.
@@ -78,7 +82,7 @@ impl<T: Send + 'static> DurableFuture<T> {
             "with_tag() can only be called on activity futures, before they resolve"
         );
         let mut is_activity = true;
-        self.amend(&format!("with_tag({new_tag:?})"), |action| match action {
+        self.amend(&format!("with_tag({new_tag:?})"), |emitted| match &mut emitted.action {
             Action::CallActivity { tag, .. } => *tag = Some(new_tag.clone()),
             Action::CreateTimer { .. }
             | Action::WaitExternal { .. }
@@ -96,7 +100,7 @@ impl<T: Send + 'static> DurableFuture<T> {
     }
 
     /// Changes what was asked for, while the engine has not taken it. `option` names the call that came too late.
-    pub(crate) fn amend(&self, option: &str, change: impl FnOnce(&mut Action)) {
+    pub(crate) fn amend(&self, option: &str, change: impl FnOnce(&mut Emitted)) {
         let State::Asked { ledger, token, .. } = &self.state else {
             return;
         };
@@ -119,6 +123,40 @@ impl<T: Send + 'static> DurableFuture<T> {
             && ledger.with(|book| book.retract(*token))
         {
             self.state = State::Spent;
+        }
+    }
+}
+
+/// What a future has for a caller who wants to know of policies.
+#[cfg(feature = "macros")]
+pub(crate) enum Progress<T> {
+    /// The answer.
+    Answered(T),
+    /// Once: the request was made under this policy, and is still on its way.
+    Governed(Box<Governed>, OrchestrationContext),
+    /// Neither yet.
+    Waiting,
+}
+
+#[cfg(feature = "macros")]
+impl<T> DurableFuture<T> {
+    /// Like a poll, and tells which policy governs the request.
+    pub(crate) fn progress(&mut self) -> Progress<T> {
+        match std::mem::replace(&mut self.state, State::Spent) {
+            State::Asked { ledger, token, finish } => match ledger.with(|book| book.take_governed(token)) {
+                Taken::Answer(reply) => Progress::Answered(finish(reply)),
+                Taken::Governed(governed) => {
+                    let ctx = OrchestrationContext::of(ledger.clone());
+                    self.state = State::Asked { ledger, token, finish };
+                    Progress::Governed(governed, ctx)
+                }
+                Taken::Nothing => {
+                    self.state = State::Asked { ledger, token, finish };
+                    Progress::Waiting
+                }
+            },
+            State::Refused(value) => Progress::Answered(value()),
+            State::Spent => panic!("a DurableFuture was polled after it had resolved"),
         }
     }
 }

@@ -7,6 +7,11 @@ use std::task::{Context, Poll};
 use super::combinators::Either2;
 use super::future::DurableFuture;
 use super::orchestration::OrchestrationContext;
+#[cfg(feature = "macros")]
+use crate::ledger::Governed;
+#[cfg(feature = "macros")]
+use crate::model::action::Action;
+use crate::model::error::ErrorDetails;
 use crate::model::retry::RetryPolicy;
 
 impl OrchestrationContext {
@@ -20,7 +25,8 @@ impl OrchestrationContext {
         input: impl Into<String>,
         policy: RetryPolicy,
     ) -> Retry {
-        Call { name: name.into(), input: input.into(), session_id: None }.retry(self.clone(), policy)
+        let call = Call { name: name.into(), input: input.into(), session_id: None, tag: None };
+        Retry { attempts: call.tried(self.clone(), policy, None) }
     }
 
     /// The same on a worker that owns `session_id`.
@@ -31,7 +37,8 @@ impl OrchestrationContext {
         policy: RetryPolicy,
         session_id: impl Into<String>,
     ) -> Retry {
-        Call { name: name.into(), input: input.into(), session_id: Some(session_id.into()) }.retry(self.clone(), policy)
+        let call = Call { name: name.into(), input: input.into(), session_id: Some(session_id.into()), tag: None };
+        Retry { attempts: call.tried(self.clone(), policy, None) }
     }
 }
 
@@ -39,60 +46,111 @@ impl OrchestrationContext {
 /// [`schedule_activity_with_retry`](OrchestrationContext::schedule_activity_with_retry).
 #[must_use = "futures do nothing unless awaited"]
 pub struct Retry {
-    attempts: Pin<Box<dyn Future<Output = Result<String, String>> + Send>>,
+    attempts: Attempts,
 }
 
 impl Future for Retry {
     type Output = Result<String, String>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.attempts.as_mut().poll(cx)
+        self.attempts.as_mut().poll(cx).map_err(GaveUp::text)
     }
 }
 
+/// All attempts of one call.
+pub(crate) type Attempts = Pin<Box<dyn Future<Output = Result<String, GaveUp>> + Send>>;
+
+/// Why there is no result.
+pub(crate) enum GaveUp {
+    /// An attempt took longer than the policy allows.
+    TimedOut,
+    /// The last attempt failed.
+    Failed(ErrorDetails),
+}
+
+impl GaveUp {
+    fn text(self) -> String {
+        match self {
+            GaveUp::TimedOut => "timeout: activity timed out".to_owned(),
+            GaveUp::Failed(details) => details.display_message(),
+        }
+    }
+}
+
+type Attempt = DurableFuture<Result<String, ErrorDetails>>;
+
+/// A call that is on its way already, tried on under the policy that governs it.
+#[cfg(feature = "macros")]
+pub(crate) fn governed(ctx: OrchestrationContext, first: Attempt, governed: Governed) -> Attempts {
+    let Governed { policy, call } = governed;
+    match call {
+        Action::CallActivity { name, input, session_id, tag, .. } => {
+            Call { name, input, session_id, tag }.tried(ctx, policy, Some(first))
+        }
+        Action::CreateTimer { .. }
+        | Action::WaitExternal { .. }
+        | Action::StartOrchestrationDetached { .. }
+        | Action::StartSubOrchestration { .. }
+        | Action::ContinueAsNew { .. }
+        | Action::UpdateCustomStatus { .. }
+        | Action::DequeueEvent { .. }
+        | Action::SetKeyValue { .. }
+        | Action::ClearKeyValue { .. }
+        | Action::ClearKeyValues => unreachable!("only calls of activities have a policy"),
+    }
+}
+
+/// What each attempt asks for.
 struct Call {
     name: String,
     input: String,
     session_id: Option<String>,
+    tag: Option<String>,
 }
 
 impl Call {
-    fn retry(self, ctx: OrchestrationContext, policy: RetryPolicy) -> Retry {
-        Retry { attempts: Box::pin(async move { self.until_it_works(&ctx, &policy).await }) }
+    /// All attempts; `first` is one that was asked for before.
+    fn tried(self, ctx: OrchestrationContext, policy: RetryPolicy, first: Option<Attempt>) -> Attempts {
+        Box::pin(async move { self.until_it_works(&ctx, &policy, first).await })
     }
 
-    async fn until_it_works(self, ctx: &OrchestrationContext, policy: &RetryPolicy) -> Result<String, String> {
-        let mut attempt = 1;
+    async fn until_it_works(
+        self,
+        ctx: &OrchestrationContext,
+        policy: &RetryPolicy,
+        mut first: Option<Attempt>,
+    ) -> Result<String, GaveUp> {
+        let mut number = 1;
         loop {
+            let attempt = first.take().unwrap_or_else(|| self.schedule(ctx));
             let result = match policy.timeout {
-                None => self.schedule(ctx).await,
+                None => attempt.await,
                 Some(timeout) => {
                     // The timer is made inside the race, so that history has the activity first.
                     let timer = async { ctx.schedule_timer(timeout).await };
-                    match ctx.select2(self.schedule(ctx), timer).await {
+                    match ctx.select2(attempt, timer).await {
                         Either2::First(result) => result,
-                        Either2::Second(()) => return Err("timeout: activity timed out".to_owned()),
+                        Either2::Second(()) => return Err(GaveUp::TimedOut),
                     }
                 }
             };
-            let Err(error) = result else { return result };
-            if attempt >= policy.max_attempts {
-                return Err(error);
-            }
-            ctx.trace_warn(self.failed_attempt(attempt, policy.max_attempts, &error));
-            let delay = policy.delay_for_attempt(attempt);
+            let details = match result {
+                Ok(value) => return Ok(value),
+                Err(details) if number >= policy.max_attempts => return Err(GaveUp::Failed(details)),
+                Err(details) => details,
+            };
+            ctx.trace_warn(self.failed_attempt(number, policy.max_attempts, &details.display_message()));
+            let delay = policy.delay_for_attempt(number);
             if !delay.is_zero() {
                 ctx.schedule_timer(delay).await;
             }
-            attempt += 1;
+            number += 1;
         }
     }
 
-    fn schedule(&self, ctx: &OrchestrationContext) -> DurableFuture<Result<String, String>> {
-        match &self.session_id {
-            None => ctx.schedule_activity(&self.name, &self.input),
-            Some(session_id) => ctx.schedule_activity_on_session(&self.name, &self.input, session_id),
-        }
+    fn schedule(&self, ctx: &OrchestrationContext) -> Attempt {
+        let Call { name, input, session_id, tag } = self;
+        ctx.schedule_activity_raw(name.clone(), input.clone(), session_id.clone(), tag.clone())
     }
 
     fn failed_attempt(&self, attempt: u32, max_attempts: u32, error: &str) -> String {

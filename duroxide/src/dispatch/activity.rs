@@ -11,7 +11,7 @@ use super::processor::{Processor, Weigh};
 use super::session;
 use super::{Env, Redelivery, builtin, with_retries};
 use crate::activity::ActivityHandler;
-use crate::activity::context::{ActivityContext, Identity};
+use crate::activity::context::{ActivityContext, Backing, Identity};
 use crate::clock;
 use crate::lease::is_poisoned;
 use crate::model::error::{AppErrorKind, ErrorDetails, PoisonMessageType};
@@ -80,7 +80,7 @@ enum Ended {
 }
 
 /// The message that tells an orchestration how its activity ended.
-pub(super) fn completion(instance: &str, execution_id: u64, id: u64, result: Result<String, String>) -> WorkItem {
+pub(crate) fn completion(instance: &str, execution_id: u64, id: u64, result: Result<String, String>) -> WorkItem {
     match result {
         Ok(result) => WorkItem::ActivityCompleted { instance: instance.to_owned(), execution_id, id, result },
         Err(message) => WorkItem::ActivityFailed {
@@ -200,14 +200,14 @@ impl Activities {
     ) -> Option<Result<String, String>> {
         let began = Instant::now();
         let input = std::mem::take(&mut job.input);
-        let context = self.context(worker_id, kept, attempt, job).await;
+        let context = self.context(worker_id, token, kept, attempt, job).await;
         let key = (job.instance.clone(), job.execution_id, job.id);
         let running = self.env.running.enter(key, kept.lost().clone());
         let task = self.env.tasks.spawn(async move { handler.invoke(context, input).await });
         let ended = self.ended(AbortOnDropHandle::new(task), kept).await;
         drop(running);
         match ended {
-            Ended::Returned(result) => return Some(result),
+            Ended::Returned(result) => return Some(self.env.settings.limits.returned(result)),
             Ended::Cancelled => {
                 self.record(job, "cancelled", began);
                 // The row is gone when it was cancelled. When it is not, the lease was lost for another reason, and
@@ -237,7 +237,14 @@ impl Activities {
         }
     }
 
-    async fn context(&self, worker_id: &Arc<str>, kept: &Kept, attempt: u32, job: &Job) -> ActivityContext {
+    async fn context(
+        &self,
+        worker_id: &Arc<str>,
+        token: &Arc<str>,
+        kept: &Kept,
+        attempt: u32,
+        job: &Job,
+    ) -> ActivityContext {
         let store = &self.env.store;
         let named = self.env.names.of(&**store, &job.instance, job.execution_id).await;
         let identity = Identity {
@@ -252,8 +259,14 @@ impl Activities {
             tag: job.tag.clone(),
             attempt,
         };
-        // A child token: user code that cancels its own does not end the lease.
-        ActivityContext::new(identity, kept.lost().child_token(), Arc::clone(store))
+        let backing = Backing {
+            store: Arc::clone(store),
+            token: Arc::clone(token),
+            limits: self.env.settings.limits,
+            // A child token: user code that cancels its own does not end the lease.
+            cancellation: kept.lost().child_token(),
+        };
+        ActivityContext::new(identity, backing)
     }
 
     async fn complete(&self, done: Done) {

@@ -1,7 +1,7 @@
 //! Fetch, lease, process, commit or abandon: one loop for both kinds of work.
 
 pub(crate) mod activity;
-mod builtin;
+pub(crate) mod builtin;
 mod closing;
 mod contain;
 pub(crate) mod keeper;
@@ -14,8 +14,8 @@ pub(crate) mod session;
 pub(crate) mod settings;
 #[cfg(feature = "test-hooks")]
 pub mod test_hooks;
-mod triage;
-mod verdict;
+pub(crate) mod triage;
+pub(crate) mod verdict;
 mod weight;
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use crate::model::work_item::WorkItem;
 use crate::mutants::{Bug, is_planted};
 use crate::observe::target;
 use crate::providers::ProviderError;
-use crate::providers::signal::WorkQueue;
+use crate::providers::signal::{Reach, WorkQueue};
 use crate::replay::{Execution, Opening, Parent, SystemCall, TurnInput};
 
 /// Wait before a turn is tried again that the store would not commit for a passing reason.
@@ -194,7 +194,7 @@ impl Orchestrations {
             kv_snapshot,
             now_ms: clock::now_ms(),
         };
-        let mut execution = Execution::open(handler, opening);
+        let mut execution = Execution::open(handler, opening).within(self.env.settings.limits);
         execution.advance(TurnInput { start: head.start.clone(), messages, now_ms: clock::now_ms() });
         self.answer_system_calls(&mut execution, &head, &kept).await;
         let parent_execution = self.execution_of_parent(execution.parent()).await;
@@ -326,9 +326,9 @@ impl Orchestrations {
         }
     }
 
-    /// Tells the clients of this process that wait for the instance.
+    /// Tells the clients of this process that wait for the instance, where the store does not do so itself.
     fn committed(&self, instance: &str) {
-        if let Some(signal) = &self.env.signal {
+        if let Some(signal) = self.env.signal.as_ref().filter(|signal| signal.reach() == Reach::Own) {
             signal.changed(instance);
         }
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::keeper::Terms;
 use crate::model::filter::{DispatcherCapabilityFilter, SemverRange, TagFilter};
+use crate::model::limits::Limits;
 
 /// How long work waits whose handler is not registered here: another process may have it, or a deployment be on its
 /// way.
@@ -66,6 +67,8 @@ pub(crate) struct Settings {
     pub(crate) tags: TagFilter,
     /// A stable name of this process, if it has one.
     pub(crate) node_id: Option<String>,
+    /// What exceeds them fails what it belongs to.
+    pub(crate) limits: Limits,
 }
 
 impl Settings {

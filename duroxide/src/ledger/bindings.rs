@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::Governed;
 use crate::model::error::ErrorDetails;
 
 /// What kind of answer a request waits for.
@@ -40,11 +41,15 @@ struct Binding {
     event_id: Option<u64>,
     reply: Option<Reply>,
     abandoned: bool,
+    /// Until its holder knows.
+    #[cfg_attr(not(feature = "macros"), expect(dead_code, reason = "only typed calls go by policies"))]
+    governed: Option<Box<Governed>>,
 }
 
 impl Bindings {
     pub(super) fn open(&mut self, token: u64, class: Class) {
-        self.by_token.insert(token, Binding { class, event_id: None, reply: None, abandoned: false });
+        let binding = Binding { class, event_id: None, reply: None, abandoned: false, governed: None };
+        self.by_token.insert(token, binding);
         self.waiting += 1;
     }
 
@@ -63,6 +68,17 @@ impl Bindings {
                 self.abandoned.insert((binding.class, event_id));
             }
         }
+    }
+
+    pub(super) fn govern(&mut self, token: u64, governed: Governed) {
+        if let Some(binding) = self.by_token.get_mut(&token) {
+            binding.governed = Some(Box::new(governed));
+        }
+    }
+
+    #[cfg(feature = "macros")]
+    pub(super) fn governed(&mut self, token: u64) -> Option<Box<Governed>> {
+        self.by_token.get_mut(&token)?.governed.take()
     }
 
     /// Lays an answer down for whoever holds the token.

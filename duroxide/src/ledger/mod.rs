@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::model::action::Action;
+use crate::model::retry::RetryPolicy;
 
 use bindings::{Bindings, Class, Reply};
 use kv::Overlay;
@@ -44,6 +45,26 @@ struct Shared {
 pub(crate) struct Emitted {
     pub token: u64,
     pub action: Action,
+    /// What today's code wants for the call of an activity. What history records for it goes before.
+    pub policy: Option<RetryPolicy>,
+}
+
+/// The policy in force for a call, and the call itself, to be made again by it.
+#[cfg_attr(not(feature = "macros"), expect(dead_code, reason = "only typed calls go by policies"))]
+#[derive(Debug, Clone)]
+pub(crate) struct Governed {
+    pub policy: RetryPolicy,
+    pub call: Action,
+}
+
+/// What there is for the holder of a token.
+#[cfg(feature = "macros")]
+#[derive(Debug)]
+pub(crate) enum Taken {
+    Answer(Reply),
+    /// Once, when the request has met or become its event: from here on this policy decides.
+    Governed(Box<Governed>),
+    Nothing,
 }
 
 /// The content of a ledger.
@@ -114,7 +135,7 @@ impl Book {
 
     fn emit(&mut self, token: u64, action: Action) {
         if !self.detached {
-            self.emitted.push_back(Emitted { token, action });
+            self.emitted.push_back(Emitted { token, action, policy: None });
         }
     }
 
@@ -131,6 +152,15 @@ impl Book {
             self.taken += 1;
         }
         reply
+    }
+
+    /// The policy that governs a request, once; then its answer, once.
+    #[cfg(feature = "macros")]
+    pub(crate) fn take_governed(&mut self, token: u64) -> Taken {
+        if let Some(governed) = self.bindings.governed(token) {
+            return Taken::Governed(governed);
+        }
+        self.take(token).map_or(Taken::Nothing, Taken::Answer)
     }
 
     /// The future of a request was dropped before it was answered.
@@ -156,6 +186,18 @@ impl Book {
         self.bindings.bind(token, event_id);
     }
 
+    /// The call with this token is governed by a policy, which its holder learns on the next poll.
+    pub(crate) fn govern(&mut self, token: u64, governed: Governed) {
+        self.bindings.govern(token, governed);
+    }
+
+    /// Whether something was asked for, behind the first `seen` requests, after which the code must be polled again.
+    pub(crate) fn asked_for_a_poll(&self, seen: usize) -> bool {
+        let leads_to_one =
+            |emitted: &Emitted| emitted.policy.is_some() || matches!(emitted.action, Action::DequeueEvent { .. });
+        self.emitted.iter().skip(seen).any(leads_to_one)
+    }
+
     /// A positional wait got its history event.
     pub(crate) fn bind_signal(&mut self, token: u64, event_id: u64, name: &str) {
         self.bindings.bind(token, event_id);
@@ -177,9 +219,8 @@ impl Book {
     }
 
     /// Changes a request of this poll; `false` when the engine has taken it already.
-    pub(crate) fn amend(&mut self, token: u64, change: impl FnOnce(&mut Action)) -> bool {
-        let found = self.emitted.iter_mut().rev().find(|emitted| emitted.token == token);
-        found.map(|emitted| change(&mut emitted.action)).is_some()
+    pub(crate) fn amend(&mut self, token: u64, change: impl FnOnce(&mut Emitted)) -> bool {
+        self.emitted.iter_mut().rev().find(|emitted| emitted.token == token).map(change).is_some()
     }
 
     /// Takes a request of this poll back as if it had not been made; `false` when the engine has taken it already.

@@ -24,6 +24,9 @@ pub(crate) const SYSCALL_UTC_NOW_MS: &str = "__duroxide_syscall:utc_now_ms";
 /// The system call behind `get_kv_value_from_instance`.
 pub(crate) const SYSCALL_GET_KV_VALUE: &str = "__duroxide_syscall:get_kv_value";
 
+/// The system call whose recorded answer is the policy of the activity call that its row names as its source.
+pub(crate) const SYSCALL_CALL_POLICY: &str = "__duroxide_syscall:call_policy";
+
 /// Whether a child id was generated, that is, begins with `sub::`.
 pub fn is_auto_generated_sub_orch_id(instance: &str) -> bool {
     instance.starts_with(SUB_ORCH_AUTO_PREFIX)

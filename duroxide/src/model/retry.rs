@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// How long to wait between attempts.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum BackoffStrategy {
     /// Not at all.
     None,
@@ -55,7 +55,7 @@ impl BackoffStrategy {
 }
 
 /// How often an activity is tried, and how long one attempt may take.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RetryPolicy {
     /// Attempts in all, at least 1.
     pub max_attempts: u32,
@@ -101,6 +101,12 @@ impl RetryPolicy {
     pub fn with_backoff(mut self, backoff: BackoffStrategy) -> Self {
         self.backoff = backoff;
         self
+    }
+
+    /// Whether it asks for anything: one attempt of any length is what a call is without a policy.
+    #[cfg(feature = "macros")]
+    pub(crate) fn is_in_force(&self) -> bool {
+        self.max_attempts > 1 || self.timeout.is_some()
     }
 
     /// The wait after the failed attempt number `attempt`, counted from 1.

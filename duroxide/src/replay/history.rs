@@ -57,6 +57,16 @@ pub(super) struct History {
     queues: HashMap<String, Dequeues>,
     /// Schedules that rows of reason `dropped_future` cancelled.
     dropped: BTreeSet<(Class, u64)>,
+    policies: Policies,
+}
+
+/// The policies that rows record for activity calls.
+#[derive(Debug, Default)]
+struct Policies {
+    /// The row that asks for a policy, and the call whose it is.
+    asked: HashMap<u64, u64>,
+    /// The recorded text, by call.
+    by_call: HashMap<u64, String>,
 }
 
 impl History {
@@ -75,6 +85,7 @@ impl History {
             signals: HashMap::new(),
             queues: HashMap::new(),
             dropped: BTreeSet::new(),
+            policies: Policies::default(),
         }
     }
 
@@ -84,6 +95,11 @@ impl History {
 
     pub(super) fn is_empty(&self) -> bool {
         self.count == 0
+    }
+
+    /// Rows of the execution, those of the running turn included.
+    pub(super) fn len(&self) -> usize {
+        self.count
     }
 
     pub(super) fn next_event_id(&self) -> u64 {
@@ -152,6 +168,19 @@ impl History {
         &self.dropped
     }
 
+    /// The text of the policy recorded for a call, wherever its row stands.
+    pub(super) fn policy(&self, call: u64) -> Option<&str> {
+        self.policies.by_call.get(&call).map(String::as_str)
+    }
+
+    /// Whether the row is, or answers, the record of a policy: no code asked for it.
+    pub(super) fn is_of_policy(&self, event: &Event) -> bool {
+        match &event.kind {
+            EventKind::ActivityScheduled { .. } => self.policies.asked.contains_key(&event.event_id),
+            _ => event.source_event_id.is_some_and(|source| self.policies.asked.contains_key(&source)),
+        }
+    }
+
     /// A new row, noted.
     pub(super) fn row(&mut self, source_event_id: Option<u64>, kind: EventKind, now_ms: u64) -> Event {
         let event = Event {
@@ -192,7 +221,12 @@ impl History {
                 self.cancel_reason.get_or_insert_with(|| reason.clone());
             }
             EventKind::CustomStatusUpdated { status } => self.custom_status.clone_from(status),
-            EventKind::ActivityScheduled { .. } => self.scheduled(id, Class::Activity, None),
+            EventKind::ActivityScheduled { name, .. } => match source {
+                Some(call) if name == ids::SYSCALL_CALL_POLICY => {
+                    self.policies.asked.insert(id, call);
+                }
+                Some(_) | None => self.scheduled(id, Class::Activity, None),
+            },
             EventKind::TimerCreated { .. } => self.scheduled(id, Class::Timer, None),
             EventKind::SubOrchestrationScheduled { instance, .. } => {
                 let child = ids::build_child_instance_id(&self.instance, instance);
@@ -212,8 +246,13 @@ impl History {
             EventKind::QueueEventDelivered { name, .. } => {
                 self.queues.entry(name.clone()).or_default().arrivals += 1;
             }
-            EventKind::ActivityCompleted { .. }
-            | EventKind::ActivityFailed { .. }
+            EventKind::ActivityCompleted { result } => match source.and_then(|row| self.policies.asked.get(&row)) {
+                Some(call) => {
+                    self.policies.by_call.insert(*call, result.clone());
+                }
+                None => self.answered(source),
+            },
+            EventKind::ActivityFailed { .. }
             | EventKind::TimerFired { .. }
             | EventKind::SubOrchestrationCompleted { .. }
             | EventKind::SubOrchestrationFailed { .. } => self.answered(source),

@@ -12,6 +12,7 @@ mod history;
 mod limits;
 mod matching;
 mod nondeterminism;
+mod policy;
 mod probe;
 pub(crate) mod step;
 mod syscall;
@@ -35,6 +36,7 @@ use crate::model::action::Action;
 use crate::model::error::ErrorDetails;
 use crate::model::event::{Event, EventKind};
 use crate::model::item::KvEntry;
+use crate::model::limits::Limits;
 use crate::model::work_item::WorkItem;
 
 use history::History;
@@ -106,6 +108,7 @@ pub(crate) struct Execution {
     /// Requests of this turn, with their event ids.
     asked: Vec<Action>,
     continued: Option<(String, Option<String>)>,
+    limits: Limits,
     outcome: Outcome,
 }
 
@@ -135,10 +138,17 @@ impl Execution {
             delta: Vec::new(),
             asked: Vec::new(),
             continued: None,
+            limits: Limits::default(),
             outcome: Outcome::Continue,
         };
         execution.replay(&history);
         execution
+    }
+
+    /// Sets what the code may ask for.
+    pub(crate) fn within(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// Messages become events, events reach the code, and the code runs until it is quiet.

@@ -2,6 +2,7 @@
 
 use semver::Version;
 
+use crate::codec::CodecError;
 use crate::ledger::Identity;
 use crate::ledger::bindings::Class;
 use crate::model::action::Action;
@@ -56,6 +57,13 @@ pub(super) fn message_in_kind(id: u64, expected: Class, got: Class) -> ErrorDeta
         "completion kind mismatch for id={id}, expected '{}', got '{}'",
         noun(expected),
         noun(got)
+    ))
+}
+
+/// History records a policy for a call in a form that this version does not know.
+pub(super) fn unreadable_policy(call: u64, error: &CodecError) -> ErrorDetails {
+    ErrorDetails::nondeterminism(format!(
+        "the retry and timeout policy recorded for the activity of event {call} cannot be read: {error}"
     ))
 }
 

@@ -14,6 +14,17 @@ use crate::model::event::{Event, EventKind};
 /// Polls in a row that may ask for more without taking an answer: code that still is not quiet never will be.
 const IDLE_POLLS_MAX: usize = 100;
 
+/// What follows from a request that became its event.
+#[derive(Clone, Copy, PartialEq)]
+enum Recorded {
+    /// The code need not see it.
+    Quiet,
+    /// A dequeue: a message may wait for it.
+    Dequeue,
+    /// A call under a policy: the code learns it now.
+    Governed,
+}
+
 impl Execution {
     /// Leads the code through the new events, then until it is quiet.
     pub(super) fn run(&mut self, first_new: usize) {
@@ -67,8 +78,9 @@ impl Execution {
         }
     }
 
-    /// Polls what the last event changed, then turns requests into events one at a time. After a new dequeue the code
-    /// is polled before the next request is turned, as a replay would: its message may be there already.
+    /// Polls what the last event changed, then turns requests into events one at a time. After a new dequeue, and after
+    /// a call under a policy, the code is polled before the next request is turned, as a replay would: the message may
+    /// be there already, and the policy may ask for a timer.
     fn settle(&mut self) {
         self.poll_if_changed();
         let mut idle_polls = 0;
@@ -76,22 +88,29 @@ impl Execution {
             let Some(emitted) = self.ledger.with(|book| book.emitted.pop_front()) else {
                 return;
             };
-            if self.record(emitted) != Some(Class::Queue) || self.is_over() {
+            let recorded = self.record(emitted);
+            if recorded == Recorded::Quiet || self.is_over() {
                 continue;
             }
-            let taken = self.ledger.with(|book| book.taken);
+            let (taken, asked) = self.ledger.with(|book| (book.taken, book.emitted.len()));
             self.poll();
-            let took_an_answer = self.ledger.with(|book| book.taken) > taken;
-            idle_polls = if took_an_answer { 0 } else { idle_polls + 1 };
+            let (took_an_answer, asks_again) =
+                self.ledger.with(|book| (book.taken > taken, book.asked_for_a_poll(asked)));
+            if took_an_answer {
+                idle_polls = 0;
+            } else if recorded == Recorded::Dequeue || asks_again {
+                // Any number of calls may learn their policies; only asking for ever more is not quiet.
+                idle_polls += 1;
+            }
             if idle_polls >= IDLE_POLLS_MAX {
                 self.failure = Some(never_quiet());
             }
         }
     }
 
-    /// A request becomes its event. Returns what it waits for.
-    fn record(&mut self, emitted: Emitted) -> Option<Class> {
-        let Emitted { token, mut action } = emitted;
+    /// A request becomes its event.
+    fn record(&mut self, emitted: Emitted) -> Recorded {
+        let Emitted { token, mut action, policy } = emitted;
         matching::number(&mut action, self.history.next_event_id(), self.history.execution_id());
         let Some(event) = matching::recorded(&action) else {
             self.history.skip_event_id();
@@ -99,11 +118,20 @@ impl Execution {
                 self.continued.get_or_insert_with(|| (input.clone(), version.clone()));
             }
             self.asked.push(action);
-            return None;
+            return Recorded::Quiet;
         };
         let event_id = self.append(None, event.clone());
+        let class = self.bind(token, event_id, &event);
+        let mut recorded = if class == Some(Class::Queue) { Recorded::Dequeue } else { Recorded::Quiet };
+        if let Some(policy) = &policy {
+            self.record_policy(event_id, policy);
+            match self.govern(token, event_id, &action) {
+                Ok(_) => recorded = Recorded::Governed,
+                Err(details) => self.failure = Some(details),
+            }
+        }
         self.asked.push(action);
-        self.bind(token, event_id, &event)
+        recorded
     }
 
     /// Ties a request to its event. Returns what it waits for.
@@ -131,6 +159,8 @@ impl Execution {
     fn apply(&mut self, event: &Event) -> Result<(), ErrorDetails> {
         let source = event.source_event_id;
         match &event.kind {
+            EventKind::ActivityScheduled { .. } | EventKind::ActivityCompleted { .. }
+                if self.history.is_of_policy(event) => {}
             EventKind::ActivityScheduled { .. }
             | EventKind::TimerCreated { .. }
             | EventKind::ExternalSubscribed { .. }
@@ -193,6 +223,9 @@ impl Execution {
             return Err(nondeterminism::mismatch("schedule", &emitted.action, &event.kind));
         }
         self.bind(emitted.token, event.event_id, &event.kind);
+        if self.govern(emitted.token, event.event_id, &emitted.action)? {
+            self.must_poll = true;
+        }
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::limits::Limits;
 use super::registry::{ActivityRegistry, OrchestrationRegistry};
 use super::{Runtime, RuntimeOptions};
 use crate::providers::Provider;
@@ -25,6 +26,7 @@ use crate::typed::{self, Entry, Expectation, Handler, Handlers, Problem, Problem
 pub struct RuntimeBuilder {
     store: Arc<dyn Provider>,
     options: RuntimeOptions,
+    limits: Limits,
     states: States,
     entries: Vec<Entry>,
     expected: Vec<Expectation>,
@@ -40,6 +42,7 @@ impl Runtime {
         RuntimeBuilder {
             store,
             options: RuntimeOptions::default(),
+            limits: Limits::default(),
             states: States::default(),
             entries: Vec::new(),
             expected: Vec::new(),
@@ -61,6 +64,13 @@ impl RuntimeBuilder {
     /// Sets the options.
     pub fn options(mut self, options: RuntimeOptions) -> Self {
         self.options = options;
+        self
+    }
+
+    /// Sets the bounds of what orchestrations and activities may ask for and return, and of what clients that activities
+    /// take from their context may send. Clients made otherwise have [their own](crate::Client::with_limits).
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 
@@ -121,9 +131,9 @@ impl RuntimeBuilder {
     /// # Panics
     /// As [`Runtime::start_with_options`] does, on options that contradict each other.
     pub async fn start(self) -> Result<Arc<Runtime>, Problems> {
-        let (store, options) = (self.store.clone(), self.options.clone());
+        let (store, options, limits) = (self.store.clone(), self.options.clone(), self.limits);
         let (activities, orchestrations) = self.registries()?;
-        Ok(Runtime::start_with_options(store, activities, orchestrations, options).await)
+        Ok(Runtime::launch(store, activities, orchestrations, options, limits).await)
     }
 
     fn registries(self) -> Result<(ActivityRegistry, OrchestrationRegistry), Problems> {

@@ -37,8 +37,8 @@ pub use registry::{OrchestrationRegistry, OrchestrationRegistryBuilder, VersionP
 /// Every bound, with its reason.
 pub mod limits {
     pub use crate::model::limits::{
-        MAX_CARRY_FORWARD_EVENTS, MAX_CUSTOM_STATUS_BYTES, MAX_KV_KEYS, MAX_KV_VALUE_BYTES, MAX_TAG_NAME_BYTES,
-        MAX_WORKER_TAGS,
+        LimitExceeded, Limits, MAX_CARRY_FORWARD_EVENTS, MAX_CUSTOM_STATUS_BYTES, MAX_KV_KEYS, MAX_KV_VALUE_BYTES,
+        MAX_TAG_NAME_BYTES, MAX_WORKER_TAGS,
     };
 }
 

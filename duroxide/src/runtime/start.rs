@@ -17,6 +17,7 @@ use crate::dispatch::{Env, Slot, session};
 use crate::lease::renewal_interval;
 use crate::model::VERSION;
 use crate::model::filter::SemverRange;
+use crate::model::limits::Limits;
 use crate::observe::{ObservabilityHandle, target};
 use crate::providers::Provider;
 use crate::providers::instrumented::InstrumentedProvider;
@@ -58,6 +59,17 @@ impl Runtime {
         orchestrations: OrchestrationRegistry,
         options: RuntimeOptions,
     ) -> Arc<Self> {
+        Self::launch(store, activities, orchestrations, options, Limits::default()).await
+    }
+
+    /// The same, with what only the builder can set.
+    pub(super) async fn launch(
+        store: Arc<dyn Provider>,
+        activities: ActivityRegistry,
+        orchestrations: OrchestrationRegistry,
+        options: RuntimeOptions,
+        limits: Limits,
+    ) -> Arc<Self> {
         check(&options);
         let observability = ObservabilityHandle::init(&options.observability).ok();
         let metrics = observability.as_ref().map(|handle| Arc::clone(handle.metrics_provider())).unwrap_or_default();
@@ -73,7 +85,7 @@ impl Runtime {
             options.observability.gauge_poll_interval,
             stop.clone(),
         ));
-        let env = Env::new(measured, metrics, settings(&options), orchestrations, activities, tasks.clone());
+        let env = Env::new(measured, metrics, settings(&options, limits), orchestrations, activities, tasks.clone());
         let slots = spawn_slots(&Arc::new(env), &options, &stop);
         Arc::new(Runtime { store, observability, stop, tasks, slots })
     }
@@ -132,7 +144,7 @@ fn replayable(options: &RuntimeOptions) -> SemverRange {
     options.supported_replay_versions.clone().unwrap_or_else(SemverRange::default_for_current_build)
 }
 
-fn settings(options: &RuntimeOptions) -> Settings {
+fn settings(options: &RuntimeOptions, limits: Limits) -> Settings {
     let terms = |timeout, buffer| Terms { timeout, renew_after: renewal_interval(timeout, buffer) };
     Settings {
         poll_min: options.dispatcher_min_poll_interval,
@@ -149,5 +161,6 @@ fn settings(options: &RuntimeOptions) -> Settings {
         replayable: replayable(options),
         tags: options.worker_tag_filter.clone(),
         node_id: options.worker_node_id.clone(),
+        limits,
     }
 }

@@ -5,69 +5,105 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::{Activity, CallError, Orchestration};
+use super::{Activity, CallError, Delay, Orchestration};
 use crate::codec::{self, CodecError};
 use crate::context::durable::{Durable, Sealed};
-use crate::context::future::DurableFuture;
+use crate::context::future::{DurableFuture, Progress};
 use crate::context::orchestration::OrchestrationContext;
+use crate::context::retry::{self, Attempts, GaveUp};
 use crate::context::schedule::ContinueAsNew;
+use crate::ledger::Emitted;
 use crate::model::action::Action;
 use crate::model::error::ErrorDetails;
 use crate::model::ids;
+use crate::model::retry::RetryPolicy;
 
 /// A request that can still be changed, or the reason why there is none.
 ///
 /// It takes its place in the order of requests when it is made. Dropped before its first poll and in the same poll of
 /// the orchestration, it was never asked for; dropped later it is cancelled.
 struct Asked {
-    request: Option<Result<DurableFuture<Result<String, ErrorDetails>>, CodecError>>,
+    state: State,
     polled: bool,
 }
 
+type Request = DurableFuture<Result<String, ErrorDetails>>;
+
+enum State {
+    /// On its way, under no policy as far as is known.
+    Asked(Request),
+    /// Under a policy: on its way, or waiting to be tried again.
+    Tried(Attempts),
+    /// Never made.
+    Refused(CodecError),
+    Spent,
+}
+
 impl Asked {
-    fn new(
-        input: Result<String, CodecError>,
-        ask: impl FnOnce(String) -> DurableFuture<Result<String, ErrorDetails>>,
-    ) -> Self {
-        Asked { request: Some(input.map(ask)), polled: false }
+    fn new(input: Result<String, CodecError>, ask: impl FnOnce(String) -> Request) -> Self {
+        let state = input.map_or_else(State::Refused, |input| State::Asked(ask(input)));
+        Asked { state, polled: false }
     }
 
-    fn amend(&self, option: &str, change: impl FnOnce(&mut Action)) {
-        if let Some(Ok(request)) = &self.request {
-            request.amend(option, change);
+    fn amend(&self, option: &str, change: impl FnOnce(&mut Emitted)) {
+        match &self.state {
+            State::Asked(request) => request.amend(option, change),
+            // The options of a call are set before its first poll.
+            State::Tried(_) | State::Refused(_) | State::Spent => {}
         }
     }
 
     /// Takes it back, and resolves to `error` instead.
     fn refuse(&mut self, error: CodecError) {
-        if let Some(Ok(request)) = self.request.replace(Err(error)) {
+        if let State::Asked(request) = std::mem::replace(&mut self.state, State::Refused(error)) {
             request.retract();
         }
     }
 
     fn poll<E: serde::de::DeserializeOwned>(&mut self, cx: &mut Context<'_>) -> Poll<Result<String, CallError<E>>> {
         self.polled = true;
-        match self.request.as_mut().expect("a call is not polled after it has resolved") {
-            Ok(request) => {
-                let Poll::Ready(result) = Pin::new(request).poll(cx) else {
-                    return Poll::Pending;
-                };
-                self.request = None;
-                Poll::Ready(result.map_err(CallError::of))
+        loop {
+            match std::mem::replace(&mut self.state, State::Spent) {
+                State::Asked(mut request) => match request.progress() {
+                    Progress::Answered(result) => return Poll::Ready(result.map_err(CallError::of)),
+                    Progress::Governed(governed, ctx) => {
+                        self.state = State::Tried(retry::governed(ctx, request, *governed));
+                    }
+                    Progress::Waiting => {
+                        self.state = State::Asked(request);
+                        return Poll::Pending;
+                    }
+                },
+                State::Tried(mut attempts) => {
+                    let Poll::Ready(result) = attempts.as_mut().poll(cx) else {
+                        self.state = State::Tried(attempts);
+                        return Poll::Pending;
+                    };
+                    return Poll::Ready(result.map_err(|gave_up| match gave_up {
+                        GaveUp::TimedOut => CallError::TimedOut,
+                        GaveUp::Failed(details) => CallError::of(details),
+                    }));
+                }
+                State::Refused(error) => return Poll::Ready(Err(CallError::codec(&error))),
+                State::Spent => panic!("a call was polled after it had resolved"),
             }
-            Err(error) => Poll::Ready(Err(CallError::codec(error))),
         }
     }
 }
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        if let Some(Ok(request)) = self.request.take()
+        if let State::Asked(request) = std::mem::replace(&mut self.state, State::Spent)
             && !self.polled
         {
             request.retract();
         }
     }
+}
+
+/// How a message names an option.
+fn of_call(name: &str, option: &str) -> String {
+    format!("{name}::call(..).{option}(..)")
 }
 
 fn read<T: serde::de::DeserializeOwned, E>(text: Result<String, CallError<E>>) -> Result<T, CallError<E>> {
@@ -84,10 +120,42 @@ pub struct Call<A: Activity> {
 impl<A: Activity> Call<A> {
     #[doc(hidden)]
     pub fn new(ctx: &OrchestrationContext, input: &A::In) -> Self {
-        let tag = A::TAG.map(str::to_owned);
+        let [tag, session] = [A::TAG, A::SESSION].map(|option| option.map(str::to_owned));
         let asked =
-            Asked::new(A::encode(input), |input| ctx.schedule_activity_raw(A::NAME.to_owned(), input, None, tag));
-        Call { asked, of: PhantomData }
+            Asked::new(A::encode(input), |input| ctx.schedule_activity_raw(A::NAME.to_owned(), input, session, tag));
+        let call = Call { asked, of: PhantomData };
+        match A::POLICY {
+            None => call,
+            Some(policy) => call.with_policy("retry", |_| policy),
+        }
+    }
+
+    /// Tries it again when it fails, in place of what the activity says of itself. A timeout set before stays, unless
+    /// the policy has one of its own; `RetryPolicy::new(1)` does without retries.
+    ///
+    /// The policy is recorded with the call: an orchestration that is running when this line is changed goes on by
+    /// the policy that it recorded.
+    pub fn retry(self, policy: RetryPolicy) -> Self {
+        self.with_policy("retry", |before| RetryPolicy { timeout: policy.timeout.or(before.timeout), ..policy })
+    }
+
+    /// Gives up with [`CallError::TimedOut`], and cancels the activity, when one attempt takes longer than this,
+    /// waiting for a worker included; it is not tried again then. A `Duration` or a text like `"30s"`. Recorded like
+    /// [`retry`](Self::retry).
+    ///
+    /// # Panics
+    /// When the text is not a span of time; in an orchestration that fails it with this message.
+    pub fn timeout(self, limit: impl Delay) -> Self {
+        let limit = limit.duration();
+        self.with_policy("timeout", |before| RetryPolicy { timeout: Some(limit), ..before })
+    }
+
+    fn with_policy(self, option: &str, change: impl FnOnce(RetryPolicy) -> RetryPolicy) -> Self {
+        self.asked.amend(&of_call(A::NAME, option), |emitted| {
+            let before = emitted.policy.take().unwrap_or_else(|| RetryPolicy::new(1));
+            emitted.policy = Some(change(before)).filter(RetryPolicy::is_in_force);
+        });
+        self
     }
 
     /// Routes the call to the workers that serve `tag`.
@@ -103,7 +171,7 @@ impl<A: Activity> Call<A> {
     }
 
     fn amend(self, option: &str, change: impl FnOnce(&mut Option<String>, &mut Option<String>)) -> Self {
-        self.asked.amend(&format!("{}::call(..).{option}(..)", A::NAME), |action| match action {
+        self.asked.amend(&of_call(A::NAME, option), |emitted| match &mut emitted.action {
             Action::CallActivity { session_id, tag, .. } => change(session_id, tag),
             Action::CreateTimer { .. }
             | Action::WaitExternal { .. }
@@ -165,7 +233,7 @@ impl<O: Orchestration> Child<O> {
     }
 
     fn amend(self, option: &str, change: impl FnOnce(&mut String, &mut Option<String>)) -> Self {
-        self.asked.amend(&format!("{}::call(..).{option}(..)", O::NAME), |action| match action {
+        self.asked.amend(&of_call(O::NAME, option), |emitted| match &mut emitted.action {
             Action::StartSubOrchestration { instance, version, .. } => change(instance, version),
             Action::CallActivity { .. }
             | Action::CreateTimer { .. }

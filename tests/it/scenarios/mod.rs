@@ -56,6 +56,11 @@ macro_rules! on_every_store {
                     super::$scenario(&$crate::scenarios::World::on($crate::stores::sqlite_in_memory().await).await).await;
                 }
 
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn on_an_encoded_store() {
+                    super::$scenario(&$crate::scenarios::World::on($crate::stores::encoded()).await).await;
+                }
+
                 /// On one thread, as small programs run.
                 #[tokio::test]
                 async fn on_a_sqlite_file() {

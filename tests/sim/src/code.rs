@@ -175,6 +175,10 @@ async fn one(ctx: &OrchestrationContext, op: Op) -> Value {
             ctx.schedule_timer(Duration::ZERO).await;
             said
         }
+        Op::CancelledChild { id, program } => {
+            let input = json!(program).to_string();
+            outcome(ctx.schedule_sub_orchestration_with_id(ORCHESTRATION, id, input).await)
+        }
         Op::Detached { id, program } => {
             ctx.schedule_orchestration(ORCHESTRATION, id, json!(program).to_string());
             json!("detached")

@@ -26,7 +26,7 @@ impl Customer {
     pub(crate) async fn serve(self) {
         tokio::time::sleep(Duration::from_millis(self.root.start_at_ms)).await;
         self.start().await;
-        tokio::join!(self.raise(), self.send("in"), self.send("out"), self.cancel());
+        tokio::join!(self.raise(), self.send("in"), self.send("out"), self.cancel(), self.doom());
     }
 
     /// Repeats a call until it is acknowledged.
@@ -97,6 +97,21 @@ impl Customer {
             // Each attempt has a payload of its own, so that it can be told which of them arrived.
             self.insist(|attempt| self.client.enqueue_event(&self.root.id, queue, format!("{queue}{number}.{attempt}")))
                 .await;
+        }
+    }
+
+    /// Cancels children once they have begun: a cancel for one that never does would wait for a day.
+    async fn doom(&self) {
+        let mut random = self.random.fork("doom");
+        for id in self.root.program.doomed() {
+            while self.truth.book().histories.events(&id, 1).is_empty() {
+                if self.has_ended() {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(400)).await;
+            }
+            tokio::time::sleep(Duration::from_millis(random.pick(&[0, 100, 5_000]))).await;
+            self.insist(|_| self.client.cancel_instance(&id, REASON)).await;
         }
     }
 

@@ -19,6 +19,7 @@ mod world;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use faults::Fault;
@@ -101,27 +102,55 @@ fn now() -> Instant {
     Instant::now()
 }
 
+/// What all seeds came to.
+#[derive(Default)]
+struct Sum {
+    counts: BTreeMap<Fault, u64>,
+    calls: u64,
+    instances: usize,
+    failed: BTreeMap<u64, String>,
+}
+
+impl Sum {
+    fn add(&mut self, seed: u64, report: Report) {
+        for (fault, count) in report.counts {
+            *self.counts.entry(fault).or_default() += count;
+        }
+        self.calls += report.calls;
+        self.instances += report.instances;
+        self.failed.extend(report.violation.map(|violation| (seed, violation)));
+    }
+}
+
+/// Does something for each item, on every core. A run lives on one thread, with a clock and luck of its own.
+fn everywhere<T: Send>(items: impl Iterator<Item = T> + Send, act: impl Fn(T) + Sync) {
+    let items = Mutex::new(items);
+    let next = || items.lock().ok()?.next();
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some(item) = next() {
+                    act(item);
+                }
+            });
+        }
+    });
+}
+
 fn many(from: u64, seeds: u64) -> ExitCode {
     let began = now();
-    let mut counts: BTreeMap<Fault, u64> = Fault::ALL.into_iter().map(|fault| (fault, 0)).collect();
-    let (mut failed, mut calls, mut instances) = (Vec::new(), 0, 0);
-    for seed in from..from + seeds {
+    let sum = Mutex::new(Sum::default());
+    everywhere(from..from + seeds, |seed| {
         let report = world::run(seed, None, false);
-        for (fault, count) in report.counts {
-            *counts.entry(fault).or_default() += count;
-        }
-        calls += report.calls;
-        instances += report.instances;
-        if let Some(violation) = report.violation {
-            println!("seed {seed}: {violation}");
-            failed.push(seed);
-        }
-    }
-    let faults: u64 = counts.values().sum();
+        sum.lock().expect("adding does not panic").add(seed, report);
+    });
     let took: Duration = now() - began;
-    counts.iter().for_each(|(fault, count)| println!("{count:>9} {fault:?}"));
+    let Sum { counts, calls, instances, failed } = sum.into_inner().expect("adding does not panic");
+    let count_of = |fault: &Fault| counts.get(fault).copied().unwrap_or(0);
+    let faults: u64 = counts.values().sum();
+    Fault::ALL.iter().for_each(|fault| println!("{:>9} {fault:?}", count_of(fault)));
     println!("{seeds} seeds, {instances} instances, {calls} calls, {faults} faults, {:.1} s", took.as_secs_f64());
-    let silent: Vec<_> = counts.iter().filter(|(_, count)| **count == 0).map(|(fault, _)| fault).collect();
+    let silent: Vec<_> = Fault::ALL.iter().filter(|fault| count_of(fault) == 0).collect();
     if !silent.is_empty() && seeds >= 100 {
         println!("never happened: {silent:?}");
         return ExitCode::FAILURE;
@@ -129,30 +158,33 @@ fn many(from: u64, seeds: u64) -> ExitCode {
     if failed.is_empty() {
         return ExitCode::SUCCESS;
     }
-    println!("{} of {seeds} seeds failed: {failed:?}; `cargo xtask sim SEED` shows one", failed.len());
+    failed.iter().for_each(|(seed, violation)| println!("seed {seed}: {violation}"));
+    println!("{} of {seeds} seeds failed; `cargo xtask sim SEED` shows one", failed.len());
     ExitCode::FAILURE
 }
 
 /// Each planted bug must be found by one of the seeds.
 fn mutants(from: u64, seeds: u64) -> ExitCode {
-    let mut missed = Vec::new();
     let all = Sabotage::all();
-    for sabotage in &all {
+    let missed = Mutex::new(0);
+    everywhere(all.iter(), |sabotage| {
         let found = (from..from + seeds).find_map(|seed| {
             let violation = world::run(seed, Some(*sabotage), false).violation?;
             Some((seed, violation))
         });
+        let (name, what) = (sabotage.name(), sabotage.what());
         match found {
             Some((seed, violation)) => {
                 let short: String = violation.chars().take(150).collect();
-                println!("found   {} ({}) by seed {seed}: {short}", sabotage.name(), sabotage.what());
+                println!("found   {name} ({what}) by seed {seed}: {short}");
             }
             None => {
-                println!("MISSED  {} ({}) by {seeds} seeds", sabotage.name(), sabotage.what());
-                missed.push(sabotage.name());
+                println!("MISSED  {name} ({what}) by {seeds} seeds");
+                *missed.lock().expect("counting does not panic") += 1;
             }
         }
-    }
-    println!("{} of {} planted bugs found", all.len() - missed.len(), all.len());
-    if missed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    });
+    let missed = missed.into_inner().expect("counting does not panic");
+    println!("{} of {} planted bugs found", all.len() - missed, all.len());
+    if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::program::{Act, End, How, Op, Program, VERSIONS};
+use crate::world::REASON;
 
 /// What an operation may say.
 enum Want {
@@ -118,6 +119,7 @@ fn want(op: &Op, values: &mut BTreeMap<String, Vec<Value>>) -> Want {
         Op::Status(_) => is(json!("status")),
         Op::Child { version, program, .. } => Want::Child((**program).clone(), version.clone()),
         Op::DroppedChild(..) => is(json!("dropped")),
+        Op::CancelledChild { .. } => is(err(format!("canceled: {REASON}"))),
         Op::Detached { .. } => is(json!("detached")),
         Op::Collision(id) => {
             let taken = format!("sub-orchestration instance id '{id}' already exists");

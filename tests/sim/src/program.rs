@@ -57,6 +57,8 @@ pub(crate) enum Op {
     Child { id: Option<String>, version: Option<String>, program: Box<Program> },
     /// A child that never ends, against a timer.
     DroppedChild(Box<Program>, u64),
+    /// A child that a client cancels.
+    CancelledChild { id: String, program: Box<Program> },
     Detached { id: String, program: Box<Program> },
     /// A child whose id is taken.
     Collision(String),
@@ -198,6 +200,10 @@ impl Generator {
                 let program = self.program(1, 2, 0, false, End::Never);
                 Op::DroppedChild(Box::new(program), self.random.between(1, 8_000))
             }
+            22 if depth > 0 && is_root && self.random.per_mille(500) => {
+                let program = self.program(1, 2, 0, false, End::Never);
+                Op::CancelledChild { id: self.key("doomed-"), program: Box::new(program) }
+            }
             22 if depth > 0 => {
                 let program = self.program(1, 2, 0, false, End::Return);
                 Op::Detached { id: self.key("detached-"), program: Box::new(program) }
@@ -269,6 +275,15 @@ impl Program {
             _ => None,
         });
         events.collect()
+    }
+
+    /// Children that are cancelled from outside.
+    pub(crate) fn doomed(&self) -> Vec<String> {
+        let doomed = self.ops().filter_map(|op| match op {
+            Op::CancelledChild { id, .. } => Some(id.clone()),
+            _ => None,
+        });
+        doomed.collect()
     }
 
     /// Orchestrations that it starts and does not wait for, with their programs, children's included.

@@ -24,7 +24,7 @@ use crate::truth::{CLIENTS, Truth};
 /// How long bad luck lasts, at most, in virtual time.
 const STORM_MS_MAX: u64 = 90_000;
 /// After this long without faults everything must have ended.
-const PATIENCE: Duration = Duration::from_secs(3_600);
+const PATIENCE: Duration = Duration::from_secs(1_200);
 /// The reason of every cancellation from outside.
 pub(crate) const REASON: &str = "stop";
 /// An orchestration that is there before anything goes wrong: its id is taken.
@@ -224,11 +224,13 @@ impl World {
             let (moment, jump) = (self.random.between(10, 40_000), self.random.between(1, 600_000) as i64);
             let signed = if self.random.per_mille(500) { jump } else { -jump };
             let lasts = Duration::from_millis(moment);
-            match self.random.below(8) {
+            // Some are as short as the tries of one commit, others longer than any lease.
+            let outage = Duration::from_millis(self.random.pick(&[320, 400, 500, 600, 3_000, 20_000]));
+            match self.random.below(9) {
                 0 if self.has(Fault::CrashAnywhere) => self.truth.dies(node, Fault::CrashAnywhere),
                 1 if self.has(Fault::Restart) => self.truth.dies(node, Fault::Restart),
                 2 if self.has(Fault::Freeze) => self.truth.freeze(node, lasts),
-                3 if self.has(Fault::Outage) => self.truth.outage(lasts / 2),
+                3 | 7 if self.has(Fault::Outage) => self.truth.outage(outage),
                 4 if self.has(Fault::ClockJump) => self.truth.jump(node, signed),
                 // A clock that is set back too far would keep leases for longer than anybody waits.
                 5 if self.has(Fault::StoreClockJump) => self.truth.jump_store(signed / 20),

@@ -36,7 +36,10 @@ const POOL: u32 = 5;
 #[non_exhaustive]
 pub enum SqliteOpenError {
     /// The URL says something that is not understood.
-    #[error("database URL: expected sqlite:PATH, sqlite:PATH?mode=rw|rwc or sqlite::memory:, found {found}")]
+    #[error(
+        "database URL: expected sqlite:PATH or sqlite::memory:, with ?mode=rw|rwc and &synchronous=full|normal, \
+         found {found}"
+    )]
     Url {
         /// The part that is wrong.
         found: String,
@@ -79,6 +82,17 @@ pub enum SqliteOpenError {
         /// The database's version.
         found: usize,
     },
+    /// A database of 0.1 that lacks what is needed to go on with it, or has what this crate does not know.
+    #[error(
+        "database of duroxide 0.1: expected its migrations up to {expected}, as 0.1.32 leaves them, found {found}; \
+         the file is unchanged"
+    )]
+    UnknownMigration {
+        /// The newest migration of 0.1.32.
+        expected: i64,
+        /// The newest that was applied.
+        found: i64,
+    },
     /// Tables of ours are there, but in a form this crate does not know.
     #[error("database schema: expected an empty database or one of this crate, found a queue without a version")]
     ForeignSchema,
@@ -103,11 +117,32 @@ impl From<SqliteOpenError> for sqlx::Error {
     }
 }
 
+/// What a power cut may take of what was acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Synchronous {
+    /// Nothing: an answer comes after the flush.
+    #[default]
+    Full,
+    /// The newest commits, back to the last checkpoint of the log. A kill takes nothing, and what is left after a cut
+    /// is whole: a prefix of what was committed.
+    Normal,
+}
+
+impl Synchronous {
+    /// The value of the pragma, and what SQLite answers when it is in force.
+    fn pragma(self) -> (i64, &'static str) {
+        match self {
+            Synchronous::Full => (2, "2"),
+            Synchronous::Normal => (1, "1"),
+        }
+    }
+}
+
 /// Where a database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Location {
     /// In a file.
-    File { path: PathBuf, create: bool },
+    File { path: PathBuf, create: bool, synchronous: Synchronous },
     /// In this process, under a name that no other database has.
     Memory { name: String },
 }
@@ -119,16 +154,24 @@ impl Location {
         Location::Memory { name: format!("/duroxide-{}", seams::new_guid()) }
     }
 
-    /// `sqlite:PATH`, `sqlite://PATH`, `sqlite::memory:`, each with `?mode=…`.
+    /// A database in a file, with everything flushed that is acknowledged.
+    pub(super) fn file(path: impl Into<PathBuf>) -> Self {
+        Location::File { path: path.into(), create: true, synchronous: Synchronous::Full }
+    }
+
+    /// `sqlite:PATH`, `sqlite://PATH`, `sqlite::memory:`, each with `?mode=…` and `&synchronous=…`.
     pub(super) fn parse(url: &str) -> Result<Self, SqliteOpenError> {
         let rest = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")).unwrap_or(url);
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
         let mut create = false;
+        let mut synchronous = Synchronous::Full;
         let mut memory = path == ":memory:";
         for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
             match parameter {
                 "mode=rwc" => create = true,
                 "mode=memory" => memory = true,
+                "synchronous=full" => synchronous = Synchronous::Full,
+                "synchronous=normal" => synchronous = Synchronous::Normal,
                 // The name of a database in memory is ours, so sharing by name means nothing.
                 "mode=rw" | "cache=shared" | "cache=private" => {}
                 other => {
@@ -142,7 +185,7 @@ impl Location {
         if path.is_empty() {
             return Err(SqliteOpenError::Url { found: "no path".to_owned() });
         }
-        Ok(Location::File { path: PathBuf::from(percent_decoded(path)), create })
+        Ok(Location::File { path: PathBuf::from(percent_decoded(path)), create, synchronous })
     }
 
     /// The connection that writes.
@@ -150,7 +193,7 @@ impl Location {
         check_library()?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = match self {
-            Location::File { path, create } => {
+            Location::File { path, create, .. } => {
                 ensure_file(path, *create)?;
                 Connection::open_with_flags(path, flags)?
             }
@@ -161,7 +204,11 @@ impl Location {
         prepare(&conn)?;
         enforce_journal(&conn, self)?;
         let pragmas = match self {
-            Location::File { .. } => FILE_PRAGMAS,
+            Location::File { synchronous, .. } => {
+                let (value, expected) = synchronous.pragma();
+                enforce(&conn, "synchronous", value, expected)?;
+                FILE_PRAGMAS
+            }
             Location::Memory { .. } => MEMORY_PRAGMAS,
         };
         for (pragma, value, expected) in pragmas {
@@ -220,7 +267,6 @@ fn wait_for_lock(tries: i32) -> bool {
 type Pragma = (&'static str, i64, &'static str);
 
 const FILE_PRAGMAS: &[Pragma] = &[
-    ("synchronous", 2, "2"),
     ("wal_autocheckpoint", CHECKPOINT_PAGES, "4096"),
     ("journal_size_limit", LOG_BYTES, "67108864"),
     ("cache_size", CACHE_KIB, "-16384"),

@@ -208,6 +208,16 @@ async fn only_a_batch_of_leases_goes_without_a_flush() {
     assert_eq!(pragma(&store, Durability::Lease, "synchronous").await, "1");
 }
 
+#[tokio::test]
+async fn without_flushes_nothing_turns_them_on_again() {
+    let dir = Dir::new();
+    let url = format!("sqlite:{}?mode=rwc&synchronous=normal", dir.file().display());
+    let store = SqliteProvider::new(&url, None).await.unwrap();
+    for durability in [Durability::Flushed, Durability::Lease, Durability::Flushed] {
+        assert_eq!(pragma(&store, durability, "synchronous").await, "1");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leases_flush_is_that_of_its_batch() {
     let dir = Dir::new();
@@ -390,7 +400,7 @@ async fn a_file_we_create_is_for_its_owner_only() {
 
 #[tokio::test]
 async fn urls_are_read_and_unknown_parts_refused() {
-    let file = |path: &str, create| Location::File { path: path.into(), create };
+    let file = |path: &str, create| Location::File { path: path.into(), create, synchronous: Synchronous::Full };
     // URL -> location
     let table = [
         ("sqlite:a.db", file("a.db", false)),
@@ -399,6 +409,11 @@ async fn urls_are_read_and_unknown_parts_refused() {
         ("sqlite://a.db?mode=rwc", file("a.db", true)),
         ("sqlite:a.db?mode=rw&cache=private", file("a.db", false)),
         ("sqlite:a%3Fb%.db", file("a?b%.db", false)),
+        ("sqlite:a.db?mode=rwc&synchronous=full", file("a.db", true)),
+        (
+            "sqlite:a.db?synchronous=normal",
+            Location::File { path: "a.db".into(), create: false, synchronous: Synchronous::Normal },
+        ),
     ];
     for (url, location) in table {
         assert_eq!(Location::parse(url).unwrap(), location, "{url}");
@@ -406,7 +421,7 @@ async fn urls_are_read_and_unknown_parts_refused() {
     for url in ["sqlite::memory:", "sqlite://:memory:", "sqlite:x?mode=memory&cache=shared"] {
         assert!(matches!(Location::parse(url).unwrap(), Location::Memory { .. }), "{url}");
     }
-    for url in ["sqlite:", "sqlite:a.db?mode=ro", "sqlite:a.db?foo=bar"] {
+    for url in ["sqlite:", "sqlite:a.db?mode=ro", "sqlite:a.db?foo=bar", "sqlite:a.db?synchronous=off"] {
         assert!(Location::parse(url).is_err(), "{url}");
     }
 }

@@ -7,8 +7,11 @@ mod batches;
 mod drops;
 mod ends;
 mod events;
+mod limits;
 mod machine;
 mod mismatches;
+#[cfg(feature = "macros")]
+mod policies;
 mod steps;
 
 use std::collections::HashMap;
@@ -22,6 +25,7 @@ use crate::model::commit::Commit;
 use crate::model::error::{AppErrorKind, ErrorDetails};
 use crate::model::event::{Event, EventKind};
 use crate::model::item::KvEntry;
+use crate::model::limits::Limits;
 use crate::model::work_item::WorkItem;
 
 /// One orchestration, told turn by turn.
@@ -33,6 +37,7 @@ pub(super) struct Story {
     execution_id: u64,
     start: EventKind,
     kv: HashMap<String, KvEntry>,
+    limits: Limits,
     /// What the last turn came to.
     outcome: Outcome,
 }
@@ -51,6 +56,7 @@ impl Story {
             execution_id: 1,
             start: start(None),
             kv: HashMap::new(),
+            limits: Limits::default(),
             outcome: Outcome::Continue,
         }
     }
@@ -58,6 +64,12 @@ impl Story {
     /// The orchestration is the child of `parent`'s schedule event 7.
     pub(super) fn with_parent(mut self) -> Self {
         self.start = start(Some("parent"));
+        self
+    }
+
+    /// What the code may ask for.
+    pub(super) fn within(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 
@@ -79,7 +91,7 @@ impl Story {
             kv_snapshot: self.kv.clone(),
             now_ms: self.now_ms,
         };
-        Execution::open(self.handler.clone(), opening)
+        Execution::open(self.handler.clone(), opening).within(self.limits)
     }
 
     fn input(&self, messages: Vec<WorkItem>) -> TurnInput {

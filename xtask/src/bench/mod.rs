@@ -1,0 +1,142 @@
+//! `cargo xtask bench`: our crate and the published one under the same workloads, in turn, on the same disk.
+
+mod cases;
+mod machine;
+mod programs;
+mod report;
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::failure::Failure;
+use crate::workspace::Workspace;
+use cases::{CASES, Case, Often};
+use programs::{Programs, Setting, Subject};
+use report::Series;
+
+/// What a commit of ours has to survive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sync {
+    Full,
+    Normal,
+}
+
+impl Sync {
+    fn word(self) -> &'static str {
+        match self {
+            Sync::Full => "full",
+            Sync::Normal => "normal",
+        }
+    }
+}
+
+/// The command line.
+#[derive(Debug, PartialEq)]
+struct Wish {
+    /// Names of workloads; all when empty.
+    workloads: Vec<String>,
+    sync: Sync,
+    json: Option<PathBuf>,
+    rounds: usize,
+    /// Leave the published crate out.
+    only_ours: bool,
+    /// Run the cases that take long, too.
+    long: bool,
+}
+
+/// Rounds when none are asked for: three have a median.
+const ROUNDS: usize = 3;
+
+/// `cargo xtask bench [w1 ..] [--sync full|normal] [--json FILE] [--rounds N] [--ours] [--long]`
+pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Failure> {
+    let wish = Wish::parse(arguments)?;
+    let cases: Vec<&Case> = CASES.iter().filter(|case| wish.wants(case)).collect();
+    let programs = Programs::build(workspace, wish.only_ours)?;
+    let before = machine::describe();
+    let mut series: Vec<Series> = cases.iter().map(|case| Series::new(case)).collect();
+    for round in 0..wish.rounds {
+        for (case, series) in cases.iter().zip(&mut series) {
+            eprintln!("round {} of {}: {}", round + 1, wish.rounds, case.name);
+            for (subject, setting) in turns(case, round, &wish) {
+                series.add(subject, setting, programs.trial(case, subject, setting, wish.sync)?)?;
+            }
+        }
+    }
+    print!("{}", report::table(&series, &before, wish.sync.word()));
+    if let Some(path) = &wish.json {
+        fs::write(path, report::json_lines(&series, wish.sync.word()))
+            .map_err(|error| Failure::because(format!("cannot write `{}`", path.display()), error))?;
+    }
+    Ok(())
+}
+
+/// Who runs in this round, in order: the two crates alternate.
+fn turns(case: &Case, round: usize, wish: &Wish) -> Vec<(Subject, Setting)> {
+    let all = [
+        (Subject::Ours, Setting::Best, case.ours.map(|_| Often::Always)),
+        (Subject::Published, Setting::Best, case.published.map(|_| case.published_best)),
+        (Subject::Ours, Setting::Default, case.ours.map(|_| case.ours_default)),
+        (Subject::Published, Setting::Default, case.published.map(|_| case.published_default)),
+    ];
+    let is_due = |often: Option<Often>| match often {
+        Some(Often::Always) => true,
+        Some(Often::Once) => round == 0,
+        Some(Often::Never) | None => false,
+    };
+    let due = all.into_iter().filter(|(subject, _, often)| {
+        is_due(*often) && (!case.once || round == 0) && (*subject == Subject::Ours || !wish.only_ours)
+    });
+    due.map(|(subject, setting, _)| (subject, setting)).collect()
+}
+
+impl Wish {
+    fn parse(arguments: &[String]) -> Result<Self, Failure> {
+        let mut wish =
+            Wish { workloads: Vec::new(), sync: Sync::Full, json: None, rounds: ROUNDS, only_ours: false, long: false };
+        let mut rest = arguments.iter();
+        while let Some(argument) = rest.next() {
+            let mut value = |what: &str| {
+                let none = || Failure::Usage(format!("`{argument}` expects {what}"));
+                rest.next().cloned().ok_or_else(none)
+            };
+            match argument.as_str() {
+                "--sync" => wish.sync = sync(&value("full or normal")?)?,
+                "--json" => wish.json = Some(PathBuf::from(value("a file")?)),
+                "--rounds" => wish.rounds = rounds(&value("a number")?)?,
+                "--ours" => wish.only_ours = true,
+                "--long" => wish.long = true,
+                name => wish.workloads.push(workload(name)?),
+            }
+        }
+        Ok(wish)
+    }
+
+    fn wants(&self, case: &Case) -> bool {
+        let is_named = self.workloads.is_empty() || self.workloads.iter().any(|name| name == case.workload);
+        is_named && (self.long || !case.long)
+    }
+}
+
+fn sync(word: &str) -> Result<Sync, Failure> {
+    match word {
+        "full" => Ok(Sync::Full),
+        "normal" => Ok(Sync::Normal),
+        other => Err(Failure::Usage(format!("`--sync` expects full or normal, found `{other}`"))),
+    }
+}
+
+fn rounds(word: &str) -> Result<usize, Failure> {
+    let wrong = || Failure::Usage(format!("`--rounds` expects a number from 1, found `{word}`"));
+    word.parse().ok().filter(|rounds| *rounds > 0).ok_or_else(wrong)
+}
+
+fn workload(name: &str) -> Result<String, Failure> {
+    if CASES.iter().any(|case| case.workload == name) {
+        return Ok(name.to_owned());
+    }
+    let mut names: Vec<&str> = CASES.iter().map(|case| case.workload).collect();
+    names.dedup();
+    Err(Failure::Usage(format!("`bench` knows the workloads {}, found `{name}`", names.join(", "))))
+}
