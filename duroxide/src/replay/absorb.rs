@@ -109,7 +109,9 @@ fn arrival(message: WorkItem, history: &History) -> Arrival {
             Arrival::Event(None, EventKind::QueueEventDelivered { name, data })
         }
         WorkItem::CancelInstance { .. } if history.was_ended() => Arrival::Dropped("the execution has ended"),
-        WorkItem::CancelInstance { .. } if history.cancel_reason().is_some() && !is_planted(Bug::SecondCancelCounts) => {
+        WorkItem::CancelInstance { .. }
+            if history.cancel_reason().is_some() && !is_planted(Bug::SecondCancelCounts) =>
+        {
             Arrival::Dropped("cancellation was already requested; the first reason stays")
         }
         WorkItem::CancelInstance { reason, .. } => {
@@ -133,7 +135,9 @@ fn answer(history: &History, execution_id: u64, id: u64, class: Class, event: Ev
         Some(schedule) if schedule.class != class => {
             Arrival::Alien(nondeterminism::message_in_kind(id, schedule.class, class))
         }
-        Some(schedule) if schedule.answered && !is_planted(Bug::DuplicateAnswerCounts) => Arrival::Dropped("it was answered before"),
+        Some(schedule) if schedule.answered && !is_planted(Bug::DuplicateAnswerCounts) => {
+            Arrival::Dropped("it was answered before")
+        }
         Some(_) => Arrival::Event(Some(id), event),
     }
 }

@@ -190,10 +190,7 @@ async fn one(ctx: &OrchestrationContext, op: Op) -> Value {
     }
 }
 
-fn call(
-    ctx: &OrchestrationContext,
-    act: &Act,
-) -> impl Future<Output = Result<String, String>> + Send + use<> {
+fn call(ctx: &OrchestrationContext, act: &Act) -> impl Future<Output = Result<String, String>> + Send + use<> {
     let input = json!(act).to_string();
     let call = match &act.session {
         None => ctx.schedule_activity(ACTIVITY, input),
@@ -234,7 +231,9 @@ async fn guid(ctx: &OrchestrationContext) -> Value {
 fn outcome(result: Result<String, String>) -> Value {
     match result {
         Ok(text) => json!({ "ok": text }),
-        Err(text) if text.contains("panicked with message") || text.starts_with("task ") => json!({ "err": "panicked" }),
+        Err(text) if text.contains("panicked with message") || text.starts_with("task ") => {
+            json!({ "err": "panicked" })
+        }
         Err(text) => json!({ "err": text }),
     }
 }

@@ -95,8 +95,10 @@ impl Customer {
         for number in 0..self.root.program.messages(queue) {
             tokio::time::sleep(Duration::from_millis(random.pick(&[0, 10, 2_000, 9_000]))).await;
             // Each attempt has a payload of its own, so that it can be told which of them arrived.
-            self.insist(|attempt| self.client.enqueue_event(&self.root.id, queue, format!("{queue}{number}.{attempt}")))
-                .await;
+            self.insist(|attempt| {
+                self.client.enqueue_event(&self.root.id, queue, format!("{queue}{number}.{attempt}"))
+            })
+            .await;
         }
     }
 

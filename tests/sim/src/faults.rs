@@ -145,7 +145,8 @@ impl Weather {
             && self.strikes(Fault::ExpiredLease, random)
         {
             // Exactly at the end, or past it.
-            plan.after = Some((Fault::ExpiredLease, lease + Duration::from_millis(random.pick(&[0, 0, 1, 700, 20_000]))));
+            plan.after =
+                Some((Fault::ExpiredLease, lease + Duration::from_millis(random.pick(&[0, 0, 1, 700, 20_000]))));
         }
         plan
     }

@@ -110,7 +110,8 @@ fn exactly_once(truth: &Truth) {
     if book.weather.climate == Climate::Stormy {
         return;
     }
-    let twice = book.begun.iter().find(|(_, times)| **times > 1).map(|(thing, times)| format!("{thing:?} ran {times} times"));
+    let twice =
+        book.begun.iter().find(|(_, times)| **times > 1).map(|(thing, times)| format!("{thing:?} ran {times} times"));
     drop(book);
     truth.judge(twice.map_or(Ok(()), |what| Err(format!("nothing went wrong, but {what}"))));
 }
@@ -170,7 +171,9 @@ fn replay(instance: &str, execution_id: u64, events: &[duroxide::Event]) -> Resu
         (EventKind::OrchestrationFailed { details }, TurnResult::Cancelled(reason)) => {
             details.display_message() == format!("canceled: {reason}")
         }
-        (EventKind::OrchestrationContinuedAsNew { input }, TurnResult::ContinueAsNew { input: again, .. }) => input == again,
+        (EventKind::OrchestrationContinuedAsNew { input }, TurnResult::ContinueAsNew { input: again, .. }) => {
+            input == again
+        }
         _ => false,
     };
     if agrees { Ok(()) } else { Err(format!("history records {:?}, and its replay says {result:?}", events[end].kind)) }

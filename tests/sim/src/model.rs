@@ -34,7 +34,8 @@ pub(crate) fn check(program: &Program, version: Option<&str>, ended: &Ended) -> 
         (End::Panic, Err(text)) => text.strip_prefix("orchestration panicked: ").unwrap_or(text),
         (end, found) => return Err(format!("it must end with {end:?}, but: {found:?}")),
     };
-    let said: Value = serde_json::from_str(text).map_err(|_| format!("it must end with {:?}, but: {text}", program.end))?;
+    let said: Value =
+        serde_json::from_str(text).map_err(|_| format!("it must end with {:?}, but: {text}", program.end))?;
     let (wants, status) = wants(program, version);
     if said["status"] != json!(status) {
         return Err(format!("its custom status must be {status:?}, but is {}", said["status"]));

@@ -40,9 +40,18 @@ pub(crate) enum Op {
     /// An activity against a timer.
     Race(Act, u64),
     /// An activity that fails `fails` times, tried `attempts` times.
-    Retry { key: String, fails: u32, attempts: u32, pause_ms: u64, on_session: Option<String> },
+    Retry {
+        key: String,
+        fails: u32,
+        attempts: u32,
+        pause_ms: u64,
+        on_session: Option<String>,
+    },
     /// An activity that hangs, given up after a time.
-    Deadline { key: String, timeout_ms: u64 },
+    Deadline {
+        key: String,
+        timeout_ms: u64,
+    },
     Timer(u64),
     /// A positional event; its payload is its name.
     Event(String),
@@ -54,12 +63,22 @@ pub(crate) enum Op {
     /// Forgets key-values by age, as a recorded time decides.
     Prune,
     Status(String),
-    Child { id: Option<String>, version: Option<String>, program: Box<Program> },
+    Child {
+        id: Option<String>,
+        version: Option<String>,
+        program: Box<Program>,
+    },
     /// A child that never ends, against a timer.
     DroppedChild(Box<Program>, u64),
     /// A child that a client cancels.
-    CancelledChild { id: String, program: Box<Program> },
-    Detached { id: String, program: Box<Program> },
+    CancelledChild {
+        id: String,
+        program: Box<Program>,
+    },
+    Detached {
+        id: String,
+        program: Box<Program>,
+    },
     /// A child whose id is taken.
     Collision(String),
     /// A guid, sent through an activity.

@@ -155,9 +155,7 @@ impl Line {
             _ => 0,
         };
         let delay = Duration::from_millis(hidden_ms + due_ms);
-        self.truth.judge(
-            self.store.enqueue_for_orchestrator(item, Some(delay)).await.map_err(|error| error.message),
-        );
+        self.truth.judge(self.store.enqueue_for_orchestrator(item, Some(delay)).await.map_err(|error| error.message));
     }
 
     fn granted_turn(&self, item: &OrchestrationItem, token: &str, attempt: u32, lease: Duration) -> String {
@@ -197,8 +195,7 @@ impl Line {
         let now_ms = self.truth.store_ms();
         let thing = Thing::Activity(instance.clone(), *execution_id, *id);
         let mut book = self.truth.book();
-        let mut judgement =
-            book.leases.granted(thing.clone(), token, now_ms, now_ms + lease.as_millis() as u64);
+        let mut judgement = book.leases.granted(thing.clone(), token, now_ms, now_ms + lease.as_millis() as u64);
         if let (Some(id), Some(config)) = (session_id, session) {
             let until_ms = now_ms + config.lock_timeout.as_millis() as u64;
             judgement = judgement.and(book.leases.session_granted(thing, id, &config.owner_id, now_ms, until_ms));
@@ -294,8 +291,8 @@ impl Provider for Line {
         }
         let act = async {
             let mut fetched = self.store.fetch_orchestration_item(lock_timeout, poll_timeout, filter).await?;
-            if let Some((item, token, _)) = &mut fetched {
-                self.spoil(item, token).await?;
+            if let Some((item, ..)) = &mut fetched {
+                self.spoil(item);
             }
             Ok(fetched)
         };
@@ -318,15 +315,28 @@ impl Provider for Line {
     ) -> Result<(), ProviderError> {
         let (delta, cancelled) = (history_delta.clone(), cancelled_activities.clone());
         let act = async {
-            let delta = self.append_early(lock_token, execution_id, history_delta).await;
             let workers = if self.sometimes(Flaw::ActivitiesAreLost) { Vec::new() } else { worker_items };
             let (hidden, seen): (Vec<_>, Vec<_>) = orchestrator_items
                 .into_iter()
                 .partition(|item| self.truth.strikes(Fault::DelayedVisibility) || self.is_early(item));
             let again: Vec<_> = seen.iter().filter(|item| self.is_doubled(item)).cloned().collect();
-            self.store
-                .ack_orchestration_item(lock_token, execution_id, delta, workers, seen, metadata, cancelled_activities)
-                .await?;
+            let acked = self
+                .store
+                .ack_orchestration_item(
+                    lock_token,
+                    execution_id,
+                    history_delta.clone(),
+                    workers,
+                    seen,
+                    metadata,
+                    cancelled_activities,
+                )
+                .await;
+            if acked.is_err() && self.has(Flaw::AppendBeforeClaim) {
+                let instance = self.instance_of(lock_token);
+                self.store.append_with_execution(&instance, execution_id, history_delta).await?;
+            }
+            acked?;
             for item in hidden {
                 if self.has(Flaw::TimerIsEarly) {
                     self.store.enqueue_for_orchestrator(item, None).await?;
@@ -355,8 +365,10 @@ impl Provider for Line {
         ignore_attempt: bool,
     ) -> Result<(), ProviderError> {
         let act = self.store.abandon_orchestration_item(lock_token, delay, ignore_attempt);
-        self.through(Call::held("abandon_orchestration_item", lock_token), act, |result| self.released(lock_token, result))
-            .await
+        self.through(Call::held("abandon_orchestration_item", lock_token), act, |result| {
+            self.released(lock_token, result)
+        })
+        .await
     }
 
     async fn read(&self, instance: &str) -> Result<Vec<Event>, ProviderError> {
@@ -434,7 +446,8 @@ impl Provider for Line {
 
     async fn renew_work_item_lock(&self, token: &str, extend_for: Duration) -> Result<(), ProviderError> {
         let act = self.store.renew_work_item_lock(token, extend_for);
-        self.through(Call::held("renew_work_item_lock", token), act, |result| self.renewed(token, extend_for, result)).await
+        self.through(Call::held("renew_work_item_lock", token), act, |result| self.renewed(token, extend_for, result))
+            .await
     }
 
     async fn renew_session_lock(
@@ -496,8 +509,8 @@ impl Provider for Line {
                 return Ok(());
             }
             let is_hidden = self.truth.strikes(Fault::DelayedVisibility);
-            let twice = (self.has(Flaw::MessageTwice) && sent.is_some())
-                || (self.is_doubled(&item) && self.node == CLIENTS);
+            let twice =
+                (self.has(Flaw::MessageTwice) && sent.is_some()) || (self.is_doubled(&item) && self.node == CLIENTS);
             if twice {
                 self.enqueue_later(item.clone(), self.random_ms(HIDDEN_MS_MAX)).await;
             }
@@ -543,8 +556,7 @@ impl Line {
     fn renewed(&self, token: &str, extend_for: Duration, result: &Result<(), ProviderError>) -> String {
         if result.is_ok() {
             let now_ms = self.truth.store_ms();
-            let judgement =
-                self.truth.book().leases.renewed(token, now_ms, now_ms + extend_for.as_millis() as u64);
+            let judgement = self.truth.book().leases.renewed(token, now_ms, now_ms + extend_for.as_millis() as u64);
             self.truth.judge(judgement);
         }
         String::new()
@@ -566,25 +578,14 @@ impl Line {
     }
 
     /// Flaws of a fetch.
-    async fn spoil(&self, item: &mut OrchestrationItem, token: &str) -> Result<(), ProviderError> {
+    fn spoil(&self, item: &mut OrchestrationItem) {
         let flaw = self.truth.book().flaw;
         match flaw {
-            Some(Flaw::TurnIsReleasedAtOnce) => self.store.abandon_orchestration_item(token, None, true).await?,
             Some(Flaw::FetchLosesAMessage) if item.messages.len() > 1 => drop(item.messages.pop()),
             Some(Flaw::FetchReorders) => item.messages.reverse(),
             Some(Flaw::FetchForgetsAnEvent) => drop(item.history.pop()),
             Some(Flaw::FetchForgetsKeyValues) => item.kv_snapshot.clear(),
             _ => {}
         }
-        Ok(())
-    }
-
-    /// What is left to append in the commit itself.
-    async fn append_early(&self, token: &str, execution_id: u64, delta: Vec<Event>) -> Vec<Event> {
-        if !self.has(Flaw::AppendBeforeClaim) {
-            return delta;
-        }
-        let _ = self.store.append_with_execution(&self.instance_of(token), execution_id, delta).await;
-        Vec::new()
     }
 }

@@ -88,7 +88,13 @@ impl Trace {
 }
 
 impl Truth {
-    pub(crate) fn new(random: Random, weather: Weather, flaw: Option<Flaw>, nodes: usize, with_lines: bool) -> Arc<Self> {
+    pub(crate) fn new(
+        random: Random,
+        weather: Weather,
+        flaw: Option<Flaw>,
+        nodes: usize,
+        with_lines: bool,
+    ) -> Arc<Self> {
         let now = Instant::now();
         CURRENT.set(CLIENTS);
         let node = |_| Node { incarnation: 0, is_up: true, frozen_until: now, ahead_ms: 0 };
@@ -244,10 +250,11 @@ impl Truth {
         self.book().nodes[node].frozen_until = Instant::now() + lasts;
     }
 
-    pub(crate) fn jump(&self, node: usize, by_ms: i64) {
+    /// The clock of a process goes wrong by this much.
+    pub(crate) fn jump(&self, node: usize, ahead_ms: i64) {
         self.count(Fault::ClockJump);
-        self.note(|| format!("n{node} clock jumps by {by_ms} ms"));
-        self.book().nodes[node].ahead_ms += by_ms;
+        self.note(|| format!("n{node} clock is {ahead_ms} ms ahead"));
+        self.book().nodes[node].ahead_ms = ahead_ms;
     }
 
     pub(crate) fn jump_store(&self, by_ms: i64) {

@@ -24,7 +24,7 @@ use crate::truth::{CLIENTS, Truth};
 /// How long bad luck lasts, at most, in virtual time.
 const STORM_MS_MAX: u64 = 90_000;
 /// After this long without faults everything must have ended.
-const PATIENCE: Duration = Duration::from_secs(1_200);
+const PATIENCE: Duration = Duration::from_secs(1_800);
 /// The reason of every cancellation from outside.
 pub(crate) const REASON: &str = "stop";
 /// An orchestration that is there before anything goes wrong: its id is taken.
