@@ -50,7 +50,7 @@ bugs! {
     LastDetachedIsLost: "a detached start of the last turn is not sent",
     StatusIsNotCarried: "continue-as-new forgets the custom status",
     BusyEndsTheTurn: "a store in trouble fails the orchestration",
-    AmbiguousAckIsDone: "a commit whose answer was lost counts as made",
+    RestsUnconfirmed: "an execution that rests is woken though history went on without it",
     GapDropsTheBatch: "messages that arrive between two executions are dropped",
     CollisionIsNotTold: "a parent whose child id is taken is not told",
     ResultIsNotSent: "an activity is acknowledged without its completion",

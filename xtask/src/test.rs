@@ -52,6 +52,18 @@ const STEPS: &[Step] = &[
     Step { name: "sim", what: "a thousand simulated runs with everything that can go wrong", run: sim::step },
     Step { name: "mutants", what: "bugs that are planted are found by simulated runs", run: sim::mutants },
     Step {
+        name: "warmth",
+        what: "the same behaviour with orchestrations that never stay in memory, and with ones that leave after each turn",
+        run: |workspace| {
+            for warmth in ["off", "evict"] {
+                let runtime = "test -p duroxide --all-features --lib runtime::";
+                workspace.cargo_with(&[("DUROXIDE_WARMTH", warmth)], runtime)?;
+                workspace.cargo_with(&[("DUROXIDE_WARMTH", warmth)], "test -p duroxide-tests --all-features")?;
+            }
+            Ok(())
+        },
+    },
+    Step {
         name: "default",
         what: "the library's own tests with its default features alone: what is only for tests must not need more",
         run: |workspace| workspace.cargo("test -p duroxide --lib"),

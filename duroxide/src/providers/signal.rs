@@ -30,8 +30,8 @@ pub struct WorkSignal {
     orchestrator: Bell,
     worker: Bell,
     reach: Reach,
-    /// Set when whoever watches reads through a wrapper that changes what is stored: it must look for itself.
-    hides_ends: AtomicBool,
+    /// Whether what is told of an end is what the store has, and not what its readers see.
+    veiled: AtomicBool,
     /// Who waits for which instance; an entry lives as long as somebody does.
     watched: Mutex<HashMap<String, watch::Sender<News>>>,
 }
@@ -89,8 +89,8 @@ impl WorkSignal {
             orchestrator: Bell::new(),
             worker: Bell::new(),
             reach,
-            hides_ends: AtomicBool::new(false),
-            watched: Mutex::new(HashMap::new()),
+            veiled: AtomicBool::new(false),
+            watched: Mutex::default(),
         }
     }
 
@@ -135,18 +135,20 @@ impl WorkSignal {
         }
     }
 
-    /// `instance` has ended: whoever watches it need not look.
-    pub fn ended(&self, instance: &str, status: OrchestrationStatus) {
-        let end = (!self.hides_ends.load(Ordering::Relaxed)).then_some(status);
-        if let Some(news) = self.watched().get(instance) {
-            news.send_modify(|news| news.end = end);
-        }
+    /// From now on everybody looks for an end, because the store that tells of it knows it in another form than its
+    /// readers.
+    pub(super) fn veil(&self) {
+        self.veiled.store(true, Ordering::Relaxed);
     }
 
-    /// From now on, watchers are told that something changed and never how an instance ended. For wrappers that
-    /// change what is stored: what the store knows is not what their readers see.
-    pub fn hide_ends(&self) {
-        self.hides_ends.store(true, Ordering::Relaxed);
+    /// `instance` has ended: whoever watches it need not look.
+    pub fn ended(&self, instance: &str, status: OrchestrationStatus) {
+        if self.veiled.load(Ordering::Relaxed) {
+            return self.changed(instance);
+        }
+        if let Some(news) = self.watched().get(instance) {
+            news.send_modify(|news| news.end = Some(status));
+        }
     }
 
     /// Others wrote to the same data: everybody looks again.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use duroxide::RuntimeOptions;
 use duroxide::providers::TagFilter;
 use duroxide::providers::memory::MemoryProvider;
-use duroxide::runtime::{Runtime, UnregisteredBackoffConfig};
+use duroxide::runtime::{Runtime, UnregisteredBackoffConfig, Warmth};
 use tokio_util::sync::CancellationToken;
 
 use crate::code;
@@ -16,14 +16,19 @@ use crate::random::Random;
 use crate::store::Line;
 use crate::truth::Truth;
 
+/// So little that executions push each other out all the time.
+const SOME: Warmth = Warmth::Bytes(12_000);
+
 /// One process over all its lives.
 pub(crate) struct Process {
     truth: Arc<Truth>,
     store: Arc<MemoryProvider>,
     node: usize,
     is_told: bool,
+    is_express: bool,
     random: Random,
     options: RuntimeOptions,
+    warmth: Warmth,
     /// How many versions it knows; an old one knows fewer.
     versions: usize,
 }
@@ -33,7 +38,7 @@ impl Process {
         truth: Arc<Truth>,
         store: Arc<MemoryProvider>,
         node: usize,
-        is_told: bool,
+        (is_told, is_express): (bool, bool),
         mut random: Random,
     ) -> Self {
         let is_stormy = truth.book().weather.climate == Climate::Stormy;
@@ -42,10 +47,13 @@ impl Process {
         Process {
             versions: if is_old { 1 } else { VERSIONS.len() },
             options: options(&mut random, is_told),
+            // All, some, none, and none but with all that goes with it.
+            warmth: random.pick(&[Warmth::default(), Warmth::default(), SOME, Warmth::Off, Warmth::EvictEachTurn]),
             truth,
             store,
             node,
             is_told,
+            is_express,
             random,
         }
     }
@@ -57,7 +65,8 @@ impl Process {
             let runtime = Runtime::builder(line.clone())
                 .activities(code::activities(&self.truth, self.node))
                 .orchestrations(code::orchestrations(self.versions))
-                .options(self.options.clone());
+                .options(self.options.clone())
+                .warmth(self.warmth);
             let runtime = runtime.start().await.expect("the registries are sound");
             tokio::select! {
                 biased;
@@ -87,6 +96,7 @@ impl Process {
             store: Arc::clone(&self.store),
             node: self.node,
             is_told: self.is_told,
+            is_express: self.is_express,
         }
     }
 }

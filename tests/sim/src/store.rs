@@ -2,11 +2,14 @@
 //!
 //! Only the required methods are forwarded, as wrappers of users do.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use duroxide::providers::express::{
+    ActivityRequest, Commit, Committed, ExpressProvider, FetchedActivity, FetchedTurn, Handover, Head, TurnRequest,
+};
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::providers::{
     DispatcherCapabilityFilter, Event, ExecutionMetadata, OrchestrationItem, Provider, ProviderError,
@@ -29,6 +32,8 @@ pub(crate) struct Line {
     pub(crate) incarnation: u64,
     /// Whether processes tell each other of work.
     pub(crate) is_told: bool,
+    /// Whether the store has its quick half.
+    pub(crate) is_express: bool,
 }
 
 /// One call, for the plan and for the notes.
@@ -176,8 +181,25 @@ impl Line {
                 ));
             }
         }
+        self.judge_order(item);
         let kinds: Vec<&str> = item.messages.iter().map(duroxide::runtime::kind_of).collect();
         format!("{} x{} attempt {attempt} {kinds:?} {token}", item.instance, item.execution_id)
+    }
+
+    /// Messages of one queue come in the order in which they were sent, those of one batch at least.
+    fn judge_order(&self, item: &OrchestrationItem) {
+        let mut last = BTreeMap::new();
+        for message in &item.messages {
+            let WorkItem::QueueMessage { instance, name, data } = message else { continue };
+            let at = {
+                let book = self.truth.book();
+                let sent = book.sent.get(&(instance.clone(), name.clone()));
+                sent.and_then(|sent| sent.iter().position(|sent| sent == data))
+            };
+            if last.insert(name, at).is_some_and(|before| before > at) {
+                self.truth.violated(format!("{data} of {name} comes after newer messages of {instance}"));
+            }
+        }
     }
 
     fn granted_activity(
@@ -205,28 +227,65 @@ impl Line {
         format!("{instance}/{execution_id}/{id} attempt {attempt} {token}")
     }
 
-    fn committed(
-        &self,
-        token: &str,
-        execution_id: u64,
-        delta: &[Event],
-        cancelled: &[ScheduledActivityIdentifier],
-    ) -> String {
+    /// A turn was committed under a lease.
+    fn committed(&self, token: &str, commit: &Commit) -> String {
         let now_ms = self.truth.store_ms();
-        let instance = self.instance_of(token);
+        let judgement = self.truth.book().leases.wrote(token, now_ms);
+        self.truth.judge(judgement);
+        self.appended(&self.instance_of(token), commit)
+    }
+
+    /// A turn was committed, by whoever may.
+    fn appended(&self, instance: &str, commit: &Commit) -> String {
+        let Commit { execution_id, delta, cancelled_activities, .. } = commit;
         let mut book = self.truth.book();
-        let mut judgement = book.leases.wrote(token, now_ms);
-        judgement = judgement.and(book.histories.committed(&instance, execution_id, delta));
+        let mut judgement = book.histories.committed(instance, *execution_id, delta);
         for answer in delta.iter().filter(|event| is_answer_of_activity(event)) {
-            let thing = Thing::Activity(instance.clone(), execution_id, answer.source_event_id.unwrap_or_default());
+            let thing = Thing::Activity(instance.to_owned(), *execution_id, answer.source_event_id.unwrap_or_default());
             if !book.completed.contains(&thing) && !is_system_call(&book.histories, &thing) {
                 judgement = judgement.and(Err(format!("{thing:?} has a result that no worker was allowed to store")));
             }
         }
-        cancelled.iter().for_each(|identity| book.leases.removed(&Thing::activity(identity)));
+        cancelled_activities.iter().for_each(|identity| book.leases.removed(&Thing::activity(identity)));
         drop(book);
         self.truth.judge(judgement);
         format!("{instance} x{execution_id} {} events", delta.len())
+    }
+
+    /// An activity was acknowledged.
+    fn completed(&self, token: &str) {
+        let now_ms = self.truth.store_ms();
+        let mut book = self.truth.book();
+        let done = book.leases.thing(token);
+        book.completed.extend(done);
+        let judgement = book.leases.wrote(token, now_ms);
+        drop(book);
+        self.truth.judge(judgement);
+    }
+
+    /// What of a turn's messages the store gets at once, and what arrives later or once more.
+    fn post(&self, items: Vec<WorkItem>) -> (Vec<WorkItem>, Vec<WorkItem>, Vec<WorkItem>) {
+        let (hidden, seen): (Vec<_>, Vec<_>) = items
+            .into_iter()
+            .partition(|item| self.truth.strikes(Fault::DelayedVisibility) || self.is_early(item));
+        let again = seen.iter().filter(|item| self.is_doubled(item)).cloned().collect();
+        (seen, hidden, again)
+    }
+
+    async fn post_later(&self, hidden: Vec<WorkItem>, again: Vec<WorkItem>) -> Result<(), ProviderError> {
+        for item in hidden {
+            if self.has(Flaw::TimerIsEarly) {
+                self.store.enqueue_for_orchestrator(item, None).await?;
+            } else {
+                self.truth.count(Fault::DelayedVisibility);
+                self.enqueue_later(item, self.random_ms(HIDDEN_MS_MAX)).await;
+            }
+        }
+        for item in again {
+            self.truth.count(Fault::DuplicateDelivery);
+            self.enqueue_later(item, self.random_ms(HIDDEN_MS_MAX)).await;
+        }
+        Ok(())
     }
 
     fn instance_of(&self, token: &str) -> String {
@@ -280,6 +339,10 @@ impl Provider for Line {
         self.store.work_signal().filter(|_| self.is_told)
     }
 
+    fn as_express_capability(&self) -> Option<&dyn ExpressProvider> {
+        self.is_express.then_some(self)
+    }
+
     async fn fetch_orchestration_item(
         &self,
         lock_timeout: Duration,
@@ -313,46 +376,39 @@ impl Provider for Line {
         metadata: ExecutionMetadata,
         cancelled_activities: Vec<ScheduledActivityIdentifier>,
     ) -> Result<(), ProviderError> {
-        let (delta, cancelled) = (history_delta.clone(), cancelled_activities.clone());
+        let commit = Commit {
+            execution_id,
+            delta: history_delta,
+            worker_items,
+            orchestrator_items,
+            metadata,
+            cancelled_activities,
+        };
+        let noted = commit.clone();
         let act = async {
-            let workers = if self.sometimes(Flaw::ActivitiesAreLost) { Vec::new() } else { worker_items };
-            let (hidden, seen): (Vec<_>, Vec<_>) = orchestrator_items
-                .into_iter()
-                .partition(|item| self.truth.strikes(Fault::DelayedVisibility) || self.is_early(item));
-            let again: Vec<_> = seen.iter().filter(|item| self.is_doubled(item)).cloned().collect();
+            let workers = if self.sometimes(Flaw::ActivitiesAreLost) { Vec::new() } else { commit.worker_items };
+            let (seen, hidden, again) = self.post(commit.orchestrator_items);
             let acked = self
                 .store
                 .ack_orchestration_item(
                     lock_token,
                     execution_id,
-                    history_delta.clone(),
+                    commit.delta.clone(),
                     workers,
                     seen,
-                    metadata,
-                    cancelled_activities,
+                    commit.metadata,
+                    commit.cancelled_activities,
                 )
                 .await;
             if acked.is_err() && self.has(Flaw::AppendBeforeClaim) {
                 let instance = self.instance_of(lock_token);
-                self.store.append_with_execution(&instance, execution_id, history_delta).await?;
+                self.store.append_with_execution(&instance, execution_id, commit.delta).await?;
             }
             acked?;
-            for item in hidden {
-                if self.has(Flaw::TimerIsEarly) {
-                    self.store.enqueue_for_orchestrator(item, None).await?;
-                } else {
-                    self.truth.count(Fault::DelayedVisibility);
-                    self.enqueue_later(item, self.random_ms(HIDDEN_MS_MAX)).await;
-                }
-            }
-            for item in again {
-                self.truth.count(Fault::DuplicateDelivery);
-                self.enqueue_later(item, self.random_ms(HIDDEN_MS_MAX)).await;
-            }
-            Ok(())
+            self.post_later(hidden, again).await
         };
         self.through(Call::held("ack_orchestration_item", lock_token), act, |result| match result {
-            Ok(()) => self.committed(lock_token, execution_id, &delta, &cancelled),
+            Ok(()) => self.committed(lock_token, &noted),
             Err(_) => String::new(),
         })
         .await
@@ -431,13 +487,7 @@ impl Provider for Line {
         };
         self.through(Call::held("ack_work_item", token), act, |result| {
             if result.is_ok() {
-                let now_ms = self.truth.store_ms();
-                let mut book = self.truth.book();
-                let done = book.leases.thing(token);
-                book.completed.extend(done);
-                let judgement = book.leases.wrote(token, now_ms);
-                drop(book);
-                self.truth.judge(judgement);
+                self.completed(token);
             }
             String::new()
         })
@@ -523,7 +573,7 @@ impl Provider for Line {
         };
         self.through(Call::new("enqueue_for_orchestrator", about), act, |result| {
             if let (Ok(()), Some((queue, data))) = (result, &sent) {
-                self.truth.book().sent.entry(queue.clone()).or_default().insert(data.clone());
+                self.truth.book().sent.entry(queue.clone()).or_default().push(data.clone());
             }
             format!("{sent:?}")
         })
@@ -552,7 +602,136 @@ impl Provider for Line {
     }
 }
 
+#[async_trait]
+impl ExpressProvider for Line {
+    async fn fetch_turns(&self, request: TurnRequest) -> Result<Vec<FetchedTurn>, ProviderError> {
+        if self.is_blind().await {
+            return Ok(Vec::new());
+        }
+        let lease = request.lock_timeout;
+        let act = async {
+            let mut turns = self.store.fetch_turns(request).await?;
+            turns.iter_mut().for_each(|turn| self.spoil(&mut turn.item));
+            Ok(turns)
+        };
+        self.through(Call::fetch("fetch_turns", lease), act, |result| {
+            let turns = result.iter().flatten();
+            let noted: Vec<String> = turns
+                .map(|FetchedTurn { item, token, attempt, known, .. }| {
+                    let line = self.granted_turn(item, token, *attempt, lease);
+                    if *known { format!("{line} known") } else { line }
+                })
+                .collect();
+            noted.join("; ")
+        })
+        .await
+    }
+
+    async fn fetch_activities(&self, request: ActivityRequest) -> Result<Vec<FetchedActivity>, ProviderError> {
+        if self.is_blind().await {
+            return Ok(Vec::new());
+        }
+        let (lease, session) = (request.lock_timeout, request.session.clone());
+        let everybody = session.clone().map(|session| SessionFetchConfig { owner_id: "all".to_owned(), ..session });
+        let asked = if self.has(Flaw::SessionForAll) { everybody } else { session.clone() };
+        let act = self.store.fetch_activities(ActivityRequest { session: asked, ..request });
+        self.through(Call::fetch("fetch_activities", lease), act, |result| {
+            let noted: Vec<String> = result
+                .iter()
+                .flatten()
+                .map(|FetchedActivity { item, token, attempt }| {
+                    self.granted_activity(item, token, *attempt, lease, session.as_ref())
+                })
+                .collect();
+            noted.join("; ")
+        })
+        .await
+    }
+
+    async fn commit_turn(
+        &self,
+        lock_token: &str,
+        base: Head,
+        commit: Commit,
+        handover: Handover,
+    ) -> Result<Committed, ProviderError> {
+        let (noted, lease) = (commit.clone(), handover.lock_timeout);
+        let act = async {
+            let (seen, hidden, again) = self.post(commit.orchestrator_items);
+            let lost = self.sometimes(Flaw::ActivitiesAreLost);
+            let worker_items = if lost { Vec::new() } else { commit.worker_items };
+            let delta = commit.delta.clone();
+            let commit = Commit { orchestrator_items: seen, worker_items, ..commit };
+            let execution_id = commit.execution_id;
+            let committed = self.store.commit_turn(lock_token, base, commit, handover).await;
+            if committed.is_err() && self.has(Flaw::AppendBeforeClaim) {
+                let instance = self.instance_of(lock_token);
+                self.store.append_with_execution(&instance, execution_id, delta).await?;
+            }
+            let committed = committed?;
+            self.post_later(hidden, again).await?;
+            Ok(committed)
+        };
+        self.through(Call::held("commit_turn", lock_token), act, |result| match result {
+            Ok(committed) => {
+                let line = self.committed(lock_token, &noted);
+                format!("{line}{}", self.handed_over(committed, &noted, lease))
+            }
+            Err(_) => String::new(),
+        })
+        .await
+    }
+
+    async fn complete_with_turn(
+        &self,
+        activity_tokens: &[String],
+        instance: &str,
+        base: Head,
+        commit: Commit,
+        handover: Handover,
+    ) -> Result<Option<Committed>, ProviderError> {
+        let (noted, lease) = (commit.clone(), handover.lock_timeout);
+        let act = async {
+            let (seen, hidden, again) = self.post(commit.orchestrator_items);
+            let lost = self.sometimes(Flaw::ActivitiesAreLost);
+            let worker_items = if lost { Vec::new() } else { commit.worker_items };
+            let commit = Commit { orchestrator_items: seen, worker_items, ..commit };
+            let committed =
+                self.store.complete_with_turn(activity_tokens, instance, base, commit, handover).await?;
+            if committed.is_some() {
+                self.post_later(hidden, again).await?;
+            }
+            Ok(committed)
+        };
+        self.through(Call::new("complete_with_turn", instance), act, |result| match result {
+            Ok(Some(committed)) => {
+                let now_ms = self.truth.store_ms();
+                let is_held = self.truth.book().leases.live(now_ms).any(|thing| *thing == Thing::Instance(instance.to_owned()));
+                if is_held {
+                    self.truth.violated(format!("a turn of {instance} was committed while somebody else holds it"));
+                }
+                activity_tokens.iter().for_each(|token| self.completed(token));
+                let line = self.appended(instance, &noted);
+                format!("{line}{}", self.handed_over(committed, &noted, lease))
+            }
+            Ok(None) => "somebody may go first".to_owned(),
+            Err(_) => String::new(),
+        })
+        .await
+    }
+}
+
 impl Line {
+    /// Activities that came back leased.
+    fn handed_over(&self, committed: &Committed, commit: &Commit, lease: Duration) -> String {
+        let noted = committed.leased.iter().map(|leased| {
+            let item = commit.worker_items.get(leased.index);
+            let granted = item.map(|item| self.granted_activity(item, &leased.token, 1, lease, None));
+            format!("; handed over {granted:?}")
+        });
+        noted.collect()
+    }
+
     fn renewed(&self, token: &str, extend_for: Duration, result: &Result<(), ProviderError>) -> String {
         if result.is_ok() {
             let now_ms = self.truth.store_ms();

@@ -48,7 +48,7 @@ pub(crate) struct Book {
     /// How often each activity was begun.
     pub(crate) begun: BTreeMap<Thing, u64>,
     /// Messages that the store accepted, by instance and queue.
-    pub(crate) sent: BTreeMap<(String, String), BTreeSet<String>>,
+    pub(crate) sent: BTreeMap<(String, String), Vec<String>>,
     /// Timers that were delivered.
     pub(crate) due_timers: BTreeSet<(String, u64, u64)>,
     pub(crate) calls: u64,

@@ -98,6 +98,7 @@ struct World {
     store: Arc<MemoryProvider>,
     nodes: usize,
     is_told: bool,
+    is_express: bool,
     roots: Vec<Root>,
     taken: Program,
 }
@@ -116,6 +117,7 @@ impl World {
         World {
             store: Arc::new(MemoryProvider::with_clock(Arc::new(move || for_store.store_ms()))),
             is_told: random.per_mille(600),
+            is_express: random.per_mille(600),
             roots: Generator::new(all.fork("programs")).roots(roots),
             taken: Program { generations: vec![Vec::new()], end, said: Vec::new() },
             random,
@@ -162,7 +164,7 @@ impl World {
         let mut processes = JoinSet::new();
         for node in 1..=self.nodes {
             let random = self.random.fork(&format!("node {node}"));
-            let process = Process::new(Arc::clone(&self.truth), Arc::clone(&self.store), node, self.is_told, random);
+            let process = Process::new(Arc::clone(&self.truth), Arc::clone(&self.store), node, (self.is_told, self.is_express), random);
             processes.spawn(process.live(stop.clone()));
         }
         processes
@@ -175,6 +177,7 @@ impl World {
             node: CLIENTS,
             incarnation: 0,
             is_told: true,
+            is_express: false,
         }))
     }
 

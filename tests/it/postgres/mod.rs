@@ -1,0 +1,4 @@
+//! PostgreSQL: what is particular to this store.
+
+mod express;
+pub(crate) mod server;
