@@ -9,7 +9,7 @@ pub use std::string::String;
 pub use std::time::Duration;
 pub use std::vec::Vec;
 
-pub use duroxide_macros::{join_impl, select_impl};
+pub use duroxide_macros::{join_impl, link_impl, select_impl};
 pub use inventory;
 
 pub use crate::activity::ActivityContext;

@@ -328,6 +328,12 @@ caught! {
         SharesSessions by sessions::the_first_to_fetch_owns_the_session;
     a_store_that_hands_out_twice_is_caught:
         HandsOutTwice by locking::a_locked_instance_is_not_fetched_again;
+    a_store_that_repeats_fences_is_caught:
+        RepeatsFences by heartbeat::a_fence_grows_with_every_delivery;
+    a_store_that_lets_anybody_speak_is_caught:
+        LetsAnybodySpeak by heartbeat::a_superseded_lease_cannot_say_anything;
+    a_store_that_has_room_for_all_is_caught:
+        HasRoomForAll by heartbeat::an_inbox_takes_messages_up_to_its_bound;
     a_store_that_counts_attempts_from_zero_is_caught:
         CountsFromZero by attempts::the_first_fetch_is_attempt_one;
     a_store_that_reverses_batches_is_caught:
@@ -366,12 +372,6 @@ caught! {
         InventsValues by kv::what_is_not_there_is_none;
     a_store_that_measures_nothing_is_caught:
         MeasuresNothing by management::stats_describe_the_current_execution;
-    a_store_that_repeats_fences_is_caught:
-        RepeatsFences by heartbeat::a_fence_grows_with_every_delivery;
-    a_store_that_lets_anybody_speak_is_caught:
-        LetsAnybodySpeak by heartbeat::a_superseded_lease_cannot_say_anything;
-    a_store_that_has_room_for_all_is_caught:
-        HasRoomForAll by heartbeat::an_inbox_takes_messages_up_to_its_bound;
 }
 
 /// Memory needs no time of its own: laws only wait for leases to expire.

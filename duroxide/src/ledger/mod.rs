@@ -121,10 +121,11 @@ impl Book {
         token
     }
 
-    /// Records a request that nobody waits for.
-    pub(crate) fn tell(&mut self, action: Action) {
+    /// Records a request that nobody waits for, and returns the token by which it can still be amended.
+    pub(crate) fn tell(&mut self, action: Action) -> u64 {
         let token = self.next_token();
         self.emit(token, action);
+        token
     }
 
     /// Uses up a token without recording anything, for a request that was refused at once.

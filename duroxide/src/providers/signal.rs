@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub struct WorkSignal {
     orchestrator: Bell,
     worker: Bell,
     reach: Reach,
+    /// Whether what is told of an end is what the store has, and not what its readers see.
+    veiled: AtomicBool,
     /// Who waits for which instance; an entry lives as long as somebody does.
     watched: Mutex<HashMap<String, watch::Sender<News>>>,
 }
@@ -79,7 +82,13 @@ impl WorkSignal {
 
     /// The same, by a store that promises how far it reaches.
     pub fn reaching(reach: Reach) -> Self {
-        WorkSignal { orchestrator: Bell::new(), worker: Bell::new(), reach, watched: Mutex::new(HashMap::new()) }
+        WorkSignal {
+            orchestrator: Bell::new(),
+            worker: Bell::new(),
+            reach,
+            veiled: AtomicBool::new(false),
+            watched: Mutex::default(),
+        }
     }
 
     /// Whose writes it tells of.
@@ -122,8 +131,17 @@ impl WorkSignal {
         }
     }
 
+    /// From now on everybody looks for an end, because the store that tells of it knows it in another form than its
+    /// readers.
+    pub(super) fn veil(&self) {
+        self.veiled.store(true, Ordering::Relaxed);
+    }
+
     /// `instance` has ended: whoever watches it need not look.
     pub fn ended(&self, instance: &str, status: OrchestrationStatus) {
+        if self.veiled.load(Ordering::Relaxed) {
+            return self.changed(instance);
+        }
         if let Some(news) = self.watched().get(instance) {
             news.send_modify(|news| news.end = Some(status));
         }

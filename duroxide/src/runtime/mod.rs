@@ -24,6 +24,7 @@ pub use crate::activity::{ActivityHandler, FnActivity};
 pub use crate::compat::history_manager::HistoryManager;
 pub use crate::compat::work_item_reader::WorkItemReader;
 pub use crate::context::handler::{FnOrchestration, OrchestrationHandler};
+pub use crate::dispatch::Warmth;
 #[cfg(feature = "test-hooks")]
 pub use crate::dispatch::test_hooks;
 pub use crate::model::status::OrchestrationStatus;

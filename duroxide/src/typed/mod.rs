@@ -5,6 +5,8 @@ mod error;
 pub(crate) mod glue;
 mod handle;
 mod inventory;
+mod key;
+mod saga;
 mod signal;
 mod states;
 #[cfg(test)]
@@ -17,15 +19,17 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::activity::ActivityContext;
-use crate::codec::CodecError;
 use crate::context::orchestration::OrchestrationContext;
 use crate::model::retry::RetryPolicy;
 
+pub use crate::codec::CodecError;
 pub use crate::context::delay::Delay;
 pub use call::{Again, Call, Child};
 pub use error::CallError;
-pub use handle::{Handle, Start};
+pub use handle::{Handle, HandleError, Start, StartError};
 pub use inventory::{Entry, Expectation, HandlerKind, Problem, Problems};
+pub use key::Key;
+pub use saga::{Finish, Saga, SagaError, Step, UndoFailure};
 pub use signal::Signal;
 pub use states::{Need, States};
 
