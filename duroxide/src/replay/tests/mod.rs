@@ -7,6 +7,8 @@ mod batches;
 mod drops;
 mod ends;
 mod events;
+mod joins;
+mod long;
 mod machine;
 mod mismatches;
 #[cfg(feature = "macros")]
@@ -145,7 +147,7 @@ impl Story {
 
     pub(super) fn completed(&self) -> &str {
         match &self.outcome {
-            Outcome::Completed(output) => output,
+            Outcome::Completed(output) => output.as_str(),
             other => panic!("expected completion, got {other:?}"),
         }
     }
