@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use duroxide::EventKind;
 use duroxide::providers::sqlite::SqliteProvider;
-use duroxide::providers::{Event, Provider, ProviderAdmin};
+use duroxide::providers::{Event, Provider};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::providers::{
-    DispatcherCapabilityFilter, Event, ExecutionMetadata, KvEntry, OrchestrationItem, Provider, ProviderAdmin,
-    ProviderError, ScheduledActivityIdentifier, SessionFetchConfig, SystemStats, TagFilter, WorkItem,
+    ActivityProgress, DispatcherCapabilityFilter, Event, ExecutionMetadata, KvEntry, OrchestrationItem, Provider,
+    ProviderAdmin, ProviderError, ScheduledActivityIdentifier, SessionFetchConfig, SystemStats, TagFilter, WorkItem,
 };
 
 /// The rule it breaks.
@@ -29,6 +29,27 @@ pub(crate) enum Flaw {
     SharesSessions,
     HandsOutTwice,
     NeverAnswers,
+    RepeatsFences,
+    LetsAnybodySpeak,
+    HasRoomForAll,
+    CountsFromZero,
+    ReversesBatches,
+    LosesSnapshots,
+    LosesMessages,
+    ForgetsEnds,
+    ForgetsPins,
+    ForgetsNames,
+    ForgetsAbandonDelays,
+    AbandonsAnything,
+    ReadsTheFirstExecution,
+    AcceptsDuplicates,
+    LosesTags,
+    AcksAnyKind,
+    RenewsIdleSessions,
+    NeverCleansSessions,
+    RepeatsOldStatus,
+    InventsValues,
+    MeasuresNothing,
 }
 
 pub(crate) struct FlawedStore {
@@ -43,6 +64,15 @@ impl FlawedStore {
 
     fn has(&self, flaw: Flaw) -> bool {
         self.flaw == flaw
+    }
+
+    fn forget(&self, metadata: &mut ExecutionMetadata) {
+        match self.flaw {
+            Flaw::ForgetsEnds => (metadata.status, metadata.output) = (None, None),
+            Flaw::ForgetsPins => metadata.pinned_duroxide_version = None,
+            Flaw::ForgetsNames => metadata.orchestration_name = None,
+            _ => {}
+        }
     }
 
     async fn snapshot(&self, instance: &str) -> Result<HashMap<String, KvEntry>, ProviderError> {
@@ -73,6 +103,15 @@ impl Provider for FlawedStore {
         if self.has(Flaw::CountsNoAttempts) {
             attempts = 1;
         }
+        if self.has(Flaw::CountsFromZero) {
+            attempts -= 1;
+        }
+        if self.has(Flaw::ReversesBatches) {
+            item.messages.reverse();
+        }
+        if self.has(Flaw::LosesSnapshots) {
+            item.kv_snapshot.clear();
+        }
         if self.has(Flaw::SnapshotsRunningValues) {
             item.kv_snapshot = self.snapshot(&item.instance).await?;
         }
@@ -85,8 +124,8 @@ impl Provider for FlawedStore {
         execution_id: u64,
         mut history_delta: Vec<Event>,
         worker_items: Vec<WorkItem>,
-        orchestrator_items: Vec<WorkItem>,
-        metadata: ExecutionMetadata,
+        mut orchestrator_items: Vec<WorkItem>,
+        mut metadata: ExecutionMetadata,
         mut cancelled_activities: Vec<ScheduledActivityIdentifier>,
     ) -> Result<(), ProviderError> {
         if self.has(Flaw::RestampsEvents) {
@@ -94,6 +133,10 @@ impl Provider for FlawedStore {
                 event.timestamp_ms = 1_700_000_000_000;
             }
         }
+        if self.has(Flaw::LosesMessages) {
+            orchestrator_items.clear();
+        }
+        self.forget(&mut metadata);
         if self.has(Flaw::IgnoresCancellations) {
             cancelled_activities.clear();
         }
@@ -135,10 +178,15 @@ impl Provider for FlawedStore {
         ignore_attempt: bool,
     ) -> Result<(), ProviderError> {
         let ignore_attempt = ignore_attempt && !self.has(Flaw::CountsIgnoredAttempts);
-        self.sound.abandon_orchestration_item(lock_token, delay, ignore_attempt).await
+        let delay = delay.filter(|_| !self.has(Flaw::ForgetsAbandonDelays));
+        let abandoned = self.sound.abandon_orchestration_item(lock_token, delay, ignore_attempt).await;
+        if self.has(Flaw::AbandonsAnything) { Ok(()) } else { abandoned }
     }
 
     async fn read(&self, instance: &str) -> Result<Vec<Event>, ProviderError> {
+        if self.has(Flaw::ReadsTheFirstExecution) {
+            return self.sound.read_with_execution(instance, 1).await;
+        }
         self.sound.read(instance).await
     }
 
@@ -152,10 +200,16 @@ impl Provider for FlawedStore {
         execution_id: u64,
         new_events: Vec<Event>,
     ) -> Result<(), ProviderError> {
-        self.sound.append_with_execution(instance, execution_id, new_events).await
+        let appended = self.sound.append_with_execution(instance, execution_id, new_events).await;
+        if self.has(Flaw::AcceptsDuplicates) { Ok(()) } else { appended }
     }
 
-    async fn enqueue_for_worker(&self, item: WorkItem) -> Result<(), ProviderError> {
+    async fn enqueue_for_worker(&self, mut item: WorkItem) -> Result<(), ProviderError> {
+        if let WorkItem::ActivityExecute { tag, .. } = &mut item
+            && self.has(Flaw::LosesTags)
+        {
+            *tag = None;
+        }
         self.sound.enqueue_for_worker(item).await
     }
 
@@ -175,6 +229,11 @@ impl Provider for FlawedStore {
 
     async fn ack_work_item(&self, token: &str, completion: Option<WorkItem>) -> Result<(), ProviderError> {
         let completion = completion.filter(|_| !self.has(Flaw::LosesCompletions));
+        let is_result =
+            matches!(completion, None | Some(WorkItem::ActivityCompleted { .. } | WorkItem::ActivityFailed { .. }));
+        if self.has(Flaw::AcksAnyKind) && !is_result {
+            return self.sound.ack_work_item(token, None).await;
+        }
         self.sound.ack_work_item(token, completion).await
     }
 
@@ -189,10 +248,14 @@ impl Provider for FlawedStore {
         extend_for: Duration,
         idle_timeout: Duration,
     ) -> Result<usize, ProviderError> {
+        let idle_timeout = if self.has(Flaw::RenewsIdleSessions) { Duration::MAX } else { idle_timeout };
         self.sound.renew_session_lock(owner_ids, extend_for, idle_timeout).await
     }
 
     async fn cleanup_orphaned_sessions(&self, idle_timeout: Duration) -> Result<usize, ProviderError> {
+        if self.has(Flaw::NeverCleansSessions) {
+            return Ok(0);
+        }
         self.sound.cleanup_orphaned_sessions(idle_timeout).await
     }
 
@@ -202,7 +265,9 @@ impl Provider for FlawedStore {
         delay: Option<Duration>,
         ignore_attempt: bool,
     ) -> Result<(), ProviderError> {
-        self.sound.abandon_work_item(token, delay, ignore_attempt).await
+        let delay = delay.filter(|_| !self.has(Flaw::ForgetsAbandonDelays));
+        let abandoned = self.sound.abandon_work_item(token, delay, ignore_attempt).await;
+        if self.has(Flaw::AbandonsAnything) { Ok(()) } else { abandoned }
     }
 
     async fn renew_orchestration_item_lock(&self, token: &str, extend_for: Duration) -> Result<(), ProviderError> {
@@ -224,11 +289,13 @@ impl Provider for FlawedStore {
         instance: &str,
         last_seen_version: u64,
     ) -> Result<Option<(Option<String>, u64)>, ProviderError> {
+        let last_seen_version = if self.has(Flaw::RepeatsOldStatus) { 0 } else { last_seen_version };
         self.sound.get_custom_status(instance, last_seen_version).await
     }
 
     async fn get_kv_value(&self, instance: &str, key: &str) -> Result<Option<String>, ProviderError> {
-        self.sound.get_kv_value(instance, key).await
+        let value = self.sound.get_kv_value(instance, key).await?;
+        Ok(if self.has(Flaw::InventsValues) { value.or_else(|| Some(String::new())) } else { value })
     }
 
     async fn get_kv_all_values(&self, instance: &str) -> Result<HashMap<String, String>, ProviderError> {
@@ -236,6 +303,35 @@ impl Provider for FlawedStore {
     }
 
     async fn get_instance_stats(&self, instance: &str) -> Result<Option<SystemStats>, ProviderError> {
+        if self.has(Flaw::MeasuresNothing) {
+            return Ok(None);
+        }
         self.sound.get_instance_stats(instance).await
+    }
+
+    async fn enqueue_if_room(
+        &self,
+        item: WorkItem,
+        delay: Option<Duration>,
+        mut waiting_max: usize,
+    ) -> Result<(), ProviderError> {
+        if self.has(Flaw::HasRoomForAll) && waiting_max > 0 {
+            waiting_max = usize::MAX;
+        }
+        self.sound.enqueue_if_room(item, delay, waiting_max).await
+    }
+
+    async fn activity_fence(&self, token: &str) -> Result<Option<u64>, ProviderError> {
+        let fence = self.sound.activity_fence(token).await?;
+        Ok(if self.has(Flaw::RepeatsFences) { Some(1) } else { fence })
+    }
+
+    async fn heartbeat_work_item(&self, token: &str, progress: &str) -> Result<bool, ProviderError> {
+        let kept = self.sound.heartbeat_work_item(token, progress).await;
+        if self.has(Flaw::LetsAnybodySpeak) { Ok(true) } else { kept }
+    }
+
+    async fn read_progress(&self, instance: &str) -> Result<Vec<ActivityProgress>, ProviderError> {
+        self.sound.read_progress(instance).await
     }
 }

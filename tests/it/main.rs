@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set its scene has failed")]
 
+mod adoption;
 mod defects;
 mod differential;
+mod encoded;
 mod flawed_store;
+mod postgres;
 mod providers;
 mod scenarios;
 mod stores;

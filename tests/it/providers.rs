@@ -8,11 +8,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide::conformance::{self, Law, StoreFactory};
 use duroxide::providers::Provider;
+use duroxide::providers::encoded::Encoded;
 use duroxide::providers::memory::MemoryProvider;
+use duroxide::providers::postgres::PostgresProvider;
 use duroxide::providers::sqlite::SqliteProvider;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
+use crate::encoded::Sealed;
 use crate::flawed_store::{Flaw, FlawedStore};
 
 /// Memory stores on the wall clock.
@@ -97,6 +100,77 @@ impl StoreFactory for Sqlite {
     }
 }
 
+/// PostgreSQL stores, each in a schema of its own of one server.
+struct Postgres;
+
+fn postgres_in(store: &dyn Provider) -> &PostgresProvider {
+    let store: &dyn Any = store;
+    store.downcast_ref().expect("this factory makes PostgreSQL stores")
+}
+
+#[async_trait]
+impl StoreFactory for Postgres {
+    async fn create(&self) -> Arc<dyn Provider> {
+        crate::stores::postgres().await.0
+    }
+
+    fn has_hooks(&self) -> bool {
+        true
+    }
+
+    async fn corrupt_history(&self, store: &dyn Provider, instance: &str) {
+        let store = postgres_in(store);
+        let sql = format!("UPDATE {}.history SET event_data = '{{not json' WHERE instance_id = $1", store.schema());
+        let corrupted = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(instance).execute(store.get_pool()).await;
+        corrupted.expect("rows can be edited");
+    }
+
+    async fn max_attempt_count(&self, store: &dyn Provider, instance: &str) -> u32 {
+        let store = postgres_in(store);
+        // The attempt that is under way is counted with the lease.
+        let sql = format!(
+            "SELECT COALESCE(MAX(q.attempt_count + CASE WHEN q.id = ANY(l.batch) THEN 1 ELSE 0 END), 0)
+             FROM {0}.orchestrator_queue q LEFT JOIN {0}.instance_locks l ON l.instance_id = q.instance_id
+             WHERE q.instance_id = $1",
+            store.schema()
+        );
+        let query = sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(sql)).bind(instance);
+        let count = query.fetch_one(store.get_pool()).await.expect("rows can be read");
+        u32::try_from(count).expect("a small number")
+    }
+}
+
+/// Stores of another factory, their payloads encoded.
+struct EncodedStores<F>(F);
+
+fn below(store: &dyn Provider) -> &dyn Provider {
+    let store: &dyn Any = store;
+    store.downcast_ref::<Encoded>().expect("this factory makes encoded stores").store().as_ref()
+}
+
+#[async_trait]
+impl<F: StoreFactory> StoreFactory for EncodedStores<F> {
+    async fn create(&self) -> Arc<dyn Provider> {
+        Arc::new(Encoded::new(self.0.create().await, Sealed::default()))
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.0.now_ms()
+    }
+
+    fn has_hooks(&self) -> bool {
+        self.0.has_hooks()
+    }
+
+    async fn corrupt_history(&self, store: &dyn Provider, instance: &str) {
+        self.0.corrupt_history(below(store), instance).await;
+    }
+
+    async fn max_attempt_count(&self, store: &dyn Provider, instance: &str) -> u32 {
+        self.0.max_attempt_count(below(store), instance).await
+    }
+}
+
 /// Memory stores in virtual time, with or without a flaw.
 struct Virtual {
     /// Virtual time begins at the real one: wake-ups for delayed rows go by the wall clock.
@@ -156,11 +230,30 @@ async fn the_sqlite_store_in_memory_keeps_every_law() {
     conformance::exercise(&Sqlite::in_memory()).await.assert_kept();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_postgres_store_keeps_every_law() {
+    let report = conformance::exercise(&Postgres).await;
+    report.assert_kept();
+    assert!(report.passed_over.is_empty());
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_memory_store_keeps_every_law_in_virtual_time() {
     let report = conformance::exercise(&Virtual::new(None)).await;
     report.assert_kept();
     assert!(report.passed_over.iter().all(|law| law.needs_hooks));
+}
+
+#[tokio::test]
+async fn an_encoded_memory_store_keeps_every_law() {
+    let report = conformance::exercise(&EncodedStores(Memory)).await;
+    report.assert_kept();
+    assert!(report.passed_over.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_encoded_sqlite_store_keeps_every_law() {
+    conformance::exercise(&EncodedStores(Sqlite::in_memory())).await.assert_kept();
 }
 
 #[test]
@@ -235,6 +328,50 @@ caught! {
         SharesSessions by sessions::the_first_to_fetch_owns_the_session;
     a_store_that_hands_out_twice_is_caught:
         HandsOutTwice by locking::a_locked_instance_is_not_fetched_again;
+    a_store_that_repeats_fences_is_caught:
+        RepeatsFences by heartbeat::a_fence_grows_with_every_delivery;
+    a_store_that_lets_anybody_speak_is_caught:
+        LetsAnybodySpeak by heartbeat::a_superseded_lease_cannot_say_anything;
+    a_store_that_has_room_for_all_is_caught:
+        HasRoomForAll by heartbeat::an_inbox_takes_messages_up_to_its_bound;
+    a_store_that_counts_attempts_from_zero_is_caught:
+        CountsFromZero by attempts::the_first_fetch_is_attempt_one;
+    a_store_that_reverses_batches_is_caught:
+        ReversesBatches by fetch::a_batch_holds_all_visible_messages_in_order;
+    a_store_that_loses_snapshots_is_caught:
+        LosesSnapshots by kv::the_snapshot_has_what_ended_executions_left;
+    a_store_that_loses_messages_of_a_turn_is_caught:
+        LosesMessages by atomicity::a_result_of_a_child_goes_to_its_parent;
+    a_store_that_forgets_how_executions_ended_is_caught:
+        ForgetsEnds by atomicity::status_and_output_are_set_without_events;
+    a_store_that_forgets_pinned_versions_is_caught:
+        ForgetsPins by capability::each_execution_has_its_own_pin;
+    a_store_that_forgets_names_is_caught:
+        ForgetsNames by instance_creation::the_first_ack_with_both_names_creates_the_instance;
+    a_store_that_forgets_the_delay_of_a_batch_is_caught:
+        ForgetsAbandonDelays by locking::an_abandoned_batch_stays_hidden_for_the_delay;
+    a_store_that_forgets_the_delay_of_an_activity_is_caught:
+        ForgetsAbandonDelays by worker::an_abandoned_activity_stays_hidden_for_the_delay;
+    a_store_that_abandons_anything_is_caught:
+        AbandonsAnything by locking::an_unknown_token_can_do_nothing;
+    a_store_that_reads_the_first_execution_is_caught:
+        ReadsTheFirstExecution by executions::reading_means_the_newest_execution;
+    a_store_that_accepts_duplicates_is_caught:
+        AcceptsDuplicates by history::appending_refuses_zero_and_duplicates;
+    a_store_that_loses_tags_is_caught:
+        LosesTags by tags::tags_take_theirs_only;
+    a_store_that_takes_any_answer_of_an_activity_is_caught:
+        AcksAnyKind by worker::acking_with_another_kind_is_refused;
+    a_store_that_renews_idle_sessions_is_caught:
+        RenewsIdleSessions by sessions::renewing_leaves_out_idle_sessions;
+    a_store_that_never_cleans_sessions_is_caught:
+        NeverCleansSessions by sessions::cleaning_removes_expired_sessions_without_activities;
+    a_store_that_repeats_an_old_status_is_caught:
+        RepeatsOldStatus by custom_status::a_reader_who_has_seen_the_version_gets_nothing;
+    a_store_that_invents_values_is_caught:
+        InventsValues by kv::what_is_not_there_is_none;
+    a_store_that_measures_nothing_is_caught:
+        MeasuresNothing by management::stats_describe_the_current_execution;
 }
 
 /// Memory needs no time of its own: laws only wait for leases to expire.

@@ -2,6 +2,7 @@
 
 mod bench;
 mod bless;
+mod compat;
 mod failure;
 mod test;
 #[cfg(test)]
@@ -22,7 +23,7 @@ struct Command {
     run: fn(&Workspace, &[String]) -> Result<(), Failure>,
 }
 
-/// Every command. A new one (`sim`, `compat`, `prove`) is a row here and a file of the same name.
+/// Every command. A new one (`sim`, `prove`) is a row here and a file of the same name.
 const COMMANDS: &[Command] = &[
     Command {
         name: "test",
@@ -47,6 +48,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[w1 ..] [--sync full|normal] [--json FILE] [--rounds N] [--ours] [--long]",
         help: "our crate and the published one under the same workloads, in turn (minutes)",
         run: bench::run,
+    },
+    Command {
+        name: "compat",
+        arguments: "",
+        help: "what programs for the published 0.1.32 would miss, but for what docs/compatibility.md explains",
+        run: compat::run,
     },
 ];
 

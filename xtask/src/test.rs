@@ -48,6 +48,23 @@ const STEPS: &[Step] = &[
         what: "unit, integration, ui and doc tests",
         run: |workspace| workspace.cargo("test --workspace --all-features"),
     },
+    Step {
+        name: "warmth",
+        what: "the same behaviour with orchestrations that never stay in memory, and with ones that leave after each turn",
+        run: |workspace| {
+            for warmth in ["off", "evict"] {
+                let runtime = "test -p duroxide --all-features --lib runtime::";
+                workspace.cargo_with(&[("DUROXIDE_WARMTH", warmth)], runtime)?;
+                workspace.cargo_with(&[("DUROXIDE_WARMTH", warmth)], "test -p duroxide-tests --all-features")?;
+            }
+            Ok(())
+        },
+    },
+    Step {
+        name: "default",
+        what: "the library's own tests with its default features alone: what is only for tests must not need more",
+        run: |workspace| workspace.cargo("test -p duroxide --lib"),
+    },
 ];
 
 /// What became of a step.

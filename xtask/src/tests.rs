@@ -37,6 +37,7 @@ fn an_unknown_step_is_told_the_valid_ones_before_any_step_runs() {
 fn arguments_that_a_command_does_not_know_are_refused() {
     assert_eq!(refused(&["tidy", "--chek"]), "`tidy` takes `--check` or nothing, found `--chek`");
     assert_eq!(refused(&["bless", "all"]), "`bless` takes no arguments, found `all`");
+    assert_eq!(refused(&["compat", "0.1"]), "`compat` takes no arguments, found `0.1`");
 }
 
 #[test]

@@ -59,16 +59,38 @@ impl Workspace {
         let shown = variables.iter().map(|(key, value)| format!("{key}={value:?} "));
         let line = format!("{}cargo {arguments}", shown.collect::<String>());
         println!("$ {line}");
-        let status = cargo()
-            .args(arguments.split_whitespace())
+        let status = self
+            .command(arguments)
             .envs(variables.iter().copied())
-            .current_dir(&self.root)
             .status()
             .map_err(|error| Failure::because(format!("cannot run `{line}`"), error))?;
         if status.success() {
             return Ok(());
         }
         Err(Failure::Failed(format!("`{line}` ended with {status}")))
+    }
+
+    /// Whether cargo succeeds; says nothing either way.
+    pub(crate) fn answers(&self, arguments: &str) -> bool {
+        let status = self.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        status.is_ok_and(|status| status.success())
+    }
+
+    /// What cargo writes on standard output, whether it succeeds or not; the rest goes to the terminal.
+    pub(crate) fn output(&self, arguments: &str) -> Result<String, Failure> {
+        println!("$ cargo {arguments}");
+        let output = self
+            .command(arguments)
+            .stderr(Stdio::inherit())
+            .output()
+            .map_err(|error| Failure::because(format!("cannot run `cargo {arguments}`"), error))?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    fn command(&self, arguments: &str) -> Command {
+        let mut command = cargo();
+        command.args(arguments.split_whitespace()).current_dir(&self.root);
+        command
     }
 }
 

@@ -77,6 +77,12 @@ impl<'a> Parts<'a> {
         }
     }
 
+    /// `()`, `(Order,)` or `(Order, u64)`
+    fn tuple_type(&self) -> TokenStream {
+        let types: Vec<&Type> = self.arguments.iter().map(|argument| &argument.ty).collect();
+        quote!((#(#types,)*))
+    }
+
     /// How each argument is taken out of `input`: nothing, `input`, or `input.0, input.1`.
     pub(crate) fn argument_values(&self) -> Vec<TokenStream> {
         let input = input_ident();
@@ -86,22 +92,29 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// `type In`, `type Ok`, `type Err` and `fn encode`: what a caller needs.
+    /// The types of arguments and result, and the way of the arguments into history and back.
     pub(crate) fn signature(&self) -> TokenStream {
-        let (private, output, input_type) = (&self.private, self.output, self.input_type());
+        let (private, output) = (&self.private, self.output);
+        let (input_type, tuple_type) = (self.input_type(), self.tuple_type());
         let at = Span::call_site().located_at(output.span());
         let there = self.paths.private(at);
         let [ok, err] = ["Ok", "Err"].map(|name| {
             let name = Ident::new(name, at);
             quote_spanned!(at=> <#output as #there::Outcome>::#name)
         });
-        let (encode, input) = (self.encode(), input_ident());
+        let (encode, decode, input) = (self.encode(), self.decode(), input_ident());
+        let tuple = if self.arguments.len() == 1 { quote!((#input,)) } else { quote!(#input) };
         quote! {
             type In = #input_type;
+            type Args = #tuple_type;
             type Ok = #ok;
             type Err = #err;
             fn encode(#input: &Self::In) -> #private::Result<#private::String, #private::CodecError> {
                 #encode
+            }
+            #decode
+            fn spread(#input: Self::In) -> Self::Args {
+                #tuple
             }
         }
     }
@@ -127,8 +140,8 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// `fn decode`: what a runner needs.
-    pub(crate) fn decode(&self) -> TokenStream {
+    /// `fn decode`
+    fn decode(&self) -> TokenStream {
         let private = &self.private;
         let text = Ident::new("text", Span::mixed_site());
         let body = match self.arguments.as_slice() {

@@ -5,6 +5,7 @@ use quote::quote;
 use syn::ext::IdentExt;
 
 use super::awaits;
+use super::clippy;
 use super::common::{Parts, input_ident};
 use super::register;
 use crate::args::Args;
@@ -20,7 +21,7 @@ const FIRST_VERSION: &str = "1.0.0";
 /// ```
 /// Output:
 /// ```ignore
-/// async fn checkout(ctx: OrchestrationContext, order: Order) -> Result<Receipt> { .. durable(x).await .. }
+/// #[deny(clippy::disallowed_methods)] async fn checkout(ctx: OrchestrationContext, ..) { .. durable(x).await .. }
 /// enum checkout {}
 /// impl checkout { fn call(..) -> Child<Self>, fn start(..) -> Start<Self>, fn attach(..) -> Handle<Self>, .. }
 /// impl Orchestration for checkout { const NAME: &str = "checkout"; type In = Order; .. }
@@ -29,15 +30,16 @@ const FIRST_VERSION: &str = "1.0.0";
 /// ```
 pub(crate) fn expand(function: &Function, handler: &Handler, args: &Args) -> TokenStream {
     let parts = Parts::new("orchestration", function, handler, args);
-    let Function { attrs, vis, sig, body, .. } = function;
-    let body = body.as_ref().map(|body| awaits::rewrite_block(body, &args.paths));
+    let Function { attrs, vis, sig, .. } = function;
+    let clippy::Net { levels, body } = clippy::Net::over(function, args);
+    let body = body.map(|body| awaits::rewrite_block(&body, &args.paths));
     let item = parts.item(function);
     let calls = calls(function, &parts);
     let described = described(&parts, args);
     let runs = runs(handler, &parts);
     let registered = register::expand(&parts);
     quote! {
-        #(#attrs)* #vis #sig #body
+        #levels #(#attrs)* #vis #sig #body
         #item #calls #described #runs #registered
     }
 }
@@ -90,7 +92,7 @@ fn described(parts: &Parts<'_>, args: &Args) -> TokenStream {
 
 fn runs(handler: &Handler, parts: &Parts<'_>) -> TokenStream {
     let Parts { name, private, .. } = parts;
-    let (defined_at, decode, running) = (parts.defined_at(), parts.decode(), parts.running());
+    let (defined_at, running) = (parts.defined_at(), parts.running());
     let (ctx, input) = (Ident::new("ctx", Span::mixed_site()), input_ident());
     let mut arguments = parts.argument_values().into_iter();
     let values: Vec<TokenStream> = handler
@@ -105,7 +107,6 @@ fn runs(handler: &Handler, parts: &Parts<'_>) -> TokenStream {
     quote! {
         impl #private::RunOrchestration for #name {
             #defined_at
-            #decode
             #[allow(unused_variables)]
             fn run(#ctx: #private::OrchestrationContext, #input: Self::In) -> #running {
                 #name(#(#values),*)

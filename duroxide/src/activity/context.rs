@@ -1,12 +1,15 @@
-//! `ActivityContext`: identity, attempt, cancellation, tracing, client.
+//! `ActivityContext`: identity, attempt, lease, cancellation, tracing, client.
 
 use std::sync::Arc;
 
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
+use super::heartbeat::HeartbeatError;
 use crate::client::Client;
+use crate::model::limits::Limits;
 use crate::observe::target;
-use crate::providers::Provider;
+use crate::providers::{Provider, ProviderError};
 
 /// What an activity knows of itself and may ask for.
 ///
@@ -31,10 +34,20 @@ pub(crate) struct Identity {
     pub(crate) attempt: u32,
 }
 
+/// What the activity may use while it runs.
+pub(crate) struct Backing {
+    pub(crate) store: Arc<dyn Provider>,
+    /// Of the lease on the activity.
+    pub(crate) token: Arc<str>,
+    pub(crate) limits: Limits,
+    /// Fires when the lease is lost.
+    pub(crate) cancellation: CancellationToken,
+}
+
 struct Inner {
     identity: Identity,
-    cancellation: CancellationToken,
-    store: Arc<dyn Provider>,
+    backing: Backing,
+    fence: OnceCell<Option<u64>>,
 }
 
 /// One log line with the fields every activity line has; the level is part of the call, since `tracing` wants it
@@ -58,8 +71,8 @@ macro_rules! trace_line {
 }
 
 impl ActivityContext {
-    pub(crate) fn new(identity: Identity, cancellation: CancellationToken, store: Arc<dyn Provider>) -> Self {
-        ActivityContext { inner: Arc::new(Inner { identity, cancellation, store }) }
+    pub(crate) fn new(identity: Identity, backing: Backing) -> Self {
+        ActivityContext { inner: Arc::new(Inner { identity, backing, fence: OnceCell::new() }) }
     }
 
     /// The instance that asked for this activity.
@@ -115,6 +128,58 @@ impl ActivityContext {
         format!("{}/{}/{}", identity.instance_id, identity.execution_id, identity.activity_id)
     }
 
+    /// The fencing token of this delivery's lease: greater than that of every delivery of this activity before. A
+    /// system that remembers the greatest it has seen, and refuses what comes with a smaller one, is safe from a
+    /// delivery that was thought dead.
+    ///
+    /// The store is asked once, when this is called first. `None` when it cannot tell.
+    ///
+    /// # Errors
+    /// As the store answers; permanent when the lease is lost.
+    pub async fn fencing_token(&self) -> Result<Option<u64>, ProviderError> {
+        let Backing { store, token, .. } = &self.inner.backing;
+        self.inner.fence.get_or_try_init(|| store.activity_fence(token)).await.copied()
+    }
+
+    /// Says how far the activity is, for clients to read with
+    /// [`get_activity_progress`](crate::Client::get_activity_progress), and for the next delivery should this one fail;
+    /// what was said before is forgotten. The runtime extends the lease by itself: a heartbeat does not, but it finds
+    /// out at once that the lease is lost, also when another process cancelled the activity.
+    ///
+    /// # Errors
+    /// [`HeartbeatError::Cancelled`] when nobody waits for the result any more; the context is cancelled from then on.
+    /// The others do not keep the activity from going on.
+    pub async fn heartbeat(&self, progress: impl Into<String>) -> Result<(), HeartbeatError> {
+        let Backing { store, token, limits, cancellation } = &self.inner.backing;
+        let progress = progress.into();
+        limits.progress(&progress)?;
+        if cancellation.is_cancelled() {
+            return Err(HeartbeatError::Cancelled);
+        }
+        match store.heartbeat_work_item(token, &progress).await {
+            // A store without a place for it has forgotten it, which is no reason to stop.
+            Ok(_kept) => Ok(()),
+            Err(error) if error.is_retryable() => Err(HeartbeatError::Store(error)),
+            Err(_) => {
+                cancellation.cancel();
+                Err(HeartbeatError::Cancelled)
+            }
+        }
+    }
+
+    /// What this activity last said of its progress: by an earlier delivery, until this one says something itself.
+    ///
+    /// # Errors
+    /// As the store answers.
+    pub async fn last_progress(&self) -> Result<Option<String>, ProviderError> {
+        let identity = &self.inner.identity;
+        let said = self.inner.backing.store.read_progress(&identity.instance_id).await?;
+        let own = said
+            .into_iter()
+            .find(|said| said.execution_id == identity.execution_id && said.activity_id == identity.activity_id);
+        Ok(own.map(|said| said.progress))
+    }
+
     /// Logs at level INFO.
     pub fn trace_info(&self, message: impl Into<String>) {
         trace_line!(info, self, message);
@@ -137,22 +202,23 @@ impl ActivityContext {
 
     /// Whether nobody waits for the result any more.
     pub fn is_cancelled(&self) -> bool {
-        self.inner.cancellation.is_cancelled()
+        self.inner.backing.cancellation.is_cancelled()
     }
 
     /// Returns when nobody waits for the result any more.
     pub async fn cancelled(&self) {
-        self.inner.cancellation.cancelled().await;
+        self.inner.backing.cancellation.cancelled().await;
     }
 
     /// Fires when nobody waits for the result any more; to be passed on to what the activity calls.
     pub fn cancellation_token(&self) -> CancellationToken {
-        self.inner.cancellation.clone()
+        self.inner.backing.cancellation.clone()
     }
 
     /// A client of the store this activity came from.
     pub fn get_client(&self) -> Client {
-        Client::new(Arc::clone(&self.inner.store))
+        let Backing { store, limits, .. } = &self.inner.backing;
+        Client::new(Arc::clone(store)).with_limits(*limits)
     }
 }
 

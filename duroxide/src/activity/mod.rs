@@ -1,11 +1,13 @@
 //! What activity code holds, and the shape of its handler.
 
 pub(crate) mod context;
+mod heartbeat;
 mod registry;
 
 use async_trait::async_trait;
 
 pub use context::ActivityContext;
+pub use heartbeat::HeartbeatError;
 pub use registry::{ActivityRegistry, ActivityRegistryBuilder};
 
 /// Code that does the work an orchestration asks for.

@@ -1,5 +1,6 @@
 //! What a client call can fail with.
 
+use crate::model::limits::LimitExceeded;
 use crate::providers::ProviderError;
 
 /// Why a client call failed.
@@ -38,6 +39,13 @@ pub enum ClientError {
         /// Which one.
         instance_id: String,
     },
+}
+
+impl From<LimitExceeded> for ClientError {
+    /// Programs match all variants, so there is none of its own.
+    fn from(exceeded: LimitExceeded) -> Self {
+        ClientError::invalid(exceeded.to_string())
+    }
 }
 
 impl ClientError {

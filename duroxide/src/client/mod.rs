@@ -11,8 +11,9 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::model::event::{Event, EventKind};
 use crate::model::ids::{INITIAL_EXECUTION_ID, uses_reserved_marker};
+use crate::model::info::ActivityProgress;
+use crate::model::limits::Limits;
 use crate::model::status::OrchestrationStatus;
 use crate::model::work_item::WorkItem;
 use crate::providers::Provider;
@@ -26,12 +27,20 @@ pub use error::ClientError;
 #[derive(Clone)]
 pub struct Client {
     store: Arc<dyn Provider>,
+    limits: Limits,
 }
 
 impl Client {
     /// A client of `store`.
     pub fn new(store: Arc<dyn Provider>) -> Self {
-        Client { store }
+        Client { store, limits: Limits::default() }
+    }
+
+    /// The same client with other bounds on what it sends.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// Starts the orchestration registered as `orchestration` under the instance id `instance`, in the version that
@@ -40,8 +49,8 @@ impl Client {
     /// `Ok` means that the request is stored. A start of an id that exists already has no effect.
     ///
     /// # Errors
-    /// `InvalidInput` when the id uses the marker reserved for generated child ids; `Provider` when it could not be
-    /// stored.
+    /// `InvalidInput` when the id uses the marker reserved for generated child ids, or an argument exceeds the
+    /// [`Limits`]; `Provider` when it could not be stored, or too many messages wait for the instance.
     pub async fn start_orchestration(
         &self,
         instance: impl Into<String>,
@@ -69,28 +78,32 @@ impl Client {
     /// recorded and never delivered: use a queue for those.
     ///
     /// # Errors
-    /// `Provider` when it could not be stored.
+    /// `InvalidInput` when an argument exceeds the [`Limits`]; `Provider` when it could not be stored, or too many
+    /// messages wait for the instance.
     pub async fn raise_event(
         &self,
         instance: impl Into<String>,
         event_name: impl Into<String>,
         data: impl Into<String>,
     ) -> Result<(), ClientError> {
-        self.send(WorkItem::ExternalRaised { instance: instance.into(), name: event_name.into(), data: data.into() })
-            .await
+        let (instance, name, data) = (instance.into(), event_name.into(), data.into());
+        self.check_event("name of the event", &instance, &name, &data)?;
+        self.send(WorkItem::ExternalRaised { instance, name, data }).await
     }
 
     /// Puts a message into a queue of the instance, where it stays until it is read.
     ///
     /// # Errors
-    /// `Provider` when it could not be stored.
+    /// As [`raise_event`](Self::raise_event).
     pub async fn enqueue_event(
         &self,
         instance: impl Into<String>,
         queue: impl Into<String>,
         data: impl Into<String>,
     ) -> Result<(), ClientError> {
-        self.send(WorkItem::QueueMessage { instance: instance.into(), name: queue.into(), data: data.into() }).await
+        let (instance, name, data) = (instance.into(), queue.into(), data.into());
+        self.check_event("name of the queue", &instance, &name, &data)?;
+        self.send(WorkItem::QueueMessage { instance, name, data }).await
     }
 
     /// The older name of [`enqueue_event`](Self::enqueue_event).
@@ -110,28 +123,25 @@ impl Client {
     /// Cancels the instance, its children and its activities. No effect on one that has ended.
     ///
     /// # Errors
-    /// `Provider` when it could not be stored.
+    /// `InvalidInput` when an argument exceeds the [`Limits`]; `Provider` when it could not be stored.
     pub async fn cancel_instance(
         &self,
         instance: impl Into<String>,
         reason: impl Into<String>,
     ) -> Result<(), ClientError> {
-        self.send(WorkItem::CancelInstance { instance: instance.into(), reason: reason.into() }).await
+        let (instance, reason) = (instance.into(), reason.into());
+        self.limits.id("instance id", &instance)?;
+        self.limits.payload("reason of the cancel", &reason)?;
+        // However much waits for the instance: a cancel may be the way out.
+        Ok(self.store.enqueue_for_orchestrator(WorkItem::CancelInstance { instance, reason }, None).await?)
     }
 
     /// Where an instance stands.
     ///
     /// # Errors
-    /// `Provider` when its history could not be read.
+    /// `Provider` when it could not be read.
     pub async fn get_orchestration_status(&self, instance: &str) -> Result<OrchestrationStatus, ClientError> {
-        let stand = Stand::of(&self.store.read(instance).await?);
-        if stand == Stand::NotFound {
-            return Ok(OrchestrationStatus::NotFound);
-        }
-        // A status without its custom half is better than none.
-        let (custom_status, custom_status_version) =
-            self.store.get_custom_status(instance, 0).await.ok().flatten().unwrap_or_default();
-        Ok(stand.with_custom_status(custom_status, custom_status_version))
+        Ok(self.store.get_status(instance).await?)
     }
 
     /// One key-value of an instance, as of its last commit.
@@ -150,6 +160,15 @@ impl Client {
         Ok(self.store.get_kv_all_values(instance).await?)
     }
 
+    /// What the activities of an instance that have not ended last said of their progress, ascending by execution and
+    /// schedule event. Activities that said nothing are absent, as are all on a store that has no place for it.
+    ///
+    /// # Errors
+    /// `Provider` when it could not be read.
+    pub async fn get_activity_progress(&self, instance: &str) -> Result<Vec<ActivityProgress>, ClientError> {
+        Ok(self.store.read_progress(instance).await?)
+    }
+
     async fn start(
         &self,
         instance: String,
@@ -162,6 +181,10 @@ impl Client {
                 "instance id '{instance}' uses the reserved sub-orchestration marker 'sub::'"
             )));
         }
+        self.limits.id("instance id", &instance)?;
+        self.limits.name("name of the orchestration", &orchestration)?;
+        self.limits.name("version of the orchestration", version.as_deref().unwrap_or_default())?;
+        self.limits.payload("input", &input)?;
         self.send(WorkItem::StartOrchestration {
             instance,
             orchestration,
@@ -175,43 +198,13 @@ impl Client {
         .await
     }
 
+    fn check_event(&self, of_name: &'static str, instance: &str, name: &str, data: &str) -> Result<(), ClientError> {
+        self.limits.id("instance id", instance)?;
+        self.limits.name(of_name, name)?;
+        Ok(self.limits.payload("data of the event", data)?)
+    }
+
     async fn send(&self, item: WorkItem) -> Result<(), ClientError> {
-        Ok(self.store.enqueue_for_orchestrator(item, None).await?)
-    }
-}
-
-/// What history alone says of an instance.
-#[derive(Debug, PartialEq)]
-enum Stand {
-    NotFound,
-    Running,
-    Completed(String),
-    Failed(crate::model::error::ErrorDetails),
-}
-
-impl Stand {
-    /// The terminal row is near the end: only rows about cancelled activities may follow it.
-    fn of(history: &[Event]) -> Self {
-        let ended = history.iter().rev().find_map(|event| match &event.kind {
-            EventKind::OrchestrationCompleted { output } => Some(Stand::Completed(output.clone())),
-            EventKind::OrchestrationFailed { details } => Some(Stand::Failed(details.clone())),
-            // Only these two end an instance; it is a search, so other kinds, known or new, are passed over.
-            _ => None,
-        });
-        let started = || history.iter().any(|event| matches!(event.kind, EventKind::OrchestrationStarted { .. }));
-        match ended {
-            Some(ended) => ended,
-            None if started() => Stand::Running,
-            None => Stand::NotFound,
-        }
-    }
-
-    fn with_custom_status(self, custom_status: Option<String>, custom_status_version: u64) -> OrchestrationStatus {
-        match self {
-            Stand::NotFound => OrchestrationStatus::NotFound,
-            Stand::Running => OrchestrationStatus::Running { custom_status, custom_status_version },
-            Stand::Completed(output) => OrchestrationStatus::Completed { output, custom_status, custom_status_version },
-            Stand::Failed(details) => OrchestrationStatus::Failed { details, custom_status, custom_status_version },
-        }
+        Ok(self.store.enqueue_if_room(item, None, self.limits.queue_depth).await?)
     }
 }

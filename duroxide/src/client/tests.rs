@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::model::commit::ExecutionMetadata;
 use crate::model::error::ErrorDetails;
+use crate::model::event::{Event, EventKind};
 use crate::providers::memory::MemoryProvider;
 
 const SOON: Duration = Duration::from_millis(50);
@@ -160,4 +161,48 @@ async fn key_values_are_plain_json() {
     assert_eq!(client.get_kv_value_typed::<String>("i", "k").await.unwrap().unwrap(), "v");
     let error = client.wait_for_kv_value_typed::<u32>("i", "k", SOON).await.unwrap_err();
     assert!(error.to_string().starts_with("Invalid input: KV deserialization error: "), "{error}");
+}
+
+#[tokio::test]
+async fn what_exceeds_a_limit_is_refused_before_it_is_stored() {
+    let store = Arc::new(MemoryProvider::new());
+    let limits = Limits { name_bytes: 4, id_bytes: 3, payload_bytes: 2, ..Limits::default() };
+    let client = Client::new(store.clone()).with_limits(limits);
+    let text = |result: Result<(), ClientError>| match result.unwrap_err() {
+        ClientError::InvalidInput { message } => message,
+        other => panic!("expected InvalidInput, found {other:?}"),
+    };
+    let id = "instance id: expected at most 3 bytes, found 4";
+    assert_eq!(text(client.start_orchestration("four", "Name", "in").await), id);
+    assert_eq!(text(client.raise_event("four", "e", "in").await), id);
+    assert_eq!(text(client.enqueue_event("four", "q", "in").await), id);
+    assert_eq!(text(client.cancel_instance("four", "").await), id);
+    let name = |of: &str| format!("{of}: expected at most 4 bytes, found 5");
+    assert_eq!(text(client.start_orchestration("i", "Named", "").await), name("name of the orchestration"));
+    let version = client.start_orchestration_versioned("i", "N", "1.0.0", "").await;
+    assert_eq!(text(version), name("version of the orchestration"));
+    assert_eq!(text(client.raise_event("i", "event", "").await), name("name of the event"));
+    assert_eq!(text(client.enqueue_event("i", "queue", "").await), name("name of the queue"));
+    let payload = |of: &str| format!("{of}: expected at most 2 bytes, found 3");
+    assert_eq!(text(client.start_orchestration("i", "N", "123").await), payload("input"));
+    assert_eq!(text(client.raise_event("i", "e", "123").await), payload("data of the event"));
+    assert_eq!(text(client.enqueue_event("i", "q", "123").await), payload("data of the event"));
+    assert_eq!(text(client.cancel_instance("i", "123").await), payload("reason of the cancel"));
+    assert_eq!(client.get_queue_depths().await.unwrap().orchestrator_queue, 0);
+    client.start_orchestration("123", "Name", "12").await.unwrap();
+    assert_eq!(client.get_queue_depths().await.unwrap().orchestrator_queue, 1);
+}
+
+#[tokio::test]
+async fn an_instance_for_which_too_much_waits_is_sent_no_more_but_a_cancel() {
+    let store = Arc::new(MemoryProvider::new());
+    let limits = Limits { queue_depth: 2, ..Limits::default() };
+    let client = Client::new(store).with_limits(limits);
+    client.start_orchestration("i", "Order", "").await.unwrap();
+    client.raise_event("i", "e", "").await.unwrap();
+    let error = client.enqueue_event("i", "q", "").await.unwrap_err();
+    assert!(error.is_retryable(), "{error:?}");
+    assert!(error.to_string().contains("instance 'i': expected fewer than 2"), "{error}");
+    client.cancel_instance("i", "enough").await.unwrap();
+    client.start_orchestration("j", "Order", "").await.unwrap();
 }

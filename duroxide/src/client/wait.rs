@@ -1,7 +1,7 @@
 //! Waiting until something is true of an instance.
 //!
-//! A wait looks again when this process committed a turn of the instance, if the store can tell, and in any case
-//! after a pause that grows: other processes may commit, too.
+//! A wait looks again when a turn of the instance was committed, if the store can tell, and in any case after a pause
+//! that grows. A store that tells of the commits of other processes, too, is looked at as good as never.
 
 use std::time::Duration;
 
@@ -9,13 +9,16 @@ use tokio::time::Instant;
 
 use super::{Client, ClientError};
 use crate::model::status::OrchestrationStatus;
-use crate::providers::signal::InstanceWatch;
+use crate::providers::signal::{InstanceWatch, Reach};
 
 /// First pause between two looks.
 const PAUSE_MIN: Duration = Duration::from_millis(5);
 
 /// Longest pause between two looks: what a caller may notice.
 const PAUSE_MAX: Duration = Duration::from_millis(100);
+
+/// Pause between two looks where the store tells of all commits: only in case one was not told.
+const PAUSE_TOLD: Duration = Duration::from_secs(5);
 
 impl Client {
     /// Waits until the instance has completed or failed. Looks at least once, even with no time.
@@ -33,7 +36,9 @@ impl Client {
             if is_terminal(&status) {
                 return Ok(status);
             }
-            pauses.next().await?;
+            if let Some(end) = pauses.next().await? {
+                return Ok(end);
+            }
         }
     }
 
@@ -102,6 +107,15 @@ impl Pauses {
             pause_max: PAUSE_MAX,
             watch: client.store.work_signal().map(|signal| signal.watch(instance)),
         }
+        .relaxed()
+    }
+
+    /// Longer where the store tells.
+    fn relaxed(mut self) -> Self {
+        if self.watch.as_ref().is_some_and(|watch| watch.reach() == Reach::All) {
+            (self.pause, self.pause_max) = (PAUSE_TOLD, PAUSE_TOLD);
+        }
+        self
     }
 
     /// Always pause this long.
@@ -114,19 +128,22 @@ impl Pauses {
         self.deadline.is_none_or(|deadline| Instant::now() < deadline)
     }
 
-    /// Pauses, or reports that the time is over.
-    async fn next(&mut self) -> Result<(), ClientError> {
+    /// Pauses, or reports that the time is over. Returns how the instance ended if that was told.
+    async fn next(&mut self) -> Result<Option<OrchestrationStatus>, ClientError> {
         if !self.time_left() {
             return Err(ClientError::Timeout);
         }
         let left = self.deadline.map(|deadline| deadline - Instant::now());
         let pause = left.map_or(self.pause, |left| self.pause.min(left));
-        match &mut self.watch {
+        let told = match &mut self.watch {
             // Whether it changed or the pause is over: look again.
-            Some(watch) => drop(tokio::time::timeout(pause, watch.changed()).await),
-            None => tokio::time::sleep(pause).await,
-        }
+            Some(watch) => tokio::time::timeout(pause, watch.changed()).await.ok().flatten(),
+            None => {
+                tokio::time::sleep(pause).await;
+                None
+            }
+        };
         self.pause = self.pause.saturating_mul(2).min(self.pause_max);
-        Ok(())
+        Ok(told)
     }
 }

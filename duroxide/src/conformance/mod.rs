@@ -37,6 +37,7 @@ pub mod deletion;
 pub mod errors;
 pub mod executions;
 pub mod fetch;
+pub mod heartbeat;
 pub mod history;
 pub mod instance_creation;
 mod items;
@@ -198,6 +199,7 @@ pub fn laws() -> Vec<Law> {
         errors::LAWS,
         concurrency::LAWS,
         signal::LAWS,
+        heartbeat::LAWS,
     ]
     .concat()
 }

@@ -1,6 +1,7 @@
 //! What user code holds.
 
 pub(crate) mod combinators;
+pub(crate) mod delay;
 pub(crate) mod durable;
 pub(crate) mod future;
 pub(crate) mod handler;

@@ -1,6 +1,7 @@
 //! Activities: run, cancel, complete.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -9,9 +10,10 @@ use tokio_util::task::AbortOnDropHandle;
 use super::keeper::{Kept, Lease};
 use super::processor::{Processor, Weigh};
 use super::session;
-use super::{Env, Redelivery, builtin, with_retries};
+use super::supply::{Look, Supply};
+use super::{Env, Redelivery, builtin, follow, with_retries};
 use crate::activity::ActivityHandler;
-use crate::activity::context::{ActivityContext, Identity};
+use crate::activity::context::{ActivityContext, Backing, Identity};
 use crate::clock;
 use crate::lease::is_poisoned;
 use crate::model::error::{AppErrorKind, ErrorDetails, PoisonMessageType};
@@ -19,6 +21,7 @@ use crate::model::ids::SYSCALL_PREFIX;
 use crate::model::work_item::{WorkItem, kind_of};
 use crate::observe::target;
 use crate::providers::ProviderError;
+use crate::providers::express::ActivityRequest;
 use crate::providers::signal::WorkQueue;
 
 /// Wait before an activity is run again whose result could not be stored, or that found no room for its session.
@@ -30,6 +33,8 @@ const FOREIGN_DELAY: Duration = Duration::from_secs(60);
 /// Does the work of the worker queue.
 pub(crate) struct Activities {
     env: Arc<Env>,
+    /// Whether an activity of a session was ever taken here.
+    has_sessions: AtomicBool,
 }
 
 /// One row of the worker queue under its lease.
@@ -37,6 +42,17 @@ pub(crate) struct Fetched {
     item: WorkItem,
     token: Arc<str>,
     attempt: u32,
+}
+
+impl Fetched {
+    /// An activity that was leased.
+    pub(super) fn new(item: WorkItem, token: impl Into<Arc<str>>, attempt: u32) -> Self {
+        Fetched { item, token: token.into(), attempt }
+    }
+
+    pub(super) fn token(&self) -> &str {
+        &self.token
+    }
 }
 
 /// One activity to be run.
@@ -69,6 +85,23 @@ impl Weigh for Done {
     }
 }
 
+impl Done {
+    /// Whose it is: instance and execution.
+    pub(super) fn of(&self) -> (&str, u64) {
+        (&self.job.instance, self.job.execution_id)
+    }
+
+    /// Its lease.
+    pub(super) fn token(&self) -> &Arc<str> {
+        &self.token
+    }
+
+    /// The message that tells its orchestration.
+    pub(super) fn message(&self) -> WorkItem {
+        completion(&self.job.instance, self.job.execution_id, self.job.id, self.result.clone())
+    }
+}
+
 /// How an activity ended.
 enum Ended {
     Returned(Result<String, String>),
@@ -79,7 +112,7 @@ enum Ended {
 }
 
 /// The message that tells an orchestration how its activity ended.
-pub(super) fn completion(instance: &str, execution_id: u64, id: u64, result: Result<String, String>) -> WorkItem {
+pub(crate) fn completion(instance: &str, execution_id: u64, id: u64, result: Result<String, String>) -> WorkItem {
     match result {
         Ok(result) => WorkItem::ActivityCompleted { instance: instance.to_owned(), execution_id, id, result },
         Err(message) => WorkItem::ActivityFailed {
@@ -100,12 +133,30 @@ impl Processor for Activities {
         let settings = &self.env.settings;
         let owner = settings.node_id.as_deref().unwrap_or(worker_id);
         let session = self.env.sessions.fetch_config(owner, settings.session_lease.timeout);
-        let fetched = self
-            .env
-            .store
-            .fetch_work_item(settings.activity_lease.timeout, settings.long_poll, session.as_ref(), &settings.tags)
-            .await?;
-        Ok(fetched.map(|(item, token, attempt)| Fetched { item, token: token.into(), attempt }))
+        let lock_timeout = settings.activity_lease.timeout;
+        if let Some(express) = self.env.store.as_express_capability() {
+            let tags = settings.tags.clone();
+            return self
+                .env
+                .jobs
+                .take(self.look(), async |max| {
+                    let request = ActivityRequest { max, lock_timeout, session, tags };
+                    let fetched = express.fetch_activities(request).await?;
+                    Ok(fetched.into_iter().map(|one| Fetched::new(one.item, one.token, one.attempt)).collect())
+                })
+                .await;
+        }
+        let fetched =
+            self.env.store.fetch_work_item(lock_timeout, settings.long_poll, session.as_ref(), &settings.tags).await?;
+        Ok(fetched.map(|(item, token, attempt)| Fetched::new(item, token, attempt)))
+    }
+
+    fn supply(&self) -> &Arc<Supply<Fetched>> {
+        &self.env.jobs
+    }
+
+    async fn give_back(&self, work: Fetched) {
+        self.abandon(&work.token, Duration::ZERO, Redelivery::Free).await;
     }
 
     async fn process(&self, worker_id: &Arc<str>, work: Fetched) -> Option<Done> {
@@ -118,21 +169,68 @@ impl Processor for Activities {
         });
         let done = self.take(worker_id, work, kept, fetched).await;
         if done.is_none() {
-            self.record_duration(fetched);
+            record_duration(&self.env, fetched);
         }
         done
     }
 
     async fn commit(&self, done: Done) {
-        let fetched = done.fetched;
-        self.complete(done).await;
-        self.record_duration(fetched);
+        follow::ended(&self.env, done).await;
     }
+}
+
+/// Stores the result of an activity by itself: its message waits in the queue of its orchestration.
+pub(super) async fn complete(env: &Env, done: Done) {
+    let completion = done.message();
+    let acked = with_retries(|| env.store.ack_work_item(&done.token, Some(completion.clone()))).await;
+    if let Err(error) = &acked {
+        tracing::warn!(
+            target: target::WORKER,
+            instance = %done.job.instance,
+            execution_id = done.job.execution_id,
+            activity_id = done.job.id,
+            activity_name = %done.job.name,
+            "the result of an activity could not be stored; it runs again if it is still wanted: {error}"
+        );
+        // Refused when the row is gone, which is as good.
+        let _ = env.store.abandon_work_item(&done.token, Some(AGAIN_DELAY), false).await;
+    }
+    let outcome = match (&acked, &done.result) {
+        (Err(_), _) => "infra_error",
+        (Ok(()), Ok(_)) => "success",
+        (Ok(()), Err(_)) => "app_error",
+    };
+    settle(env, &done, outcome);
+}
+
+/// The result of an activity was stored together with the turn to which it led.
+pub(super) fn completed(env: &Env, done: &Done) {
+    settle(env, done, if done.result.is_ok() { "success" } else { "app_error" });
+}
+
+fn settle(env: &Env, done: &Done, outcome: &str) {
+    record(env, &done.job, outcome, done.began);
+    record_duration(env, done.fetched);
+}
+
+fn record_duration(env: &Env, fetched: Instant) {
+    env.metrics.record_worker_dispatcher_execution_duration(clock::as_ms(fetched.elapsed()));
+}
+
+fn record(env: &Env, job: &Job, outcome: &str, began: Instant) {
+    let seconds = began.elapsed().as_secs_f64();
+    env.metrics.record_activity_execution(&job.name, outcome, seconds, 0, job.tag.as_deref());
 }
 
 impl Activities {
     pub(crate) fn new(env: Arc<Env>) -> Self {
-        Activities { env }
+        Activities { env, has_sessions: AtomicBool::new(false) }
+    }
+
+    /// Sessions belong to the slot, unless the whole process has a name.
+    fn look(&self) -> Look {
+        let own = self.has_sessions.load(Ordering::Relaxed) && self.env.settings.node_id.is_none();
+        if own { Look::Own } else { Look::Shared }
     }
 
     /// One delivery, up to its result.
@@ -152,6 +250,7 @@ impl Activities {
         let session = match &job.session_id {
             None => None,
             Some(session_id) => {
+                self.has_sessions.store(true, Ordering::Relaxed);
                 let entered = self.env.sessions.enter(session_id);
                 if entered.is_none() {
                     self.abandon(&token, AGAIN_DELAY, Redelivery::Free).await;
@@ -199,16 +298,16 @@ impl Activities {
     ) -> Option<Result<String, String>> {
         let began = Instant::now();
         let input = std::mem::take(&mut job.input);
-        let context = self.context(worker_id, kept, attempt, job).await;
+        let context = self.context(worker_id, token, kept, attempt, job).await;
         let key = (job.instance.clone(), job.execution_id, job.id);
         let running = self.env.running.enter(key, kept.lost().clone());
         let task = self.env.tasks.spawn(async move { handler.invoke(context, input).await });
         let ended = self.ended(AbortOnDropHandle::new(task), kept).await;
         drop(running);
         match ended {
-            Ended::Returned(result) => return Some(result),
+            Ended::Returned(result) => return Some(self.env.settings.limits.returned(result)),
             Ended::Cancelled => {
-                self.record(job, "cancelled", began);
+                record(&self.env, job, "cancelled", began);
                 // The row is gone when it was cancelled. When it is not, the lease was lost for another reason, and
                 // the activity must run again.
                 let _ = self.env.store.abandon_work_item(token, None, false).await;
@@ -236,7 +335,14 @@ impl Activities {
         }
     }
 
-    async fn context(&self, worker_id: &Arc<str>, kept: &Kept, attempt: u32, job: &Job) -> ActivityContext {
+    async fn context(
+        &self,
+        worker_id: &Arc<str>,
+        token: &Arc<str>,
+        kept: &Kept,
+        attempt: u32,
+        job: &Job,
+    ) -> ActivityContext {
         let store = &self.env.store;
         let named = self.env.names.of(&**store, &job.instance, job.execution_id).await;
         let identity = Identity {
@@ -251,30 +357,14 @@ impl Activities {
             tag: job.tag.clone(),
             attempt,
         };
-        // A child token: user code that cancels its own does not end the lease.
-        ActivityContext::new(identity, kept.lost().child_token(), Arc::clone(store))
-    }
-
-    async fn complete(&self, done: Done) {
-        let Done { token, job, result, began, _kept, _session, fetched: _ } = done;
-        let outcome = if result.is_ok() { "success" } else { "app_error" };
-        let completion = completion(&job.instance, job.execution_id, job.id, result);
-        match self.ack(&token, completion).await {
-            Ok(()) => self.record(&job, outcome, began),
-            Err(error) => {
-                tracing::warn!(
-                    target: target::WORKER,
-                    instance = %job.instance,
-                    execution_id = job.execution_id,
-                    activity_id = job.id,
-                    activity_name = %job.name,
-                    "the result of an activity could not be stored; it runs again if it is still wanted: {error}"
-                );
-                self.record(&job, "infra_error", began);
-                // Refused when the row is gone, which is as good.
-                let _ = self.env.store.abandon_work_item(&token, Some(AGAIN_DELAY), false).await;
-            }
-        }
+        let backing = Backing {
+            store: Arc::clone(store),
+            token: Arc::clone(token),
+            limits: self.env.settings.limits,
+            // A child token: user code that cancels its own does not end the lease.
+            cancellation: kept.lost().child_token(),
+        };
+        ActivityContext::new(identity, backing)
     }
 
     async fn ack(&self, token: &Arc<str>, completion: WorkItem) -> Result<(), ProviderError> {
@@ -351,17 +441,6 @@ impl Activities {
             // The lease ends by itself.
             tracing::warn!(target: target::WORKER, "an activity could not be given back before its lease ends: {error}");
         }
-    }
-
-    fn record_duration(&self, fetched: Instant) {
-        let took_ms = clock::as_ms(fetched.elapsed());
-        self.env.metrics.record_worker_dispatcher_execution_duration(took_ms);
-    }
-
-    fn record(&self, job: &Job, outcome: &str, began: Instant) {
-        let seconds = began.elapsed().as_secs_f64();
-        let tag = job.tag.as_deref();
-        self.env.metrics.record_activity_execution(&job.name, outcome, seconds, 0, tag);
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) fn call_named(name: &str, input: &str) -> Call {
 }
 
 /// The answer to a system call; `None` for one that a later version may know.
-pub(super) async fn answer(store: &dyn Provider, call: &Call) -> Option<Result<String, String>> {
+pub(crate) async fn answer(store: &dyn Provider, call: &Call) -> Option<Result<String, String>> {
     match call {
         Call::NewGuid => Some(Ok(seams::new_guid())),
         Call::UtcNow => Some(Ok(clock::now_ms().to_string())),

@@ -1,21 +1,25 @@
 //! Fetch, lease, process, commit or abandon: one loop for both kinds of work.
 
 pub(crate) mod activity;
-mod builtin;
+pub(crate) mod builtin;
 mod closing;
 mod contain;
+mod follow;
 pub(crate) mod keeper;
 mod names;
 pub(crate) mod orchestration;
+mod outgoing;
 mod processor;
 mod report;
 mod running;
 pub(crate) mod session;
 pub(crate) mod settings;
+mod supply;
 #[cfg(feature = "test-hooks")]
 pub mod test_hooks;
-mod triage;
-mod verdict;
+pub(crate) mod triage;
+pub(crate) mod verdict;
+mod warm;
 mod weight;
 
 #[cfg(test)]
@@ -24,6 +28,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -41,6 +46,9 @@ use processor::{Processor, Weigh};
 use running::Running;
 use session::Sessions;
 use settings::Settings;
+use supply::Supply;
+use warm::Warm;
+pub use warm::Warmth;
 
 /// Wait after a fetch that failed and will again, and after a panic.
 const PERMANENT_ERROR_PAUSE: Duration = Duration::from_millis(100);
@@ -73,6 +81,11 @@ pub(crate) struct Env {
     names: Names,
     running: Running,
     sessions: Sessions,
+    warm: Arc<Warm>,
+    turns: Arc<Supply<orchestration::Fetched>>,
+    jobs: Arc<Supply<activity::Fetched>>,
+    /// How many orchestrations may run code at once, in slots and in what follows from activities.
+    code: Semaphore,
     /// Fires when the last slot is gone.
     drained: CancellationToken,
     _drained: DropGuard,
@@ -95,6 +108,10 @@ impl Env {
             names: Names::default(),
             running: Running::default(),
             sessions: Sessions::new(settings.sessions_max),
+            warm: Arc::new(Warm::new(settings.warmth)),
+            turns: Arc::new(Supply::new()),
+            jobs: Arc::new(Supply::new()),
+            code: Semaphore::new(settings.code_at_once.max(1)),
             _drained: drained.clone().drop_guard(),
             drained,
             store,
@@ -109,6 +126,40 @@ impl Env {
     /// Fires when the last slot is gone.
     pub(crate) fn drained(&self) -> CancellationToken {
         self.drained.clone()
+    }
+}
+
+impl Drop for Env {
+    /// A store that still reads what is known of it keeps nothing alive that may hold the store.
+    fn drop(&mut self) {
+        self.warm.clear();
+    }
+}
+
+/// Gives back what was leased ahead and waited too long, until `drained`.
+pub(crate) fn tend_supplies(env: &Env) -> impl Future<Output = ()> + Send + use<> {
+    let (store, turns, jobs) = (Arc::clone(&env.store), Arc::clone(&env.turns), Arc::clone(&env.jobs));
+    let drained = env.drained();
+    let tending = async move {
+        loop {
+            // Refused when the lease is over, which is as good.
+            tokio::select! {
+                biased;
+                stale = turns.stale() => for work in stale {
+                    let _ = store.abandon_orchestration_item(work.token(), None, true).await;
+                },
+                stale = jobs.stale() => for work in stale {
+                    let _ = store.abandon_work_item(work.token(), None, true).await;
+                },
+            }
+        }
+    };
+    async move {
+        tokio::select! {
+            biased;
+            () = drained.cancelled() => {}
+            () = tending => {}
+        }
     }
 }
 
@@ -146,6 +197,9 @@ impl<P: Processor> Slot<P> {
         let mut commits = JoinSet::new();
         self.work(&mut commits).await;
         while commits.join_next().await.is_some() {}
+        for work in self.processor.supply().empty() {
+            self.processor.give_back(work).await;
+        }
     }
 
     async fn work(&self, commits: &mut JoinSet<()>) {
@@ -154,6 +208,7 @@ impl<P: Processor> Slot<P> {
             // Taken before looking, so that what arrives in between ends the wait.
             let ticket = self.signal.as_ref().map(|signal| signal.ticket(P::QUEUE));
             let began = Instant::now();
+            let hungry = self.processor.supply().hungry();
             let fetched = tokio::select! {
                 biased;
                 // A fetch that has ended is seen first: it may have brought work.
@@ -162,6 +217,7 @@ impl<P: Processor> Slot<P> {
             };
             match fetched {
                 Ok(Ok(Some(work))) => {
+                    drop(hungry);
                     failures = 0;
                     self.process(work, commits).await;
                     // A store that answers at once would otherwise never let go of the thread.
@@ -223,10 +279,11 @@ impl<P: Processor> Slot<P> {
         match (&self.signal, ticket) {
             (Some(signal), Some(ticket)) => {
                 tokio::select! {
-                    biased;
-                    () = self.stop.cancelled() => {}
-                    () = signal.wait(P::QUEUE, ticket, rest) => {}
-                }
+                            biased;
+                            () = self.stop.cancelled() => {}
+                () = self.processor.supply().arrived() => {}
+                            () = signal.wait(P::QUEUE, ticket, rest) => {}
+                        }
             }
             _ => self.sleep(rest).await,
         }
@@ -265,9 +322,9 @@ fn fetch_pause(error: &ProviderError, failures: u32) -> Duration {
 /// Repeats a commit while it fails for a passing reason.
 ///
 /// It may have happened all the same; then the repetition is refused as not ours, which is as good.
-async fn with_retries<F>(mut attempt: impl FnMut() -> F) -> Result<(), ProviderError>
+async fn with_retries<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, ProviderError>
 where
-    F: Future<Output = Result<(), ProviderError>> + Send,
+    F: Future<Output = Result<T, ProviderError>> + Send,
 {
     let mut retries = 0;
     loop {

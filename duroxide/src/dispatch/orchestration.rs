@@ -6,12 +6,17 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::keeper::{Kept, Lease};
+use super::outgoing::{self, Outgoing};
 use super::processor::{Processor, Weigh};
 use super::report::{self, Report};
+use super::supply::{Look, Supply};
 use super::triage::triage;
 use super::verdict::{Closing, Head, IfRefused, Notice, Reluctance, Rules, Turn, Verdict};
-use super::{Env, Redelivery, builtin, closing, weight, with_retries};
+use super::warm::{self, Figures, Suspended};
+use super::{Env, Redelivery, builtin, closing, follow, weight, with_retries};
 use crate::clock;
+use crate::context::handler::OrchestrationHandler;
+use crate::lease::is_poisoned;
 use crate::model::commit::Commit;
 use crate::model::filter::DispatcherCapabilityFilter;
 use crate::model::ids::INITIAL_EXECUTION_ID;
@@ -19,8 +24,10 @@ use crate::model::item::OrchestrationItem;
 use crate::model::work_item::WorkItem;
 use crate::observe::target;
 use crate::providers::ProviderError;
+use crate::providers::express::{self, Committed, Handover, TurnRequest};
 use crate::providers::signal::WorkQueue;
-use crate::replay::{Execution, Opening, Parent, SystemCall, TurnInput};
+use crate::replay::batch::read_batch;
+use crate::replay::{Execution, Opening, Outcome, Parent, SystemCall, TurnInput};
 
 /// Wait before a turn is tried again that the store would not commit for a passing reason.
 const BUSY_DELAY: Duration = Duration::from_secs(1);
@@ -43,6 +50,18 @@ pub(crate) struct Fetched {
     item: OrchestrationItem,
     token: Arc<str>,
     attempt: u32,
+    extent: Extent,
+}
+
+/// How much of its history came with an instance.
+#[derive(Debug, Clone, Copy)]
+enum Extent {
+    /// All, from a store that says no more.
+    Whole,
+    /// All, and it ends here.
+    WholeTo(express::Head),
+    /// Nothing, since it ends where the execution that rests here does.
+    Known(express::Head),
 }
 
 /// One turn that is to be committed, its lease still kept.
@@ -54,6 +73,29 @@ pub(crate) struct Done {
     commit: Commit,
     collisions: Vec<Notice>,
     report: Report,
+    warm: warm::Turn,
+    /// Where history ended before, and what it came to.
+    base: express::Head,
+    figures: Figures,
+    /// The execution, if its code waits, and whether its next completions may be committed with their turn.
+    waiting: Option<(Execution, bool)>,
+}
+
+/// What a turn needs.
+struct Prepared {
+    head: Head,
+    messages: Vec<WorkItem>,
+    collisions: Vec<Notice>,
+    is_continue_as_new: bool,
+    base: express::Head,
+    figures: Figures,
+    stage: Stage,
+}
+
+/// Where the code of a turn comes from.
+enum Stage {
+    Resting(Box<Execution>),
+    Opened { handler: Arc<dyn OrchestrationHandler>, opening: Opening },
 }
 
 impl Weigh for Done {
@@ -64,7 +106,7 @@ impl Weigh for Done {
 
 /// What became of a commit.
 enum Acked {
-    Done,
+    Done(Option<Committed>),
     /// Somebody else holds the lease, or it was committed before: nothing is left to do.
     Lost,
     /// The store has trouble.
@@ -80,12 +122,33 @@ impl Processor for Orchestrations {
 
     async fn fetch(&self, _worker_id: &Arc<str>) -> Result<Option<Fetched>, ProviderError> {
         let settings = &self.env.settings;
-        let fetched = self
-            .env
-            .store
-            .fetch_orchestration_item(settings.turn_lease.timeout, settings.long_poll, Some(&self.filter))
-            .await?;
-        Ok(fetched.map(|(item, token, attempt)| Fetched { item, token: token.into(), attempt }))
+        let lock_timeout = settings.turn_lease.timeout;
+        if let Some(express) = self.env.store.as_express_capability() {
+            return self
+                .env
+                .turns
+                .take(Look::Shared, async |max| {
+                    let (filter, known) = (Some(self.filter.clone()), Arc::clone(&self.env.warm) as _);
+                    let fetched = express.fetch_turns(TurnRequest { max, lock_timeout, filter, known }).await?;
+                    Ok(fetched.into_iter().map(Fetched::from).collect())
+                })
+                .await;
+        }
+        let fetched =
+            self.env.store.fetch_orchestration_item(lock_timeout, settings.long_poll, Some(&self.filter)).await?;
+        let whole = |(item, token, attempt): (_, String, _)| {
+            let token = token.into();
+            Fetched { item, token, attempt, extent: Extent::Whole }
+        };
+        Ok(fetched.map(whole))
+    }
+
+    fn supply(&self) -> &Arc<Supply<Fetched>> {
+        &self.env.turns
+    }
+
+    async fn give_back(&self, work: Fetched) {
+        self.abandon(&work.token, Duration::ZERO, Redelivery::Free).await;
     }
 
     async fn process(&self, _worker_id: &Arc<str>, work: Fetched) -> Option<Done> {
@@ -118,11 +181,45 @@ impl Orchestrations {
 
     /// One turn, up to its commit; one that needs no code is committed here.
     async fn turn(&self, work: Fetched, kept: Kept, began: Instant) -> Option<Done> {
-        let Fetched { item, token, attempt } = work;
+        let token = Arc::clone(&work.token);
         #[cfg(feature = "test-hooks")]
-        if let Some(delay) = super::test_hooks::get_orch_processing_delay(&item.instance) {
+        if let Some(delay) = super::test_hooks::get_orch_processing_delay(&work.item.instance) {
             tokio::time::sleep(delay).await;
         }
+        let (warm, rested) = self.env.warm.begin(&work.item.instance);
+        let rested = rested.filter(|rested| work.continues(rested));
+        let prepared = match (work.extent, rested) {
+            (Extent::Known(head), Some(rested)) if self.is_plain(&work) => {
+                Some(prepared_known(work.item, head, rested))
+            }
+            (Extent::Known(_), _) => {
+                // It was evicted in between, or there is more to decide than a turn: again, with its history.
+                self.abandon(&token, Duration::ZERO, Redelivery::Free).await;
+                None
+            }
+            (Extent::Whole | Extent::WholeTo(_), rested) => self.decide(work, rested).await,
+        };
+        match prepared {
+            Some(prepared) => Some(self.run(token, kept, prepared, warm, began).await),
+            None => {
+                follow::over(&self.env, warm).await;
+                None
+            }
+        }
+    }
+
+    /// Whether a batch holds nothing but messages for an execution that runs, and was not tried too often.
+    fn is_plain(&self, work: &Fetched) -> bool {
+        let is_start = |message: &WorkItem| {
+            matches!(message, WorkItem::StartOrchestration { .. } | WorkItem::ContinueAsNew { .. })
+        };
+        !is_poisoned(work.attempt, self.env.settings.max_attempts) && !work.item.messages.iter().any(is_start)
+    }
+
+    /// What becomes of an item with its whole history. What needs no code is committed here.
+    async fn decide(&self, work: Fetched, rested: Option<Suspended>) -> Option<Prepared> {
+        let base = work.end_of_history();
+        let Fetched { item, token, attempt, .. } = work;
         let instance = item.instance.clone();
         let execution_id = item.execution_id;
         match triage(item, attempt, &self.rules()) {
@@ -160,7 +257,7 @@ impl Orchestrations {
                 closing.commit.execution_id = execution_id;
                 self.close(&token, &instance, closing, REFUSED_DELAY).await;
             }
-            Verdict::Run(turn) => return Some(self.run(token, kept, *turn, began).await),
+            Verdict::Run(turn) => return Some(prepared_whole(*turn, base, rested)),
         }
         None
     }
@@ -180,67 +277,43 @@ impl Orchestrations {
         }
     }
 
-    async fn run(&self, token: Arc<str>, kept: Kept, turn: Turn, began: Instant) -> Done {
-        let report = Report::of_turn(&turn);
-        let Turn { head, handler, input, history, messages, kv_snapshot, collisions, is_continue_as_new: _ } = turn;
-        let opening = Opening {
-            instance: head.instance.clone(),
-            execution_id: head.execution_id,
-            name: head.name.clone(),
-            version: head.version.clone(),
-            input,
-            history,
-            kv_snapshot,
-            now_ms: clock::now_ms(),
+    async fn run(&self, token: Arc<str>, kept: Kept, prepared: Prepared, warm: warm::Turn, began: Instant) -> Done {
+        let Prepared { head, messages, collisions, is_continue_as_new, base, figures, stage } = prepared;
+        let report = Report::of_turn(&head, &figures, is_continue_as_new);
+        let takes_completions = messages.iter().all(leaves_completions_alone);
+        let _code = self.env.code.acquire().await.expect("nobody closes the semaphore");
+        let mut execution = match stage {
+            Stage::Resting(execution) => *execution,
+            Stage::Opened { handler, opening } => Execution::open(handler, opening).within(self.env.settings.limits),
         };
-        let mut execution = Execution::open(handler, opening);
         execution.advance(TurnInput { start: head.start.clone(), messages, now_ms: clock::now_ms() });
-        self.answer_system_calls(&mut execution, &head, &kept).await;
-        let parent_execution = self.execution_of_parent(execution.parent()).await;
-        let mut commit = execution.conclude(Some(parent_execution));
+        let mut commit = conclude(&self.env, &mut execution, &head, Some(&kept)).await;
         let report = report.concluded(&commit, execution.outcome());
-        drop(execution);
+        let waits = *execution.outcome() == Outcome::Continue;
+        let waiting = waits.then_some((execution, takes_completions));
         commit.orchestrator_items.extend(self.messages(&collisions).await);
-        Done { began, token, _kept: kept, head, commit, collisions, report }
-    }
-
-    /// Answers what the code asked of the runtime itself, within the turn.
-    async fn answer_system_calls(&self, execution: &mut Execution, head: &Head, kept: &Kept) {
-        for _ in 0..SYSTEM_CALL_ROUNDS {
-            let mut answers = Vec::new();
-            for call in execution.system_calls() {
-                answers.extend(self.answer(call, head).await);
-            }
-            if answers.is_empty() || kept.lost().is_cancelled() {
-                return;
-            }
-            execution.advance(TurnInput { start: None, messages: answers, now_ms: clock::now_ms() });
-        }
-    }
-
-    async fn answer(&self, call: SystemCall, head: &Head) -> Option<WorkItem> {
-        let answer = builtin::answer(&*self.env.store, &call.call).await?;
-        Some(super::activity::completion(&head.instance, head.execution_id, call.id, answer))
+        Done { began, token, _kept: kept, head, commit, collisions, report, warm, base, figures, waiting }
     }
 
     /// Commits a turn and does what follows from success or failure.
     async fn finish(&self, done: Done) {
-        let Done { token, head, commit, collisions, report, _kept, .. } = done;
+        let Done { token, head, commit, collisions, report, _kept, warm, base, figures, waiting, .. } = done;
         let (token, head) = (&token, &head);
-        let asks_for_activities = !commit.worker_items.is_empty();
-        if asks_for_activities {
-            // Before the commit: an idle worker may take one the moment it is there.
-            self.env.names.note(&head.instance, head.execution_id, &head.name, &head.version);
-        }
-        let gone = commit.cancelled_activities.clone();
-        let is_news = report::is_news(&commit);
-        match self.ack(token, commit).await {
-            Acked::Done => {
-                if is_news {
-                    self.committed(&head.instance);
+        let outgoing = Outgoing::new(&self.env, head, &commit, report);
+        let plain_head = warm::head_of(base, &commit.delta);
+        match self.commit_turn(token, base, commit, outgoing.handover(&self.env)).await {
+            Acked::Done(committed) => {
+                let (end, leased) = match committed {
+                    Some(Committed { head, leased }) => (head, leased),
+                    None => (plain_head, Vec::new()),
+                };
+                let delta = outgoing.committed(&self.env, leased);
+                drop(_kept);
+                if let Some((execution, takes_completions)) = waiting {
+                    let figures = figures.and(delta);
+                    let suspended = Suspended { execution, head: end, figures, takes_completions };
+                    return follow::go_on(&self.env, warm, suspended).await;
                 }
-                self.env.running.cancel(gone);
-                report.record(&self.env.metrics);
             }
             Acked::Lost => self.lost(&head.instance),
             Acked::Busy(error) => self.busy(token, &head.instance, &error).await,
@@ -256,6 +329,7 @@ impl Orchestrations {
                 self.close(token, &head.instance, failure, REFUSED_DELAY).await;
             }
         }
+        follow::over(&self.env, warm).await;
     }
 
     /// Commits what needs no code; whether that succeeded. A refused one is given back for `delay`.
@@ -270,8 +344,8 @@ impl Orchestrations {
             acked = self.ack(token, empty).await;
         }
         match acked {
-            Acked::Done => {
-                self.committed(instance);
+            Acked::Done(_) => {
+                outgoing::tell(&self.env, instance);
                 if ends_active {
                     self.env.metrics.decrement_active_orchestrations();
                 }
@@ -291,6 +365,15 @@ impl Orchestrations {
         false
     }
 
+    /// The quick way where the store has one.
+    async fn commit_turn(&self, token: &Arc<str>, base: express::Head, commit: Commit, handover: Handover) -> Acked {
+        let Some(express) = self.env.store.as_express_capability() else {
+            return self.ack(token, commit).await;
+        };
+        let acked = with_retries(|| express.commit_turn(token, base, commit.clone(), handover.clone())).await;
+        self.acked(token, acked.map(Some)).await
+    }
+
     /// The one place where a commit is unpacked into what stores take.
     async fn ack(&self, token: &Arc<str>, commit: Commit) -> Acked {
         let acked = with_retries(|| {
@@ -307,8 +390,12 @@ impl Orchestrations {
             )
         })
         .await;
+        self.acked(token, acked.map(|()| None)).await
+    }
+
+    async fn acked(&self, token: &Arc<str>, acked: Result<Option<Committed>, ProviderError>) -> Acked {
         match acked {
-            Ok(()) => Acked::Done,
+            Ok(committed) => Acked::Done(committed),
             Err(error) if error.is_retryable() => Acked::Busy(error),
             Err(error) => self.why_refused(token, error).await,
         }
@@ -321,13 +408,6 @@ impl Orchestrations {
             Ok(()) => Acked::Refused(error),
             Err(trouble) if trouble.is_retryable() => Acked::Busy(trouble),
             Err(_) => Acked::Lost,
-        }
-    }
-
-    /// Tells the clients of this process that wait for the instance.
-    fn committed(&self, instance: &str) {
-        if let Some(signal) = &self.env.signal {
-            signal.changed(instance);
         }
     }
 
@@ -366,26 +446,12 @@ impl Orchestrations {
         for Notice { parent, details } in notices {
             messages.push(WorkItem::SubOrchFailed {
                 parent_instance: parent.instance.clone(),
-                parent_execution_id: self.execution_of_parent(Some(parent)).await,
+                parent_execution_id: execution_of_parent(&self.env, Some(parent)).await,
                 parent_id: parent.id,
                 details: details.clone(),
             });
         }
         messages
-    }
-
-    /// The execution in which the parent waits: as stamped, or its latest if the child was started by an older
-    /// runtime, which did not stamp it.
-    async fn execution_of_parent(&self, parent: Option<&Parent>) -> u64 {
-        let Some(parent) = parent else {
-            return INITIAL_EXECUTION_ID;
-        };
-        if let Some(stamped) = parent.execution_id {
-            return stamped;
-        }
-        let history = self.env.store.read(&parent.instance).await.unwrap_or_default();
-        let latest = history.iter().map(|event| event.execution_id).max();
-        latest.unwrap_or(INITIAL_EXECUTION_ID)
     }
 
     fn tell(&self, instance: &str, attempt: u32, delay: Duration, why: &Reluctance) {
@@ -421,4 +487,128 @@ impl Orchestrations {
             ),
         }
     }
+}
+
+impl From<express::FetchedTurn> for Fetched {
+    fn from(fetched: express::FetchedTurn) -> Self {
+        let express::FetchedTurn { item, token, attempt, known, head } = fetched;
+        let extent = if known { Extent::Known(head) } else { Extent::WholeTo(head) };
+        Fetched { item, token: token.into(), attempt, extent }
+    }
+}
+
+impl Fetched {
+    pub(super) fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Where history ends.
+    fn end_of_history(&self) -> express::Head {
+        match self.extent {
+            Extent::Known(head) | Extent::WholeTo(head) => head,
+            Extent::Whole => warm::head_of(express::Head::of_new(self.item.execution_id, 0), &self.item.history),
+        }
+    }
+
+    /// Whether history ends where a resting execution does.
+    fn continues(&self, rested: &Suspended) -> bool {
+        let end = self.end_of_history();
+        express::Head { seen: end.seen, ..rested.head } == end
+    }
+}
+
+/// A turn of an execution that rested, whose history did not even come along.
+fn prepared_known(item: OrchestrationItem, base: express::Head, rested: Suspended) -> Prepared {
+    let batch = read_batch(item.messages, false, &item.instance);
+    let Suspended { execution, figures, .. } = rested;
+    Prepared {
+        head: Head::of_running(&execution, base.last_event_id),
+        messages: batch.messages,
+        collisions: Vec::new(),
+        is_continue_as_new: false,
+        base,
+        figures,
+        stage: Stage::Resting(Box::new(execution)),
+    }
+}
+
+/// A turn of an execution whose history came along; it is replayed unless the execution rested.
+fn prepared_whole(turn: Turn, base: express::Head, rested: Option<Suspended>) -> Prepared {
+    let Turn { head, handler, input, history, messages, kv_snapshot, collisions, is_continue_as_new } = turn;
+    let figures = Figures::of(&history);
+    let base = if history.is_empty() { express::Head::of_new(head.execution_id, base.seen) } else { base };
+    let stage = match rested {
+        Some(rested) if !history.is_empty() => Stage::Resting(Box::new(rested.execution)),
+        _ => Stage::Opened {
+            handler,
+            opening: Opening {
+                instance: head.instance.clone(),
+                execution_id: head.execution_id,
+                name: head.name.clone(),
+                version: head.version.clone(),
+                input,
+                history,
+                kv_snapshot,
+                now_ms: clock::now_ms(),
+            },
+        },
+    };
+    Prepared { head, messages, collisions, is_continue_as_new, base, figures, stage }
+}
+
+/// Whether a message leaves room for completions that are committed with their turn: what comes from outside, and may
+/// come often, does not.
+fn leaves_completions_alone(message: &WorkItem) -> bool {
+    match message {
+        WorkItem::StartOrchestration { .. }
+        | WorkItem::ContinueAsNew { .. }
+        | WorkItem::ActivityCompleted { .. }
+        | WorkItem::ActivityFailed { .. }
+        | WorkItem::TimerFired { .. }
+        | WorkItem::ActivityExecute { .. } => true,
+        WorkItem::ExternalRaised { .. }
+        | WorkItem::SubOrchCompleted { .. }
+        | WorkItem::SubOrchFailed { .. }
+        | WorkItem::CancelInstance { .. }
+        | WorkItem::QueueMessage { .. } => false,
+    }
+}
+
+/// Answers what the code asked of the runtime itself, and ends the turn. `kept` is its lease, if it has one.
+pub(super) async fn conclude(env: &Env, execution: &mut Execution, head: &Head, kept: Option<&Kept>) -> Commit {
+    answer_system_calls(env, execution, head, kept).await;
+    let parent_execution = execution_of_parent(env, execution.parent()).await;
+    execution.conclude(Some(parent_execution))
+}
+
+async fn answer_system_calls(env: &Env, execution: &mut Execution, head: &Head, kept: Option<&Kept>) {
+    for _ in 0..SYSTEM_CALL_ROUNDS {
+        let mut answers = Vec::new();
+        for call in execution.system_calls() {
+            answers.extend(answer(env, call, head).await);
+        }
+        if answers.is_empty() || kept.is_some_and(|kept| kept.lost().is_cancelled()) {
+            return;
+        }
+        execution.advance(TurnInput { start: None, messages: answers, now_ms: clock::now_ms() });
+    }
+}
+
+async fn answer(env: &Env, call: SystemCall, head: &Head) -> Option<WorkItem> {
+    let answer = builtin::answer(&*env.store, &call.call).await?;
+    Some(super::activity::completion(&head.instance, head.execution_id, call.id, answer))
+}
+
+/// The execution in which the parent waits: as stamped, or its latest if the child was started by an older runtime,
+/// which did not stamp it.
+async fn execution_of_parent(env: &Env, parent: Option<&Parent>) -> u64 {
+    let Some(parent) = parent else {
+        return INITIAL_EXECUTION_ID;
+    };
+    if let Some(stamped) = parent.execution_id {
+        return stamped;
+    }
+    let history = env.store.read(&parent.instance).await.unwrap_or_default();
+    let latest = history.iter().map(|event| event.execution_id).max();
+    latest.unwrap_or(INITIAL_EXECUTION_ID)
 }

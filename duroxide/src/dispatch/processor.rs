@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::supply::Supply;
 use crate::providers::ProviderError;
 use crate::providers::signal::WorkQueue;
 
@@ -16,6 +17,9 @@ pub(crate) trait Processor: Send + Sync + 'static {
     /// The queue it comes from.
     const QUEUE: WorkQueue;
 
+    /// What was fetched for all slots together.
+    fn supply(&self) -> &Arc<Supply<Self::Work>>;
+
     /// Takes the next item under a lease, if there is one. May be dropped at any await.
     fn fetch(&self, worker_id: &Arc<str>) -> impl Future<Output = Result<Option<Self::Work>, ProviderError>> + Send;
 
@@ -25,6 +29,9 @@ pub(crate) trait Processor: Send + Sync + 'static {
     /// Stores what was done. The slot may be busy with the next item meanwhile: a slot bounds how much user code
     /// runs at once, not how many commits wait for the disk together.
     fn commit(&self, done: Self::Done) -> impl Future<Output = ()> + Send;
+
+    /// Gives back what was fetched and not begun.
+    fn give_back(&self, work: Self::Work) -> impl Future<Output = ()> + Send;
 }
 
 /// How much memory a commit holds while it waits.

@@ -1,6 +1,7 @@
 //! What a committed turn tells: to the metrics, and to clients that wait.
 
-use super::verdict::Turn;
+use super::verdict::Head;
+use super::warm::Figures;
 use crate::model::commit::Commit;
 use crate::model::error::ErrorDetails;
 use crate::model::event::{Event, EventKind};
@@ -28,17 +29,16 @@ struct End {
 }
 
 impl Report {
-    /// What is known before the turn.
-    pub(super) fn of_turn(turn: &Turn) -> Self {
-        let arrivals = turn.history.iter().filter(|event| is_arrival(&event.kind)).count();
+    /// What is known before the turn: who runs, and what its history came to.
+    pub(super) fn of_turn(head: &Head, history: &Figures, is_continue_as_new: bool) -> Self {
         Report {
-            name: turn.head.name.clone(),
-            version: turn.head.version.clone(),
-            execution_id: turn.head.execution_id,
-            is_first_turn: turn.head.start.is_some(),
-            is_continue_as_new: turn.is_continue_as_new,
-            started_ms: turn.history.first().map(|event| event.timestamp_ms),
-            turns: arrivals as u64 + 1,
+            name: head.name.clone(),
+            version: head.version.clone(),
+            execution_id: head.execution_id,
+            is_first_turn: head.start.is_some(),
+            is_continue_as_new,
+            started_ms: history.started_ms,
+            turns: history.arrivals + 1,
             end: None,
         }
     }
@@ -117,7 +117,7 @@ fn error_type(details: &ErrorDetails) -> &'static str {
 }
 
 /// Whether an event came from outside the turn that recorded it.
-fn is_arrival(kind: &EventKind) -> bool {
+pub(super) fn is_arrival(kind: &EventKind) -> bool {
     match kind {
         EventKind::ActivityCompleted { .. }
         | EventKind::ActivityFailed { .. }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::keeper::Terms;
+use super::warm::Warmth;
 use crate::model::filter::{DispatcherCapabilityFilter, SemverRange, TagFilter};
+use crate::model::limits::Limits;
 
 /// How long work waits whose handler is not registered here: another process may have it, or a deployment be on its
 /// way.
@@ -64,8 +66,14 @@ pub(crate) struct Settings {
     pub(crate) replayable: SemverRange,
     /// Activities that are taken here.
     pub(crate) tags: TagFilter,
+    /// Orchestrations that may run code at once.
+    pub(crate) code_at_once: usize,
+    /// How many executions stay in memory between their turns.
+    pub(crate) warmth: Warmth,
     /// A stable name of this process, if it has one.
     pub(crate) node_id: Option<String>,
+    /// What exceeds them fails what it belongs to.
+    pub(crate) limits: Limits,
 }
 
 impl Settings {

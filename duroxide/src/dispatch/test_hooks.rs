@@ -3,6 +3,18 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::Warmth;
+
+/// What `DUROXIDE_WARMTH` says for all runtimes of this process, so that whole test suites run with orchestrations that
+/// never stay in memory (`off`), or leave it after each turn (`evict`).
+pub(crate) fn warmth() -> Option<Warmth> {
+    match std::env::var("DUROXIDE_WARMTH").as_deref() {
+        Ok("off") => Some(Warmth::Off),
+        Ok("evict") => Some(Warmth::EvictEachTurn),
+        Ok(_) | Err(_) => None,
+    }
+}
+
 struct Delay {
     millis: u64,
     /// Only instances with one of these prefixes, if there are any.

@@ -15,7 +15,7 @@ use crate::model::filter::SemverRange;
 use crate::model::item::KvEntry;
 use crate::model::work_item::WorkItem;
 use crate::registry::OrchestrationRegistry;
-use crate::replay::Parent;
+use crate::replay::{Execution, Parent};
 
 /// What decides beside the item itself.
 pub(crate) struct Rules<'a> {
@@ -90,6 +90,22 @@ pub(crate) struct Head {
     pub(crate) name: String,
     pub(crate) version: String,
     pub(crate) parent: Option<Parent>,
+}
+
+impl Head {
+    /// Where an execution in memory stands.
+    pub(crate) fn of_running(execution: &Execution, last_event_id: u64) -> Self {
+        let identity = execution.identity();
+        Head {
+            instance: identity.instance.clone(),
+            execution_id: identity.execution_id,
+            next_event_id: last_event_id + 1,
+            start: None,
+            name: identity.name.clone(),
+            version: identity.version.clone(),
+            parent: execution.parent().cloned(),
+        }
+    }
 }
 
 /// A turn to be run.

@@ -17,8 +17,8 @@ pub(crate) struct Seat {
 /// What happened so far, counted; two counts tell what a poll in between did.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Signs {
-    /// Polls in vain of something that will call the seat.
-    waits: u64,
+    /// Polls in vain of something that will call the seat, less what was dropped since.
+    waits: i64,
     /// Polls in vain of something that has to be polled again whatever comes.
     restless: u64,
 }
@@ -26,7 +26,7 @@ pub(crate) struct Signs {
 impl Signs {
     /// Whether nothing that was polled since `before` can be relied upon to call.
     fn are_restless_since(self, before: Signs) -> bool {
-        self.waits == before.waits || self.restless > before.restless
+        self.waits <= before.waits || self.restless > before.restless
     }
 }
 
@@ -75,6 +75,7 @@ impl Joins {
     /// A join is over, or was dropped.
     pub(crate) fn close(&mut self, join: u32) {
         self.open.remove(u64::from(join));
+        self.leave();
     }
 
     /// A join begins a round. Returns the seat it sits on itself, to be given back to [`end`](Self::end).
@@ -130,10 +131,20 @@ impl Joins {
         }
     }
 
-    /// A request is polled in vain. Returns the seat to be called when its answer is there.
-    pub(super) fn sit(&mut self) -> Option<Seat> {
-        self.signs.waits += 1;
+    /// The seat of the child that is being polled: to be called when an answer is there that it asks for in vain.
+    pub(super) fn seat(&self) -> Option<Seat> {
         self.current
+    }
+
+    /// A request was polled in vain.
+    pub(super) fn sit(&mut self) {
+        self.signs.waits += 1;
+    }
+
+    /// What may have been polled in vain is gone, and calls nobody. If it was never counted, a child is polled once
+    /// more than it need be.
+    pub(super) fn leave(&mut self) {
+        self.signs.waits -= 1;
     }
 
     /// Something changed for whoever sits there.

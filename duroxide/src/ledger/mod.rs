@@ -149,8 +149,7 @@ impl Book {
 
     /// The answer to a request, once. Whoever asks in vain is called when it is there.
     pub(crate) fn take(&mut self, token: u64) -> Option<Reply> {
-        let seat = self.joins.sit();
-        let reply = match self.bindings.take(token, seat) {
+        let reply = match self.bindings.take(token, self.joins.seat()) {
             Found::Answer(reply) => Some(reply),
             Found::Signal(event_id) => self.mailbox.take_signal(event_id).map(Reply::Data),
             Found::Message(event_id) => self.mailbox.take_message(event_id).map(Reply::Data),
@@ -159,7 +158,10 @@ impl Book {
         if let Some(Reply::Data(_)) = reply {
             self.bindings.close(token);
         }
-        self.taken += u64::from(reply.is_some());
+        match reply {
+            Some(_) => self.taken += 1,
+            None => self.joins.sit(),
+        }
         reply
     }
 
@@ -221,6 +223,7 @@ impl Book {
         if self.detached {
             return;
         }
+        self.joins.leave();
         let Some((class, event_id)) = self.bindings.abandon(token) else {
             return;
         };

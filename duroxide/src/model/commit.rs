@@ -25,7 +25,7 @@ pub struct ExecutionMetadata {
 
 /// Everything one turn changes, committed in one transaction or not at all.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Commit {
+pub struct Commit {
     /// The execution the events belong to.
     pub execution_id: u64,
     /// New events, ascending.

@@ -88,3 +88,20 @@ impl InstanceTree {
         self.all_ids.len()
     }
 }
+
+/// What an activity last said of its progress, by [`ActivityContext::heartbeat`](crate::ActivityContext::heartbeat).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActivityProgress {
+    /// The execution that asked for the activity.
+    pub execution_id: u64,
+    /// Its schedule event.
+    pub activity_id: u64,
+    /// The name it is registered under.
+    pub activity_name: String,
+    /// The delivery that said it, from 1. A later one may have begun since.
+    pub attempt: u32,
+    /// What it said.
+    pub progress: String,
+    /// When, in milliseconds since the Unix epoch.
+    pub at_ms: u64,
+}

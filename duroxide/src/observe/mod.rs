@@ -19,6 +19,9 @@ pub(crate) mod target {
     pub(crate) const ORCHESTRATION_DISPATCHER: &str = "duroxide::runtime::dispatchers::orchestration";
     /// Activities.
     pub(crate) const WORKER: &str = "duroxide::runtime::worker";
+    /// The embedded store.
+    #[cfg(feature = "sqlite")]
+    pub(crate) const SQLITE: &str = "duroxide::providers::sqlite";
     /// What user code says through `ActivityContext::trace_*`.
     pub(crate) const ACTIVITY: &str = "duroxide::activity";
 }

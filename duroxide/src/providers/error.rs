@@ -24,6 +24,14 @@ impl ProviderError {
         ProviderError { operation: operation.into(), message: message.into(), retryable: false }
     }
 
+    /// So many messages wait for an instance that no more are taken: later there may be fewer.
+    pub(in crate::providers) fn queue_full(instance: &str, waiting_max: usize) -> Self {
+        ProviderError::retryable(
+            "enqueue_for_orchestrator",
+            format!("messages waiting for instance '{instance}': expected fewer than {waiting_max}, found that many"),
+        )
+    }
+
     /// Whether the same call may work later.
     pub fn is_retryable(&self) -> bool {
         self.retryable

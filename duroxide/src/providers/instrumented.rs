@@ -7,10 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
+use super::express::{ActivityRequest, Commit, Committed, FetchedActivity, FetchedTurn, Handover, Head, TurnRequest};
 use super::{
-    DispatcherCapabilityFilter, Event, ExecutionMetadata, OrchestrationItem, Provider, ProviderAdmin, ProviderError,
-    ScheduledActivityIdentifier, SessionFetchConfig, SystemStats, TagFilter, WorkItem, WorkSignal,
+    ActivityProgress, DispatcherCapabilityFilter, Event, ExecutionMetadata, ExpressProvider, OrchestrationItem,
+    Provider, ProviderAdmin, ProviderError, ScheduledActivityIdentifier, SessionFetchConfig, SystemStats, TagFilter,
+    WorkItem, WorkSignal,
 };
+use crate::model::status::OrchestrationStatus;
 use crate::observe::MetricsProvider;
 
 /// A provider that delegates to another one and measures the operations a runtime spends its time in.
@@ -26,6 +29,11 @@ impl InstrumentedProvider {
     /// Measures `inner`; without `metrics` it only delegates.
     pub fn new(inner: Arc<dyn Provider>, metrics: Option<Arc<MetricsProvider>>) -> Self {
         InstrumentedProvider { inner, metrics }
+    }
+
+    fn express(&self) -> Result<&dyn ExpressProvider, ProviderError> {
+        let missing = || ProviderError::permanent("express", "the store behind it has no express capability");
+        self.inner.as_express_capability().ok_or_else(missing)
     }
 
     async fn timed<T>(
@@ -179,8 +187,16 @@ impl Provider for InstrumentedProvider {
         self.inner.as_management_capability()
     }
 
+    fn as_express_capability(&self) -> Option<&dyn ExpressProvider> {
+        self.inner.as_express_capability().map(|_| self as &dyn ExpressProvider)
+    }
+
     fn work_signal(&self) -> Option<Arc<WorkSignal>> {
         self.inner.work_signal()
+    }
+
+    async fn get_status(&self, instance: &str) -> Result<OrchestrationStatus, ProviderError> {
+        self.timed("get_status", self.inner.get_status(instance)).await
     }
 
     async fn get_custom_status(
@@ -201,6 +217,61 @@ impl Provider for InstrumentedProvider {
 
     async fn get_instance_stats(&self, instance: &str) -> Result<Option<SystemStats>, ProviderError> {
         self.inner.get_instance_stats(instance).await
+    }
+
+    async fn enqueue_if_room(
+        &self,
+        item: WorkItem,
+        delay: Option<Duration>,
+        waiting_max: usize,
+    ) -> Result<(), ProviderError> {
+        self.timed("enqueue_orchestrator", self.inner.enqueue_if_room(item, delay, waiting_max)).await
+    }
+
+    async fn activity_fence(&self, token: &str) -> Result<Option<u64>, ProviderError> {
+        self.inner.activity_fence(token).await
+    }
+
+    async fn heartbeat_work_item(&self, token: &str, progress: &str) -> Result<bool, ProviderError> {
+        self.inner.heartbeat_work_item(token, progress).await
+    }
+
+    async fn read_progress(&self, instance: &str) -> Result<Vec<ActivityProgress>, ProviderError> {
+        self.inner.read_progress(instance).await
+    }
+}
+
+/// Named as the required operations that these take the place of, so that a dashboard need not know the difference.
+#[async_trait]
+impl ExpressProvider for InstrumentedProvider {
+    async fn fetch_turns(&self, request: TurnRequest) -> Result<Vec<FetchedTurn>, ProviderError> {
+        self.timed("fetch_orchestration_item", self.express()?.fetch_turns(request)).await
+    }
+
+    async fn fetch_activities(&self, request: ActivityRequest) -> Result<Vec<FetchedActivity>, ProviderError> {
+        self.timed("fetch_work_item", self.express()?.fetch_activities(request)).await
+    }
+
+    async fn commit_turn(
+        &self,
+        lock_token: &str,
+        base: Head,
+        commit: Commit,
+        handover: Handover,
+    ) -> Result<Committed, ProviderError> {
+        self.timed("ack_orchestration_item", self.express()?.commit_turn(lock_token, base, commit, handover)).await
+    }
+
+    async fn complete_with_turn(
+        &self,
+        activity_tokens: &[String],
+        instance: &str,
+        base: Head,
+        commit: Commit,
+        handover: Handover,
+    ) -> Result<Option<Committed>, ProviderError> {
+        let call = self.express()?.complete_with_turn(activity_tokens, instance, base, commit, handover);
+        self.timed("ack_orchestration_item", call).await
     }
 }
 

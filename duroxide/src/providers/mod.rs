@@ -7,10 +7,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::model::status::{OrchestrationStatus, Stand};
+
+pub mod encoded;
 pub mod error;
+pub mod express;
 pub mod instrumented;
+mod legacy;
 pub mod management;
 pub mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod signal;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
@@ -20,11 +27,13 @@ pub use crate::model::event::{Event, EventKind};
 pub use crate::model::filter::{
     DispatcherCapabilityFilter, SemverRange, SessionFetchConfig, TagFilter, current_build_version,
 };
+pub use crate::model::info::ActivityProgress;
 pub use crate::model::item::{KvEntry, OrchestrationItem, ScheduledActivityIdentifier};
 pub use crate::model::limits::{MAX_TAG_NAME_BYTES, MAX_WORKER_TAGS};
 pub use crate::model::stats::SystemStats;
 pub use crate::model::work_item::WorkItem;
 pub use error::ProviderError;
+pub use express::ExpressProvider;
 pub use management::{
     DeleteInstanceResult, ExecutionInfo, InstanceFilter, InstanceInfo, InstanceTree, ManagementProvider, ProviderAdmin,
     PruneOptions, PruneResult, QueueDepths, SystemMetrics,
@@ -171,11 +180,30 @@ pub trait Provider: Any + Send + Sync {
         None
     }
 
+    /// The quick half, if the store has it: dispatchers then use it instead of the required methods it stands for.
+    fn as_express_capability(&self) -> Option<&dyn ExpressProvider> {
+        None
+    }
+
     /// A signal that fires when this process made work ready, so that dispatchers need not wait for the next poll.
     ///
     /// A hint only: dispatchers poll all the same. `None` when the store cannot tell.
     fn work_signal(&self) -> Option<Arc<WorkSignal>> {
         None
+    }
+
+    /// Where an instance stands. By default its history is read; a store does better that finds its end without.
+    ///
+    /// # Errors
+    /// When history could not be read.
+    async fn get_status(&self, instance: &str) -> Result<OrchestrationStatus, ProviderError> {
+        let stand = Stand::of(&self.read(instance).await?);
+        if stand == Stand::NotFound {
+            return Ok(OrchestrationStatus::NotFound);
+        }
+        // A status without its custom half is better than none.
+        let (custom_status, version) = self.get_custom_status(instance, 0).await.ok().flatten().unwrap_or_default();
+        Ok(stand.with_custom_status(custom_status, version))
     }
 
     /// The custom status and its version, if the version is above `last_seen_version`; `None` otherwise.
@@ -193,4 +221,48 @@ pub trait Provider: Any + Send + Sync {
 
     /// Sizes of the current execution; `None` for an unknown instance.
     async fn get_instance_stats(&self, instance: &str) -> Result<Option<SystemStats>, ProviderError>;
+
+    /// [`enqueue_for_orchestrator`](Self::enqueue_for_orchestrator), unless `waiting_max` messages or more wait for
+    /// the instance already.
+    ///
+    /// By default every message is taken: the store cannot tell cheaply.
+    ///
+    /// # Errors
+    /// As there, and retryable when there are so many.
+    async fn enqueue_if_room(
+        &self,
+        item: WorkItem,
+        delay: Option<Duration>,
+        _waiting_max: usize,
+    ) -> Result<(), ProviderError> {
+        self.enqueue_for_orchestrator(item, delay).await
+    }
+
+    /// The fencing token of a live lease on an activity: greater than that of every lease on it before. It survives a
+    /// crash from the moment it is told.
+    ///
+    /// `None`, the default, when the store cannot tell.
+    ///
+    /// # Errors
+    /// Permanent when the row is gone, the token is wrong or the lease expired.
+    async fn activity_fence(&self, _token: &str) -> Result<Option<u64>, ProviderError> {
+        Ok(None)
+    }
+
+    /// Keeps what a leased activity says of its progress, in the place of what it said before. The lease is not
+    /// extended. What was said is gone with the activity, and may be lost by a power cut.
+    ///
+    /// `false`, the default, when the store has no place for it.
+    ///
+    /// # Errors
+    /// Permanent when the row is gone (cancelled or acked), the token is wrong or the lease expired.
+    async fn heartbeat_work_item(&self, _token: &str, _progress: &str) -> Result<bool, ProviderError> {
+        Ok(false)
+    }
+
+    /// What the activities of an instance that have not ended said of their progress, ascending by execution and
+    /// schedule event; empty when they said nothing, by default, and for an unknown instance.
+    async fn read_progress(&self, _instance: &str) -> Result<Vec<ActivityProgress>, ProviderError> {
+        Ok(Vec::new())
+    }
 }

@@ -2,12 +2,14 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use crate::clock;
+use crate::model::status::OrchestrationStatus;
 
 /// Which queue a signal concerns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +29,29 @@ pub enum WorkQueue {
 pub struct WorkSignal {
     orchestrator: Bell,
     worker: Bell,
+    reach: Reach,
+    /// Whether what is told of an end is what the store has, and not what its readers see.
+    veiled: AtomicBool,
     /// Who waits for which instance; an entry lives as long as somebody does.
-    watched: Mutex<HashMap<String, watch::Sender<u64>>>,
+    watched: Mutex<HashMap<String, watch::Sender<News>>>,
+}
+
+/// Whose writes a signal tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reach {
+    /// Those of this process that came through the store that owns it, as far as somebody rings.
+    Own,
+    /// All: the store rings for each commit of its own, and soon after others have written to the same data. Whoever
+    /// waits need not look again and again.
+    All,
+}
+
+/// What is known to have happened to an instance since somebody watches it.
+#[derive(Debug, Default)]
+struct News {
+    /// How it ended, when that is the last that was told.
+    end: Option<OrchestrationStatus>,
 }
 
 /// What a waiter had seen when it looked for work.
@@ -54,7 +77,23 @@ impl Default for WorkSignal {
 impl WorkSignal {
     /// A signal nobody has fired yet.
     pub fn new() -> Self {
-        WorkSignal { orchestrator: Bell::new(), worker: Bell::new(), watched: Mutex::new(HashMap::new()) }
+        WorkSignal::reaching(Reach::Own)
+    }
+
+    /// The same, by a store that promises how far it reaches.
+    pub fn reaching(reach: Reach) -> Self {
+        WorkSignal {
+            orchestrator: Bell::new(),
+            worker: Bell::new(),
+            reach,
+            veiled: AtomicBool::new(false),
+            watched: Mutex::default(),
+        }
+    }
+
+    /// Whose writes it tells of.
+    pub fn reach(&self) -> Reach {
+        self.reach
     }
 
     /// Work is visible now.
@@ -87,18 +126,48 @@ impl WorkSignal {
 
     /// A turn of `instance` was committed: whoever watches it looks again.
     pub fn changed(&self, instance: &str) {
-        if let Some(commits) = self.watched().get(instance) {
-            commits.send_modify(|count| *count += 1);
+        if let Some(news) = self.watched().get(instance) {
+            news.send_modify(|news| news.end = None);
         }
+    }
+
+    /// From now on everybody looks for an end, because the store that tells of it knows it in another form than its
+    /// readers.
+    pub(super) fn veil(&self) {
+        self.veiled.store(true, Ordering::Relaxed);
+    }
+
+    /// `instance` has ended: whoever watches it need not look.
+    pub fn ended(&self, instance: &str, status: OrchestrationStatus) {
+        if self.veiled.load(Ordering::Relaxed) {
+            return self.changed(instance);
+        }
+        if let Some(news) = self.watched().get(instance) {
+            news.send_modify(|news| news.end = Some(status));
+        }
+    }
+
+    /// Others wrote to the same data: everybody looks again.
+    pub fn anything(&self) {
+        self.ready(WorkQueue::Orchestrator);
+        self.ready(WorkQueue::Worker);
+        for news in self.watched().values() {
+            news.send_modify(|news| news.end = None);
+        }
+    }
+
+    /// Whether anybody of this process watches `instance`.
+    pub fn is_watched(&self, instance: &str) -> bool {
+        self.watched().contains_key(instance)
     }
 
     /// Watches one instance from now on; only commits of this process are seen.
     pub fn watch(self: Arc<Self>, instance: &str) -> InstanceWatch {
-        let commits = self.watched().entry(instance.to_owned()).or_insert_with(|| watch::Sender::new(0)).subscribe();
-        InstanceWatch { instance: instance.to_owned(), commits, signal: self }
+        let news = self.watched().entry(instance.to_owned()).or_default().subscribe();
+        InstanceWatch { instance: instance.to_owned(), news, signal: self }
     }
 
-    fn watched(&self) -> MutexGuard<'_, HashMap<String, watch::Sender<u64>>> {
+    fn watched(&self) -> MutexGuard<'_, HashMap<String, watch::Sender<News>>> {
         // Entries are put in and taken out whole.
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -115,17 +184,24 @@ impl WorkSignal {
 #[derive(Debug)]
 pub struct InstanceWatch {
     instance: String,
-    commits: watch::Receiver<u64>,
+    news: watch::Receiver<News>,
     signal: Arc<WorkSignal>,
 }
 
 impl InstanceWatch {
-    /// Returns when the instance was committed since the last call, or since the watch began.
-    pub async fn changed(&mut self) {
-        if self.commits.changed().await.is_err() {
+    /// Returns when the instance was committed since the last call, or since the watch began; with its status, if it
+    /// has ended and the store said so.
+    pub async fn changed(&mut self) -> Option<OrchestrationStatus> {
+        if self.news.changed().await.is_err() {
             // The sender lives as long as its last watch, so this is not reached; waiting is the safe answer.
             std::future::pending::<()>().await;
         }
+        self.news.borrow_and_update().end.clone()
+    }
+
+    /// Whose commits it sees.
+    pub fn reach(&self) -> Reach {
+        self.signal.reach
     }
 }
 
@@ -133,8 +209,8 @@ impl Drop for InstanceWatch {
     fn drop(&mut self) {
         let mut watched = self.signal.watched();
         // Given up under the lock: of several watches that end together, one sees itself as the last.
-        self.commits = watch::channel(0).1;
-        if watched.get(&self.instance).is_some_and(|commits| commits.receiver_count() == 0) {
+        self.news = watch::channel(News::default()).1;
+        if watched.get(&self.instance).is_some_and(|news| news.receiver_count() == 0) {
             watched.remove(&self.instance);
         }
     }

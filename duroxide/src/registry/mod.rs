@@ -166,6 +166,13 @@ impl<H: ?Sized> RegistryBuilder<H> {
         is_new
     }
 
+    /// Adds a handler in the place of one that has its name and version.
+    #[cfg(feature = "macros")]
+    pub(crate) fn replace(mut self, name: &str, version: Version, handler: Arc<H>) -> Self {
+        self.handlers.entry(name.to_owned()).or_default().insert(version, handler);
+        self
+    }
+
     pub(crate) fn record_error(&mut self, error: String) {
         self.errors.push(error);
     }

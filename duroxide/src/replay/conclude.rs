@@ -22,6 +22,8 @@ enum Requests {
     Count,
     /// A limit was broken: what was asked for is what broke it.
     Discarded,
+    /// A limit was broken that keeps what was asked for out of history, too.
+    Withdrawn,
 }
 
 /// Messages of a turn.
@@ -43,6 +45,13 @@ impl Execution {
     ///
     /// The execution stays usable for the next turn if it goes on and the commit succeeds; otherwise drop it.
     pub(crate) fn conclude(&mut self, parent_execution_id: Option<u64>) -> Commit {
+        let mut requests = Requests::Count;
+        if let Err(exceeded) = self.exceeded() {
+            requests = Requests::Withdrawn;
+            let details = ErrorDetails::application(AppErrorKind::OrchestrationFailed, exceeded.to_string());
+            self.failure = Some(details.clone());
+            self.outcome = Outcome::Failed(details);
+        }
         let mut cancelled = Vec::new();
         if self.counts_drops() {
             match self.cancel_dropped() {
@@ -50,9 +59,8 @@ impl Execution {
                 Err(details) => self.outcome = Outcome::Failed(details),
             }
         }
-        let mut requests = Requests::Count;
         let kv_keys = self.ledger.with(|book| book.kv.len());
-        if let Some(text) = limits::violation(&self.delta, kv_keys) {
+        if let (Requests::Count, Some(text)) = (requests, limits::violation(&self.delta, kv_keys)) {
             requests = Requests::Discarded;
             self.outcome = Outcome::Failed(ErrorDetails::application(AppErrorKind::OrchestrationFailed, text));
         }
@@ -63,6 +71,9 @@ impl Execution {
         let mut gone: Vec<u64> = of_class(&cancelled, Class::Activity).collect();
         if let Some(ending) = ending(&outcome) {
             gone.extend(self.end(ending));
+        }
+        if requests == Requests::Withdrawn {
+            self.withdraw_requests();
         }
         self.commit(outbox, gone)
     }

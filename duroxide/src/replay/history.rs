@@ -98,6 +98,11 @@ impl History {
         self.count == 0
     }
 
+    /// Rows of the execution, those of the running turn included.
+    pub(super) fn len(&self) -> usize {
+        self.count
+    }
+
     pub(super) fn next_event_id(&self) -> u64 {
         self.next_event_id
     }
@@ -218,12 +223,7 @@ impl History {
                 self.cancel_reason.get_or_insert_with(|| reason.clone());
             }
             EventKind::CustomStatusUpdated { status } => self.custom_status.clone_from(status),
-            EventKind::ActivityScheduled { name, .. } => match source {
-                Some(call) if name == ids::SYSCALL_CALL_POLICY => {
-                    self.policies.asked.insert(id, call);
-                }
-                Some(_) | None => self.scheduled(id, Class::Activity, None),
-            },
+            EventKind::ActivityScheduled { name, .. } => self.activity_scheduled(id, source, name),
             EventKind::TimerCreated { .. } => self.scheduled(id, Class::Timer, None),
             EventKind::SubOrchestrationScheduled { instance, .. } => {
                 let child = ids::build_child_instance_id(&self.instance, instance);
@@ -243,12 +243,7 @@ impl History {
             EventKind::QueueEventDelivered { name, .. } => {
                 self.queues.entry(name.clone()).or_default().arrivals += 1;
             }
-            EventKind::ActivityCompleted { result } => match source.and_then(|row| self.policies.asked.get(&row)) {
-                Some(call) => {
-                    self.policies.by_call.insert(*call, result.clone());
-                }
-                None => self.answered(source),
-            },
+            EventKind::ActivityCompleted { result } => self.activity_completed(source, result),
             EventKind::ActivityFailed { .. }
             | EventKind::TimerFired { .. }
             | EventKind::SubOrchestrationCompleted { .. }
@@ -270,6 +265,24 @@ impl History {
     fn scheduled(&mut self, event_id: u64, class: Class, target: Option<Box<str>>) {
         let schedule = Schedule { class, target, answered: false, cancel_requested: false };
         self.schedules.insert(event_id, schedule);
+    }
+
+    fn activity_scheduled(&mut self, event_id: u64, source: Option<u64>, name: &str) {
+        match source {
+            Some(call) if name == ids::SYSCALL_CALL_POLICY => {
+                self.policies.asked.insert(event_id, call);
+            }
+            Some(_) | None => self.scheduled(event_id, Class::Activity, None),
+        }
+    }
+
+    fn activity_completed(&mut self, source: Option<u64>, result: &str) {
+        match source.and_then(|row| self.policies.asked.get(&row)) {
+            Some(call) => {
+                self.policies.by_call.insert(*call, result.to_owned());
+            }
+            None => self.answered(source),
+        }
     }
 
     fn answered(&mut self, source: Option<u64>) {

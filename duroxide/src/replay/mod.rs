@@ -36,6 +36,7 @@ use crate::model::action::Action;
 use crate::model::error::ErrorDetails;
 use crate::model::event::{Event, EventKind};
 use crate::model::item::KvEntry;
+use crate::model::limits::Limits;
 use crate::model::work_item::WorkItem;
 
 use history::History;
@@ -107,6 +108,7 @@ pub(crate) struct Execution {
     /// Requests of this turn, with their event ids.
     asked: Vec<Action>,
     continued: Option<(String, Option<String>)>,
+    limits: Limits,
     outcome: Outcome,
 }
 
@@ -153,8 +155,15 @@ impl Execution {
             delta: Vec::new(),
             asked: Vec::new(),
             continued: None,
+            limits: Limits::default(),
             outcome: Outcome::Continue,
         }
+    }
+
+    /// Sets what the code may ask for.
+    pub(crate) fn within(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// Messages become events, events reach the code, and the code runs until it is quiet.
@@ -188,6 +197,16 @@ impl Execution {
     /// What the turn came to; final after [`conclude`](Self::conclude).
     pub(crate) fn outcome(&self) -> &Outcome {
         &self.outcome
+    }
+
+    /// Who runs.
+    pub(crate) fn identity(&self) -> &Identity {
+        self.ledger.identity()
+    }
+
+    /// Bytes of the code's own state, without what it points to.
+    pub(crate) fn code_bytes(&self) -> usize {
+        self.code.as_ref().map_or(0, |code| size_of_val(&**code))
     }
 
     /// Who waits for this orchestration.

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use super::limits::Limits;
 use super::registry::{ActivityRegistry, OrchestrationRegistry};
-use super::{Runtime, RuntimeOptions};
+use super::start::Extras;
+use super::{Runtime, RuntimeOptions, Warmth};
 use crate::providers::Provider;
 use crate::typed::{self, Entry, Expectation, Handler, Handlers, Problem, Problems, States};
 
@@ -25,6 +27,7 @@ use crate::typed::{self, Entry, Expectation, Handler, Handlers, Problem, Problem
 pub struct RuntimeBuilder {
     store: Arc<dyn Provider>,
     options: RuntimeOptions,
+    extras: Extras,
     states: States,
     entries: Vec<Entry>,
     expected: Vec<Expectation>,
@@ -40,6 +43,7 @@ impl Runtime {
         RuntimeBuilder {
             store,
             options: RuntimeOptions::default(),
+            extras: Extras::default(),
             states: States::default(),
             entries: Vec::new(),
             expected: Vec::new(),
@@ -61,6 +65,19 @@ impl RuntimeBuilder {
     /// Sets the options.
     pub fn options(mut self, options: RuntimeOptions) -> Self {
         self.options = options;
+        self
+    }
+
+    /// Sets the bounds of what orchestrations and activities may ask for and return, and of what clients that activities
+    /// take from their context may send. Clients made otherwise have [their own](crate::Client::with_limits).
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.extras.limits = limits;
+        self
+    }
+
+    /// Sets how many orchestrations stay in memory while they wait, so that they go on without a replay.
+    pub fn warmth(mut self, warmth: Warmth) -> Self {
+        self.extras.warmth = warmth;
         self
     }
 
@@ -121,9 +138,9 @@ impl RuntimeBuilder {
     /// # Panics
     /// As [`Runtime::start_with_options`] does, on options that contradict each other.
     pub async fn start(self) -> Result<Arc<Runtime>, Problems> {
-        let (store, options) = (self.store.clone(), self.options.clone());
+        let (store, options, extras) = (self.store.clone(), self.options.clone(), self.extras);
         let (activities, orchestrations) = self.registries()?;
-        Ok(Runtime::start_with_options(store, activities, orchestrations, options).await)
+        Ok(Runtime::launch(store, activities, orchestrations, options, extras).await)
     }
 
     fn registries(self) -> Result<(ActivityRegistry, OrchestrationRegistry), Problems> {

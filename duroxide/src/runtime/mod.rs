@@ -24,6 +24,7 @@ pub use crate::activity::{ActivityHandler, FnActivity};
 pub use crate::compat::history_manager::HistoryManager;
 pub use crate::compat::work_item_reader::WorkItemReader;
 pub use crate::context::handler::{FnOrchestration, OrchestrationHandler};
+pub use crate::dispatch::Warmth;
 #[cfg(feature = "test-hooks")]
 pub use crate::dispatch::test_hooks;
 pub use crate::model::status::OrchestrationStatus;
@@ -37,8 +38,8 @@ pub use registry::{OrchestrationRegistry, OrchestrationRegistryBuilder, VersionP
 /// Every bound, with its reason.
 pub mod limits {
     pub use crate::model::limits::{
-        MAX_CARRY_FORWARD_EVENTS, MAX_CUSTOM_STATUS_BYTES, MAX_KV_KEYS, MAX_KV_VALUE_BYTES, MAX_TAG_NAME_BYTES,
-        MAX_WORKER_TAGS,
+        LimitExceeded, Limits, MAX_CARRY_FORWARD_EVENTS, MAX_CUSTOM_STATUS_BYTES, MAX_KV_KEYS, MAX_KV_VALUE_BYTES,
+        MAX_TAG_NAME_BYTES, MAX_WORKER_TAGS,
     };
 }
 

@@ -13,15 +13,23 @@ use crate::dispatch::activity::Activities;
 use crate::dispatch::keeper::Terms;
 use crate::dispatch::orchestration::Orchestrations;
 use crate::dispatch::settings::{Settings, shown};
-use crate::dispatch::{Env, Slot, session};
+use crate::dispatch::{Env, Slot, Warmth, session, tend_supplies};
 use crate::lease::renewal_interval;
 use crate::model::VERSION;
 use crate::model::filter::SemverRange;
+use crate::model::limits::Limits;
 use crate::observe::{ObservabilityHandle, target};
 use crate::providers::Provider;
 use crate::providers::instrumented::InstrumentedProvider;
 use crate::registry::OrchestrationRegistry;
 use crate::seams;
+
+/// What only the builder can set: programs build [`RuntimeOptions`] literally, so that it cannot grow.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Extras {
+    pub(super) limits: Limits,
+    pub(super) warmth: Warmth,
+}
 
 impl Runtime {
     /// Runs on a new SQLite database in memory, with default options.
@@ -58,6 +66,17 @@ impl Runtime {
         orchestrations: OrchestrationRegistry,
         options: RuntimeOptions,
     ) -> Arc<Self> {
+        Self::launch(store, activities, orchestrations, options, Extras::default()).await
+    }
+
+    /// The same, with what only the builder can set.
+    pub(super) async fn launch(
+        store: Arc<dyn Provider>,
+        activities: ActivityRegistry,
+        orchestrations: OrchestrationRegistry,
+        options: RuntimeOptions,
+        extras: Extras,
+    ) -> Arc<Self> {
         check(&options);
         let observability = ObservabilityHandle::init(&options.observability).ok();
         let metrics = observability.as_ref().map(|handle| Arc::clone(handle.metrics_provider())).unwrap_or_default();
@@ -73,7 +92,7 @@ impl Runtime {
             options.observability.gauge_poll_interval,
             stop.clone(),
         ));
-        let env = Env::new(measured, metrics, settings(&options), orchestrations, activities, tasks.clone());
+        let env = Env::new(measured, metrics, settings(&options, extras), orchestrations, activities, tasks.clone());
         let slots = spawn_slots(&Arc::new(env), &options, &stop);
         Arc::new(Runtime { store, observability, stop, tasks, slots })
     }
@@ -98,6 +117,7 @@ fn spawn_slots(env: &Arc<Env>, options: &RuntimeOptions, stop: &CancellationToke
         let slot = Slot::new(Activities::new(Arc::clone(env)), worker_id, env, stop.clone());
         slots.push(env.tasks.spawn(slot.run()).abort_handle());
     }
+    env.tasks.spawn(tend_supplies(env));
     env.tasks.spawn(session::tend(Arc::clone(&env.store), owners, env.settings.clone(), env.drained()));
     slots
 }
@@ -132,7 +152,10 @@ fn replayable(options: &RuntimeOptions) -> SemverRange {
     options.supported_replay_versions.clone().unwrap_or_else(SemverRange::default_for_current_build)
 }
 
-fn settings(options: &RuntimeOptions) -> Settings {
+fn settings(options: &RuntimeOptions, extras: Extras) -> Settings {
+    let Extras { limits, warmth } = extras;
+    #[cfg(feature = "test-hooks")]
+    let warmth = crate::dispatch::test_hooks::warmth().unwrap_or(warmth);
     let terms = |timeout, buffer| Terms { timeout, renew_after: renewal_interval(timeout, buffer) };
     Settings {
         poll_min: options.dispatcher_min_poll_interval,
@@ -148,6 +171,9 @@ fn settings(options: &RuntimeOptions) -> Settings {
         cancellation_grace: options.activity_cancellation_grace_period,
         replayable: replayable(options),
         tags: options.worker_tag_filter.clone(),
+        code_at_once: options.orchestration_concurrency,
+        warmth,
         node_id: options.worker_node_id.clone(),
+        limits,
     }
 }

@@ -52,11 +52,11 @@ impl<O: RunOrchestration> OrchestrationHandler for OrchestrationGlue<O> {
     }
 }
 
-fn unreadable(name: &str, error: &CodecError) -> String {
+pub(crate) fn unreadable(name: &str, error: &CodecError) -> String {
     format!("the input of `{name}` does not fit its arguments: {error}")
 }
 
-fn written<T: Serialize, E: Serialize>(name: &str, result: Result<T, E>) -> Result<String, String> {
+pub(crate) fn written<T: Serialize, E: Serialize>(name: &str, result: Result<T, E>) -> Result<String, String> {
     match result {
         Ok(value) => {
             codec::to_json(&value).map_err(|error| format!("the output of `{name}` has no JSON form: {error}"))

@@ -113,7 +113,7 @@ impl Entry {
     }
 }
 
-fn parsed(version: &str) -> Version {
+pub(crate) fn parsed(version: &str) -> Version {
     Version::parse(version).expect("the macro checks the version")
 }
 

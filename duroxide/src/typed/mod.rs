@@ -2,7 +2,7 @@
 
 mod call;
 mod error;
-mod glue;
+pub(crate) mod glue;
 mod handle;
 mod inventory;
 mod signal;
@@ -21,16 +21,17 @@ use crate::codec::CodecError;
 use crate::context::orchestration::OrchestrationContext;
 use crate::model::retry::RetryPolicy;
 
+pub use crate::context::delay::Delay;
 pub use call::{Again, Call, Child};
 pub use error::CallError;
 pub use handle::{Handle, Start};
 pub use inventory::{Entry, Expectation, HandlerKind, Problem, Problems};
-pub use signal::{Delay, Signal};
+pub use signal::Signal;
 pub use states::{Need, States};
 
 #[doc(hidden)]
 pub use call::start_detached;
-pub(crate) use inventory::{Handlers, check, collected, expected};
+pub(crate) use inventory::{Handlers, check, collected, expected, parsed};
 #[doc(hidden)]
 pub use wire::{Fields, Object};
 
@@ -46,6 +47,9 @@ pub trait Activity: Sized + 'static {
     const POLICY: Option<RetryPolicy> = None;
     /// `()` without arguments, the argument if there is one, a tuple of several.
     type In: Send + 'static;
+    /// The arguments as a tuple, whatever their number.
+    #[doc(hidden)]
+    type Args;
     /// What it returns when all is well.
     type Ok: Serialize + DeserializeOwned + Send + 'static;
     /// What it returns otherwise.
@@ -53,6 +57,11 @@ pub trait Activity: Sized + 'static {
     /// The input as history keeps it: `null`, the value, or an object keyed by parameter name.
     #[doc(hidden)]
     fn encode(input: &Self::In) -> Result<String, CodecError>;
+    #[doc(hidden)]
+    fn decode(text: &str) -> Result<Self::In, CodecError>;
+    /// The input as a tuple, whatever the number of arguments.
+    #[doc(hidden)]
+    fn spread(input: Self::In) -> Self::Args;
 }
 
 /// An activity that this binary can run.
@@ -63,8 +72,6 @@ pub trait Activity: Sized + 'static {
 pub trait RunActivity: Activity {
     /// `file:line`.
     const DEFINED_AT: &'static str;
-    #[doc(hidden)]
-    fn decode(text: &str) -> Result<Self::In, CodecError>;
     /// The states that must be given to the runtime.
     #[doc(hidden)]
     fn needs() -> Vec<Need> {
@@ -88,6 +95,9 @@ pub trait Orchestration: Sized + 'static {
     const VERSION: &'static str;
     /// `()` without arguments, the argument if there is one, a tuple of several.
     type In: Send + 'static;
+    /// The arguments as a tuple, whatever their number.
+    #[doc(hidden)]
+    type Args;
     /// What it returns when all is well.
     type Ok: Serialize + DeserializeOwned + Send + 'static;
     /// What it returns otherwise.
@@ -95,14 +105,17 @@ pub trait Orchestration: Sized + 'static {
     /// The input as history keeps it: `null`, the value, or an object keyed by parameter name.
     #[doc(hidden)]
     fn encode(input: &Self::In) -> Result<String, CodecError>;
+    #[doc(hidden)]
+    fn decode(text: &str) -> Result<Self::In, CodecError>;
+    /// The input as a tuple, whatever the number of arguments.
+    #[doc(hidden)]
+    fn spread(input: Self::In) -> Self::Args;
 }
 
 /// An orchestration that this binary can run.
 pub trait RunOrchestration: Orchestration {
     /// `file:line`.
     const DEFINED_AT: &'static str;
-    #[doc(hidden)]
-    fn decode(text: &str) -> Result<Self::In, CodecError>;
     /// Calls the function.
     #[doc(hidden)]
     fn run(ctx: OrchestrationContext, input: Self::In) -> impl Future<Output = Result<Self::Ok, Self::Err>> + Send;

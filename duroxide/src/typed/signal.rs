@@ -1,11 +1,10 @@
 //! Typed events, queues and timers of an orchestration.
 
-use std::time::Duration;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::codec;
+use crate::context::delay::Delay;
 use crate::context::future::DurableFuture;
 use crate::context::orchestration::OrchestrationContext;
 
@@ -17,28 +16,6 @@ use crate::context::orchestration::OrchestrationContext;
 pub trait Signal: Serialize + DeserializeOwned + Send + 'static {
     /// The name of the event, and of the queue.
     const NAME: &'static str;
-}
-
-/// A span of time: a `Duration`, or a text like `"24h"` or `"1m 30s"`.
-pub trait Delay {
-    /// The span.
-    ///
-    /// # Panics
-    /// When the text is not one; in an orchestration that fails it with this message.
-    fn duration(self) -> Duration;
-}
-
-impl Delay for Duration {
-    fn duration(self) -> Duration {
-        self
-    }
-}
-
-impl Delay for &str {
-    fn duration(self) -> Duration {
-        humantime::parse_duration(self)
-            .unwrap_or_else(|error| panic!("`{self}` is not a span of time like \"24h\" or \"1m 30s\": {error}"))
-    }
 }
 
 impl OrchestrationContext {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use serde::{Deserialize, Serialize};
 
 use super::inventory::check;
-use super::{Activity, CallError, Handler, Orchestration, Problem, RunActivity, RunOrchestration, States, wire};
+use super::{Activity, CallError, Handler, Orchestration, Problem, States, wire};
 use crate::activity::ActivityContext;
 use crate::context::durable::BoxDurable;
 use crate::context::orchestration::OrchestrationContext;

@@ -45,9 +45,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Longer than [`PATIENCE`]: whoever waits for the end of such a lease fails.
 const LEASE_FOR_EVER: Duration = Duration::from_secs(3_600);
 
-/// Runs each test in memory and on a SQLite file: `d01_…::in_memory`, `d01_…::on_sqlite`.
+/// Runs each test in memory, on a SQLite file and on PostgreSQL: `d01_…::in_memory`, `d01_…::on_sqlite`,
+/// `d01_…::on_postgres`.
 ///
-/// In memory the clock is virtual, of the store as well; SQLite has threads of its own and runs in real time.
+/// In memory the clock is virtual, of the store as well; SQLite has threads of its own, and PostgreSQL a clock,
+/// so they run in real time.
 macro_rules! on_every_store {
     ($($defect:ident),* $(,)?) => {
         $(
@@ -60,6 +62,12 @@ macro_rules! on_every_store {
                 #[tokio::test]
                 async fn on_sqlite() {
                     let (store, _kept) = $crate::stores::sqlite_file().await;
+                    super::$defect(store).await;
+                }
+
+                #[tokio::test]
+                async fn on_postgres() {
+                    let (store, _kept) = $crate::stores::postgres().await;
                     super::$defect(store).await;
                 }
             }
@@ -82,6 +90,12 @@ macro_rules! on_every_store_in_real_time {
                 #[tokio::test]
                 async fn on_sqlite() {
                     let (store, _kept) = $crate::stores::sqlite_file().await;
+                    super::$defect(store).await;
+                }
+
+                #[tokio::test]
+                async fn on_postgres() {
+                    let (store, _kept) = $crate::stores::postgres().await;
                     super::$defect(store).await;
                 }
             }

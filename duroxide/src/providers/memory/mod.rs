@@ -3,6 +3,7 @@
 mod ack;
 mod admin;
 mod fetch;
+mod heartbeat;
 mod history;
 mod kv;
 mod prune;
@@ -28,8 +29,8 @@ use super::management::{
 };
 use super::signal::WorkSignal;
 use super::{
-    DispatcherCapabilityFilter, Event, ExecutionMetadata, OrchestrationItem, Provider, ScheduledActivityIdentifier,
-    SessionFetchConfig, SystemStats, TagFilter, WorkItem,
+    ActivityProgress, DispatcherCapabilityFilter, Event, ExecutionMetadata, OrchestrationItem, Provider,
+    ScheduledActivityIdentifier, SessionFetchConfig, SystemStats, TagFilter, WorkItem,
 };
 use crate::clock;
 use crate::model::VERSION;
@@ -287,6 +288,30 @@ impl Provider for MemoryProvider {
 
     async fn get_instance_stats(&self, instance: &str) -> Result<Option<SystemStats>, ProviderError> {
         self.with(|tables, _| tables.stats(instance))
+    }
+
+    async fn enqueue_if_room(
+        &self,
+        item: WorkItem,
+        delay: Option<Duration>,
+        waiting_max: usize,
+    ) -> Result<(), ProviderError> {
+        self.with(|tables, now_ms| {
+            tables.check_room(&item, waiting_max)?;
+            tables.enqueue(&item, delay, now_ms)
+        })
+    }
+
+    async fn activity_fence(&self, token: &str) -> Result<Option<u64>, ProviderError> {
+        self.with(|tables, now_ms| tables.activity_fence(token, now_ms)).map(Some)
+    }
+
+    async fn heartbeat_work_item(&self, token: &str, progress: &str) -> Result<bool, ProviderError> {
+        self.with(|tables, now_ms| tables.heartbeat(token, progress, now_ms)).map(|()| true)
+    }
+
+    async fn read_progress(&self, instance: &str) -> Result<Vec<ActivityProgress>, ProviderError> {
+        Ok(self.with(|tables, _| tables.progress(instance)))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::tables::{MessageKind, MessageRow, Tables};
+use super::tables::{Inbox, MessageKind, MessageRow, Tables};
 use crate::codec;
 use crate::lease;
 use crate::model::work_item::WorkItem;
@@ -27,6 +27,13 @@ impl Tables {
         let visible_at_ms = lease::until(now_ms, delay.unwrap_or_default());
         self.push_message(item, visible_at_ms, now_ms);
         Ok(())
+    }
+
+    /// Refuses a message when too many wait for its instance.
+    pub(super) fn check_room(&self, item: &WorkItem, waiting_max: usize) -> Result<(), ProviderError> {
+        let instance = item.target_instance();
+        let waiting = self.inboxes.get(instance).map_or(0, Inbox::len);
+        if waiting < waiting_max { Ok(()) } else { Err(ProviderError::queue_full(instance, waiting_max)) }
     }
 
     /// Adds a message at the end of the queue.

@@ -101,6 +101,14 @@ pub(super) struct ActivityRow {
     pub(super) visible_at_ms: u64,
     pub(super) lease: Option<Lease>,
     pub(super) attempts: u32,
+    pub(super) progress: Option<Progress>,
+}
+
+/// What an activity last said of its progress.
+pub(super) struct Progress {
+    pub(super) text: String,
+    pub(super) attempt: u32,
+    pub(super) at_ms: u64,
 }
 
 pub(super) struct SessionRow {

@@ -23,6 +23,7 @@ impl Tables {
             visible_at_ms: now_ms,
             lease: None,
             attempts: 0,
+            progress: None,
         };
         if let WorkItem::ActivityExecute { instance, execution_id, id, session_id, tag, .. } = item {
             row.identity = Some(ScheduledActivityIdentifier {
@@ -152,7 +153,7 @@ impl Tables {
     }
 
     /// The row whose newest lease has this token, live or expired.
-    fn held_by(&self, operation: &str, token: &str) -> Result<u64, ProviderError> {
+    pub(super) fn held_by(&self, operation: &str, token: &str) -> Result<u64, ProviderError> {
         let number = self.activity_tokens.get(token).copied();
         number.ok_or_else(|| refused(operation, Refusal::Unknown))
     }
@@ -177,7 +178,7 @@ impl Tables {
     }
 }
 
-fn refused(operation: &str, refusal: Refusal) -> ProviderError {
+pub(super) fn refused(operation: &str, refusal: Refusal) -> ProviderError {
     let message = match refusal {
         Refusal::Unknown => "Invalid lock token or already acked",
         Refusal::Expired => "Work item lock expired",

@@ -1,6 +1,8 @@
 //! One transaction: the steps of a commit, one named function per step.
 
-use rusqlite::{Connection, params};
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::StoreError;
 use super::fetch::find_lease;
@@ -8,12 +10,15 @@ use super::history::{self, EventRow};
 use super::kv::{self, KvChange};
 use super::ready::{self, Wakes};
 use super::row::{ActivityRow, MessageRow, int};
-use super::worker;
+use super::{admin, worker};
 use crate::clock;
 use crate::model::commit::{Commit, ExecutionMetadata};
 use crate::model::event::{Event, EventKind};
 use crate::model::item::ScheduledActivityIdentifier;
+use crate::model::status::Stand;
 use crate::model::work_item::WorkItem;
+use crate::providers::express::{Committed, Handover, Head, Leased};
+use crate::providers::signal::WorkSignal;
 
 /// A commit as rows, serialized by the caller, so that the writer's thread does not have to.
 #[derive(Debug)]
@@ -28,12 +33,23 @@ pub(super) struct Ack {
     messages: Vec<MessageRow>,
     metadata: ExecutionMetadata,
     cancelled: Vec<ScheduledActivityIdentifier>,
+    /// Whether clients that wait for the instance see a difference.
+    is_news: bool,
+    /// To whom its activities may be handed at once.
+    offer: Option<Offer>,
+    /// How it ended the instance, if somebody of this process waits for that.
+    end: Option<Stand>,
 }
 
 impl Ack {
     /// Refuses event id 0.
-    pub(super) fn new(token: &str, commit: Commit) -> Result<Self, StoreError> {
+    pub(super) fn new(token: &str, commit: Commit, signal: &WorkSignal) -> Result<Self, StoreError> {
+        let ended = commit.delta.iter().find(|event| event.is_terminal());
+        let watched = ended.filter(|event| signal.is_watched(&event.instance_id));
         Ok(Ack {
+            offer: None,
+            is_news: commit.delta.iter().any(is_news),
+            end: watched.and_then(|event| Stand::ended_by(&event.kind)),
             token: token.to_owned(),
             execution_id: commit.execution_id,
             events: history::to_rows(&commit.delta)?,
@@ -50,6 +66,24 @@ impl Ack {
             cancelled: commit.cancelled_activities,
         })
     }
+
+    /// Where history ends when this turn, based on `base`, is committed.
+    pub(super) fn head_after(&self, base: Head) -> Head {
+        history::head_after(base, self.execution_id, &self.events)
+    }
+
+    /// The same, some of whose activities the caller would run at once.
+    pub(super) fn offering(mut self, offer: Offer) -> Self {
+        self.offer = Some(offer);
+        self
+    }
+}
+
+/// Whoever commits would run some of the new activities at once.
+#[derive(Debug)]
+pub(super) struct Offer {
+    pub(super) handover: Handover,
+    pub(super) owner: Arc<str>,
 }
 
 fn last_custom_status(delta: &[Event]) -> Option<Option<String>> {
@@ -59,19 +93,83 @@ fn last_custom_status(delta: &[Event]) -> Option<Option<String>> {
     })
 }
 
-/// Commits one turn. On an error nothing changes: the writer rolls back to where the request began.
-pub(super) fn ack(conn: &Connection, ack: &Ack, wakes: &mut Wakes) -> Result<(), StoreError> {
+/// Whether a waiting client sees a difference.
+fn is_news(event: &Event) -> bool {
+    event.is_terminal() || matches!(event.kind, EventKind::CustomStatusUpdated { .. } | EventKind::KeyValueSet { .. })
+}
+
+/// Commits one turn; returns the activities that were handed over. On an error nothing changes: the writer rolls back
+/// to where the request began.
+pub(super) fn ack(conn: &Connection, ack: &Ack, wakes: &mut Wakes) -> Result<Vec<Leased>, StoreError> {
     let now_ms = clock::now_ms();
     let instance = claim(conn, &ack.token, now_ms)?;
     upsert_instance(conn, &instance, ack, now_ms)?;
     upsert_execution(conn, &instance, ack, now_ms)?;
-    append_history(conn, &instance, ack)?;
-    materialize_kv(conn, &instance, ack)?;
-    enqueue_workers(conn, ack, now_ms, wakes)?;
+    let leased = apply(conn, &instance, ack, now_ms, wakes)?;
+    release(conn, &instance, wakes)?;
+    Ok(leased)
+}
+
+/// Activities that ended, and the turn to which that led.
+#[derive(Debug)]
+pub(super) struct Completing {
+    pub(super) tokens: Vec<String>,
+    pub(super) instance: String,
+    pub(super) base: Head,
+    /// Where history ends afterwards.
+    pub(super) head: Head,
+    pub(super) turn: Ack,
+}
+
+/// Removes the activities and commits the turn. `None` when the turn is not what a lease holder would have committed.
+pub(super) fn complete(
+    conn: &Connection,
+    completing: &Completing,
+    seen: u64,
+    wakes: &mut Wakes,
+) -> Result<Option<Committed>, StoreError> {
+    let Completing { tokens, instance, base, head, turn } = completing;
+    let now_ms = clock::now_ms();
+    if !is_left_alone(conn, instance, base.execution_id, now_ms)? || !history::ends_at(conn, instance, base, seen)? {
+        return Ok(None);
+    }
+    for token in tokens {
+        worker::ack(conn, token, None, wakes)?;
+    }
+    upsert_instance(conn, instance, turn, now_ms)?;
+    let leased = apply(conn, instance, turn, now_ms, wakes)?;
+    Ok(Some(Committed { head: Head { seen, ..*head }, leased }))
+}
+
+/// Whether an instance is in this execution, nobody holds it and no message waits for it.
+fn is_left_alone(conn: &Connection, instance: &str, execution_id: u64, now_ms: u64) -> Result<bool, StoreError> {
+    let found = conn
+        .prepare_cached(
+            "SELECT 1 FROM instances WHERE instance_id = ?1 AND current_execution_id = ?2
+                 AND NOT EXISTS (SELECT 1 FROM instance_locks WHERE instance_id = ?1 AND locked_until > ?3)
+                 AND NOT EXISTS (SELECT 1 FROM orchestrator_queue WHERE instance_id = ?1 AND visible_at <= ?3)",
+        )?
+        .query_row(params![instance, int(execution_id), int(now_ms)], |_| Ok(()))
+        .optional()?;
+    Ok(found.is_some())
+}
+
+/// What a turn changes, whoever proved that it may.
+fn apply(
+    conn: &Connection,
+    instance: &str,
+    ack: &Ack,
+    now_ms: u64,
+    wakes: &mut Wakes,
+) -> Result<Vec<Leased>, StoreError> {
+    append_history(conn, instance, ack)?;
+    materialize_kv(conn, instance, ack)?;
+    let leased = enqueue_workers(conn, ack, now_ms, wakes)?;
     steal_cancelled(conn, ack)?;
     enqueue_orchestrators(conn, ack, now_ms, wakes)?;
-    close_execution(conn, &instance, ack, now_ms)?;
-    release(conn, &instance, wakes)
+    close_execution(conn, instance, ack, now_ms)?;
+    tell(conn, instance, ack, wakes)?;
+    Ok(leased)
 }
 
 /// Proves the lease and takes its batch out of the queue.
@@ -150,11 +248,20 @@ fn materialize_kv(conn: &Connection, instance: &str, ack: &Ack) -> Result<(), St
     Ok(())
 }
 
-fn enqueue_workers(conn: &Connection, ack: &Ack, now_ms: u64, wakes: &mut Wakes) -> Result<(), StoreError> {
-    for activity in &ack.activities {
-        worker::enqueue(conn, activity, now_ms, wakes)?;
+fn enqueue_workers(conn: &Connection, ack: &Ack, now_ms: u64, wakes: &mut Wakes) -> Result<Vec<Leased>, StoreError> {
+    let mut leased = Vec::new();
+    for (index, activity) in ack.activities.iter().enumerate() {
+        let offer = ack.offer.as_ref().filter(|offer| index < offer.handover.max);
+        match offer {
+            Some(offer) if worker::may_hand_over(conn, activity, &offer.handover.tags, now_ms)? => {
+                let timeout = offer.handover.lock_timeout;
+                let token = worker::enqueue_leased(conn, activity, &offer.owner, timeout, now_ms)?;
+                leased.push(Leased { index, token });
+            }
+            _ => worker::enqueue(conn, activity, now_ms, wakes)?,
+        }
     }
-    Ok(())
+    Ok(leased)
 }
 
 /// After the new ones were enqueued, so that an activity both asked for and cancelled comes to nothing.
@@ -187,6 +294,22 @@ fn close_execution(conn: &Connection, instance: &str, ack: &Ack, now_ms: u64) ->
          WHERE instance_id = ?1 AND execution_id = ?2",
     )?
     .execute(params![instance, int(ack.execution_id), status, ack.metadata.output, completed_at])?;
+    Ok(())
+}
+
+/// Clients that wait need not look for what is known here.
+fn tell(conn: &Connection, instance: &str, ack: &Ack, wakes: &mut Wakes) -> Result<(), StoreError> {
+    if !ack.is_news {
+        return Ok(());
+    }
+    let end = match &ack.end {
+        None => None,
+        Some(stand) => {
+            let (custom_status, version) = admin::custom_status(conn, instance, 0)?.unwrap_or_default();
+            Some(stand.clone().with_custom_status(custom_status, version))
+        }
+    };
+    wakes.news(instance.to_owned(), end);
     Ok(())
 }
 

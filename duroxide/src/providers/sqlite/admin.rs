@@ -11,6 +11,7 @@ use crate::model::event::{Event, EventKind};
 use crate::model::info::{ExecutionInfo, InstanceInfo, QueueDepths, SystemMetrics};
 use crate::model::prune::{DeleteInstanceResult, InstanceFilter, PruneOptions, PruneResult};
 use crate::model::stats::SystemStats;
+use crate::model::status::{OrchestrationStatus, Stand};
 use crate::providers::error::ProviderError;
 use crate::providers::management::ProviderAdmin;
 
@@ -87,7 +88,7 @@ impl ProviderAdmin for SqliteProvider {
 
     async fn delete_instances_atomic(&self, ids: &[String], force: bool) -> Answer<DeleteInstanceResult> {
         let ids = ids.to_owned();
-        self.write("delete_instances_atomic", move |conn, _| prune::delete_instances(conn, &ids, force)).await
+        self.administer("delete_instances_atomic", move |conn, _| prune::delete_instances(conn, &ids, force)).await
     }
 
     async fn delete_instance_bulk(&self, filter: InstanceFilter) -> Answer<DeleteInstanceResult> {
@@ -96,8 +97,9 @@ impl ProviderAdmin for SqliteProvider {
         // A transaction per tree, so that other writers get their turn.
         let mut total = DeleteInstanceResult::default();
         for root in roots {
-            let deleted =
-                self.write("delete_instance_bulk", move |conn, _| prune::delete_finished_tree(conn, &root)).await?;
+            let deleted = self
+                .administer("delete_instance_bulk", move |conn, _| prune::delete_finished_tree(conn, &root))
+                .await?;
             total.instances_deleted += deleted.instances_deleted;
             total.executions_deleted += deleted.executions_deleted;
             total.events_deleted += deleted.events_deleted;
@@ -108,7 +110,7 @@ impl ProviderAdmin for SqliteProvider {
 
     async fn prune_executions(&self, instance_id: &str, options: PruneOptions) -> Answer<PruneResult> {
         let instance = instance_id.to_owned();
-        self.write("prune_executions", move |conn, _| prune::prune_executions(conn, &instance, &options)).await
+        self.administer("prune_executions", move |conn, _| prune::prune_executions(conn, &instance, &options)).await
     }
 
     async fn prune_executions_bulk(&self, filter: InstanceFilter, options: PruneOptions) -> Answer<PruneResult> {
@@ -118,7 +120,7 @@ impl ProviderAdmin for SqliteProvider {
         for instance in instances {
             let options = options.clone();
             let pruned = self
-                .write("prune_executions_bulk", move |conn, _| prune::prune_if_there(conn, &instance, &options))
+                .administer("prune_executions_bulk", move |conn, _| prune::prune_if_there(conn, &instance, &options))
                 .await?;
             total.instances_processed += pruned.instances_processed;
             total.executions_deleted += pruned.executions_deleted;
@@ -289,6 +291,19 @@ pub(super) fn custom_status(
         .query_row([instance], |row| Ok((row.get(0)?, uint(row, 1)?)))
         .optional()?;
     Ok(found.filter(|(_, version)| *version > last_seen_version))
+}
+
+/// Where an instance stands, from the end of its history: only rows about cancelled activities may follow the event
+/// that ends it.
+pub(super) fn status(conn: &Connection, instance: &str) -> Result<OrchestrationStatus, StoreError> {
+    let execution_id = history::latest_execution(conn, instance)?;
+    let stand = match history::ended(conn, instance, execution_id)? {
+        Some(stand) => stand,
+        None if history::has_started(conn, instance, execution_id)? => Stand::Running,
+        None => return Ok(OrchestrationStatus::NotFound),
+    };
+    let (custom_status, version) = custom_status(conn, instance, 0)?.unwrap_or_default();
+    Ok(stand.with_custom_status(custom_status, version))
 }
 
 /// How many rows each table has; no payloads.

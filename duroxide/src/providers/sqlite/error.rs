@@ -16,6 +16,8 @@ pub(super) enum StoreError {
     Unreadable(String),
     /// The request itself is wrong.
     Refused(String),
+    /// Too many messages wait for an instance.
+    Full { instance: String, waiting_max: usize },
 }
 
 impl StoreError {
@@ -30,6 +32,7 @@ impl StoreError {
             StoreError::Sql(error) if may_pass(&error) => ProviderError::retryable(operation, error.to_string()),
             StoreError::Sql(error) => ProviderError::permanent(operation, error.to_string()),
             StoreError::Fenced(text) => ProviderError::permanent(operation, text),
+            StoreError::Full { instance, waiting_max } => ProviderError::queue_full(&instance, waiting_max),
             StoreError::Unreadable(text) | StoreError::Refused(text) => ProviderError::permanent(operation, text),
         }
     }

@@ -1,6 +1,7 @@
 //! Take the next orchestration item under a lease.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -17,6 +18,7 @@ use crate::model::filter::DispatcherCapabilityFilter;
 use crate::model::ids::INITIAL_EXECUTION_ID;
 use crate::model::item::{KvEntry, OrchestrationItem};
 use crate::model::work_item::WorkItem;
+use crate::providers::express::{Head, KnownHeads};
 use crate::providers::signal::WorkQueue;
 use crate::{clock, lease};
 
@@ -56,6 +58,16 @@ pub(super) struct Fetched {
     history: Vec<StoredEvent>,
     kv_snapshot: HashMap<String, KvEntry>,
     attempts: u32,
+    /// History was left out, because it ends where the caller knows it does.
+    known: bool,
+    head: Head,
+}
+
+/// What the caller of a fetch knows already, and how often others were seen to have written.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub(super) heads: Arc<dyn KnownHeads>,
+    pub(super) seen: u64,
 }
 
 #[derive(Debug)]
@@ -87,6 +99,11 @@ impl Fetched {
         };
         (item, self.token, self.attempts)
     }
+
+    /// Whether the item is without history because the caller knows it, and where history ends.
+    pub(super) fn extent(&self) -> (bool, Head) {
+        (self.known, self.head)
+    }
 }
 
 /// Leases the instance of the earliest message that may be taken.
@@ -98,6 +115,37 @@ pub(super) fn fetch(
 ) -> Result<Option<Fetched>, StoreError> {
     let now_ms = clock::now_ms();
     ready::promote_messages(conn, now_ms)?;
+    next(conn, lock_timeout, capability, owner, None, now_ms)
+}
+
+/// Leases up to `max` instances, in the order of their earliest messages.
+pub(super) fn fetch_many(
+    conn: &Connection,
+    max: usize,
+    lock_timeout: Duration,
+    capability: Capability,
+    owner: &str,
+    known: &Known,
+) -> Result<Vec<Fetched>, StoreError> {
+    let now_ms = clock::now_ms();
+    ready::promote_messages(conn, now_ms)?;
+    let mut fetched = Vec::new();
+    while fetched.len() < max
+        && let Some(one) = next(conn, lock_timeout, capability, owner, Some(known), now_ms)?
+    {
+        fetched.push(one);
+    }
+    Ok(fetched)
+}
+
+fn next(
+    conn: &Connection,
+    lock_timeout: Duration,
+    capability: Capability,
+    owner: &str,
+    known: Option<&Known>,
+    now_ms: u64,
+) -> Result<Option<Fetched>, StoreError> {
     // Each round that yields nothing takes the rows it looked at out of the way, so that it ends.
     while let Some(instance) = candidate(conn, capability, now_ms)? {
         let Some(batch) = readable_batch(conn, &instance, now_ms)? else {
@@ -105,7 +153,7 @@ pub(super) fn fetch(
         };
         match identify(conn, &instance, &batch.messages)? {
             Some(identity) => match take(conn, &instance, batch.first_id, lock_timeout, owner, now_ms)? {
-                Some(token) => return load(conn, token, instance, identity, batch).map(Some),
+                Some(token) => return load(conn, token, instance, identity, batch, known).map(Some),
                 None => ready::hold(conn, &instance)?,
             },
             None => set_orphans_aside(conn, &instance, &batch.messages, now_ms)?,
@@ -292,20 +340,39 @@ fn load(
     instance: String,
     identity: Identity,
     batch: Batch,
+    known: Option<&Known>,
 ) -> Result<Fetched, StoreError> {
-    let history = match identity.history_of {
-        Some(execution_id) => history::load(conn, &instance, execution_id)?,
-        None => Vec::new(),
+    let seen = known.map_or(0, |known| known.seen);
+    let head = match (known, identity.history_of) {
+        (Some(known), Some(execution_id)) => known_head(conn, known, &instance, execution_id)?,
+        _ => None,
     };
+    let history = match identity.history_of {
+        Some(execution_id) if head.is_none() => history::load(conn, &instance, execution_id)?,
+        _ => Vec::new(),
+    };
+    let kv_snapshot = if head.is_some() { HashMap::new() } else { kv::snapshot(conn, &instance)? };
     Ok(Fetched {
         token,
+        known: head.is_some(),
+        head: head.unwrap_or_else(|| history::head_of(identity.execution_id, &history, seen)),
         history,
-        kv_snapshot: kv::snapshot(conn, &instance)?,
+        kv_snapshot,
         identity,
         instance,
         messages: batch.messages,
         attempts: batch.attempts,
     })
+}
+
+/// Where the history of an execution ends, if the caller knows it to its end.
+fn known_head(conn: &Connection, known: &Known, instance: &str, execution_id: u64) -> rusqlite::Result<Option<Head>> {
+    match known.heads.head_of(instance) {
+        Some(head) if head.execution_id == execution_id && history::ends_at(conn, instance, &head, known.seen)? => {
+            Ok(Some(Head { seen: known.seen, ..head }))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// The instance that a token leases or, as long as nobody else took it, leased.

@@ -1,11 +1,15 @@
 //! Append and read events.
 
-use rusqlite::{Connection, params};
+use std::hash::{Hash, Hasher};
+
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::{StoreError, is_duplicate};
-use super::row::{int, text, to_json, uint};
+use super::row::{int, opt_uint, text, to_json, uint};
 use crate::model::event::Event;
 use crate::model::ids::INITIAL_EXECUTION_ID;
+use crate::model::status::Stand;
+use crate::providers::express::Head;
 
 /// An event on its way into history.
 #[derive(Debug)]
@@ -89,6 +93,71 @@ pub(super) fn read(stored: &[StoredEvent]) -> Result<Vec<Event>, StoreError> {
 /// The newest execution, 1 if there is none.
 pub(super) fn latest_execution(conn: &Connection, instance: &str) -> rusqlite::Result<u64> {
     conn.prepare_cached("SELECT MAX(execution_id) FROM executions WHERE instance_id = ?1")?
-        .query_row([instance], |row| super::row::opt_uint(row, 0))
+        .query_row([instance], |row| opt_uint(row, 0))
         .map(|newest| newest.unwrap_or(INITIAL_EXECUTION_ID))
+}
+
+/// How an execution ended its instance; `None` while it goes on.
+pub(super) fn ended(conn: &Connection, instance: &str, execution_id: u64) -> Result<Option<Stand>, StoreError> {
+    let mut statement = conn.prepare_cached(
+        "SELECT event_type, event_id, event_data FROM history WHERE instance_id = ?1 AND execution_id = ?2
+         ORDER BY event_id DESC",
+    )?;
+    let mut rows = statement.query(params![instance, int(execution_id)])?;
+    while let Some(row) = rows.next()? {
+        match row.get_ref(0)?.as_str().unwrap_or_default() {
+            "ActivityCancelRequested" | "SubOrchestrationCancelRequested" => {}
+            "OrchestrationCompleted" | "OrchestrationFailed" => {
+                let last = StoredEvent { event_id: uint(row, 1)?, json: text(row, 2)? };
+                return Ok(read(&[last])?.first().and_then(|event| Stand::ended_by(&event.kind)));
+            }
+            _ => return Ok(None),
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the first turn of an execution was committed.
+pub(super) fn has_started(conn: &Connection, instance: &str, execution_id: u64) -> rusqlite::Result<bool> {
+    let found = conn
+        .prepare_cached(
+            "SELECT 1 FROM history
+             WHERE instance_id = ?1 AND execution_id = ?2 AND event_type = 'OrchestrationStarted' LIMIT 1",
+        )?
+        .query_row(params![instance, int(execution_id)], |_| Ok(()))
+        .optional()?;
+    Ok(found.is_some())
+}
+
+/// Whether the history of an execution still ends where it did. When others wrote since, its rows are counted, too:
+/// another program may have changed them.
+pub(super) fn ends_at(conn: &Connection, instance: &str, head: &Head, seen: u64) -> rusqlite::Result<bool> {
+    let key = params![instance, int(head.execution_id)];
+    if head.seen == seen {
+        let last = conn
+            .prepare_cached("SELECT MAX(event_id) FROM history WHERE instance_id = ?1 AND execution_id = ?2")?
+            .query_row(key, |row| opt_uint(row, 0))?;
+        return Ok(last == Some(head.last_event_id));
+    }
+    let found = head_of(head.execution_id, &load(conn, instance, head.execution_id)?, head.seen);
+    Ok(found == *head)
+}
+
+/// Where a history that was read ends.
+pub(super) fn head_of(execution_id: u64, stored: &[StoredEvent], seen: u64) -> Head {
+    let events = stored.iter().map(|event| (event.event_id, event.json.as_str()));
+    events.fold(Head::of_new(execution_id, seen), extended)
+}
+
+/// Where history ends once a turn based on `base` has added these events.
+pub(super) fn head_after(base: Head, execution_id: u64, rows: &[EventRow]) -> Head {
+    let base = if execution_id == base.execution_id { base } else { Head::of_new(execution_id, base.seen) };
+    rows.iter().map(|row| (row.event_id, row.json.as_str())).fold(base, extended)
+}
+
+fn extended(head: Head, (event_id, json): (u64, &str)) -> Head {
+    // Its keys are fixed, so that the same events have the same digest as long as the process lives.
+    let mut hasher = std::hash::DefaultHasher::new();
+    (head.digest, event_id, json).hash(&mut hasher);
+    Head { last_event_id: event_id, digest: hasher.finish(), ..head }
 }

@@ -11,8 +11,11 @@ use sqlx::SqlitePool;
 
 mod ack;
 mod admin;
+mod adopt;
 mod error;
+mod express;
 mod fetch;
+mod heartbeat;
 mod history;
 mod kv;
 mod node;
@@ -20,6 +23,7 @@ mod open;
 mod prune;
 mod readers;
 mod ready;
+mod room;
 mod row;
 mod schema;
 mod session;
@@ -35,13 +39,15 @@ use crate::model::VERSION;
 use crate::model::commit::{Commit, ExecutionMetadata};
 use crate::model::event::Event;
 use crate::model::filter::{DispatcherCapabilityFilter, SessionFetchConfig, TagFilter};
+use crate::model::info::ActivityProgress;
 use crate::model::item::{OrchestrationItem, ScheduledActivityIdentifier};
 use crate::model::stats::SystemStats;
+use crate::model::status::OrchestrationStatus;
 use crate::model::work_item::{WorkItem, kind_of};
-use crate::providers::Provider;
 use crate::providers::error::ProviderError;
 use crate::providers::management::ProviderAdmin;
-use crate::providers::signal::WorkSignal;
+use crate::providers::signal::{Reach, WorkSignal};
+use crate::providers::{ExpressProvider, Provider};
 use crate::{clock, lease};
 use error::StoreError;
 use fetch::Capability;
@@ -136,7 +142,7 @@ impl SqliteProvider {
             }
             Location::Memory { .. } => (None, Sync::Fixed, Node::alone()),
         };
-        let signal = Arc::new(WorkSignal::new());
+        let signal = Arc::new(WorkSignal::reaching(Reach::All));
         ready::seed(&conn, &signal)?;
         let writer =
             Writer::start(conn, sync, Arc::clone(&signal)).map_err(|error| SqliteOpenError::Thread(Box::new(error)))?;
@@ -172,6 +178,20 @@ impl SqliteProvider {
         self.writer.call(operation, Durability::Flushed, work).await
     }
 
+    /// A write that may change histories otherwise than a turn does.
+    async fn administer<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
+    {
+        let others = self.writer.others();
+        self.write(operation, move |conn, wakes| {
+            others.count();
+            work(conn, wakes)
+        })
+        .await
+    }
+
     async fn lease<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
     where
         T: Send + 'static,
@@ -189,6 +209,32 @@ impl SqliteProvider {
             Some(readers) => Arc::clone(readers).call(operation, work).await,
             None => self.lease(operation, move |conn, _| work(conn)).await,
         }
+    }
+
+    /// Enqueues a message, if no more than so many wait for its instance.
+    async fn enqueue(
+        &self,
+        item: WorkItem,
+        delay: Option<Duration>,
+        waiting_max: Option<usize>,
+    ) -> Result<(), ProviderError> {
+        const OPERATION: &str = "enqueue_for_orchestrator";
+        if matches!(item, WorkItem::ActivityExecute { .. }) {
+            return Err(ProviderError::permanent(
+                OPERATION,
+                "expected a message for an orchestration, found ActivityExecute, which belongs to the worker queue",
+            ));
+        }
+        let message = MessageRow::new(&item).map_err(|error| error.during(OPERATION))?;
+        self.write(OPERATION, move |conn, wakes| {
+            if let Some(waiting_max) = waiting_max {
+                room::check(conn, &message.instance, waiting_max)?;
+            }
+            let now_ms = clock::now_ms();
+            let visible_at = lease::until(now_ms, delay.unwrap_or_default());
+            Ok(ready::enqueue(conn, &message, visible_at, now_ms, wakes)?)
+        })
+        .await
     }
 
     /// The events of one execution, or of the newest.
@@ -261,8 +307,8 @@ impl Provider for SqliteProvider {
             metadata,
             cancelled_activities,
         };
-        let ack = ack::Ack::new(lock_token, commit).map_err(|error| error.during(OPERATION))?;
-        self.write(OPERATION, move |conn, wakes| ack::ack(conn, &ack, wakes)).await
+        let ack = ack::Ack::new(lock_token, commit, &self.signal).map_err(|error| error.during(OPERATION))?;
+        self.write(OPERATION, move |conn, wakes| ack::ack(conn, &ack, wakes).map(drop)).await
     }
 
     async fn abandon_orchestration_item(
@@ -295,7 +341,7 @@ impl Provider for SqliteProvider {
         const OPERATION: &str = "append_with_execution";
         let instance = instance.to_owned();
         let rows = history::to_rows(&new_events).map_err(|error| error.during(OPERATION))?;
-        self.write(OPERATION, move |conn, _| history::append(conn, &instance, execution_id, &rows)).await
+        self.administer(OPERATION, move |conn, _| history::append(conn, &instance, execution_id, &rows)).await
     }
 
     async fn enqueue_for_worker(&self, item: WorkItem) -> Result<(), ProviderError> {
@@ -373,28 +419,24 @@ impl Provider for SqliteProvider {
     }
 
     async fn enqueue_for_orchestrator(&self, item: WorkItem, delay: Option<Duration>) -> Result<(), ProviderError> {
-        const OPERATION: &str = "enqueue_for_orchestrator";
-        if matches!(item, WorkItem::ActivityExecute { .. }) {
-            return Err(ProviderError::permanent(
-                OPERATION,
-                "expected a message for an orchestration, found ActivityExecute, which belongs to the worker queue",
-            ));
-        }
-        let message = MessageRow::new(&item).map_err(|error| error.during(OPERATION))?;
-        self.write(OPERATION, move |conn, wakes| {
-            let now_ms = clock::now_ms();
-            let visible_at = lease::until(now_ms, delay.unwrap_or_default());
-            Ok(ready::enqueue(conn, &message, visible_at, now_ms, wakes)?)
-        })
-        .await
+        self.enqueue(item, delay, None).await
     }
 
     fn as_management_capability(&self) -> Option<&dyn ProviderAdmin> {
         Some(self)
     }
 
+    fn as_express_capability(&self) -> Option<&dyn ExpressProvider> {
+        Some(self)
+    }
+
     fn work_signal(&self) -> Option<Arc<WorkSignal>> {
         Some(Arc::clone(&self.signal))
+    }
+
+    async fn get_status(&self, instance: &str) -> Result<OrchestrationStatus, ProviderError> {
+        let instance = instance.to_owned();
+        self.read_with("get_status", move |conn| admin::status(conn, &instance)).await
     }
 
     async fn get_custom_status(
@@ -419,6 +461,30 @@ impl Provider for SqliteProvider {
     async fn get_instance_stats(&self, instance: &str) -> Result<Option<SystemStats>, ProviderError> {
         let instance = instance.to_owned();
         self.read_with("get_instance_stats", move |conn| admin::stats(conn, &instance)).await
+    }
+
+    async fn enqueue_if_room(
+        &self,
+        item: WorkItem,
+        delay: Option<Duration>,
+        waiting_max: usize,
+    ) -> Result<(), ProviderError> {
+        self.enqueue(item, delay, Some(waiting_max)).await
+    }
+
+    async fn activity_fence(&self, token: &str) -> Result<Option<u64>, ProviderError> {
+        let token = token.to_owned();
+        self.write("activity_fence", move |conn, _| heartbeat::fence(conn, &token)).await.map(Some)
+    }
+
+    async fn heartbeat_work_item(&self, token: &str, progress: &str) -> Result<bool, ProviderError> {
+        let (token, progress) = (token.to_owned(), progress.to_owned());
+        self.lease("heartbeat_work_item", move |conn, _| heartbeat::keep(conn, &token, &progress)).await.map(|()| true)
+    }
+
+    async fn read_progress(&self, instance: &str) -> Result<Vec<ActivityProgress>, ProviderError> {
+        let instance = instance.to_owned();
+        self.read_with("read_progress", move |conn| heartbeat::read(conn, &instance)).await
     }
 }
 

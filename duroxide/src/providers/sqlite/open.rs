@@ -82,6 +82,17 @@ pub enum SqliteOpenError {
         /// The database's version.
         found: usize,
     },
+    /// A database of 0.1 that lacks what is needed to go on with it, or has what this crate does not know.
+    #[error(
+        "database of duroxide 0.1: expected its migrations up to {expected}, as 0.1.32 leaves them, found {found}; \
+         the file is unchanged"
+    )]
+    UnknownMigration {
+        /// The newest migration of 0.1.32.
+        expected: i64,
+        /// The newest that was applied.
+        found: i64,
+    },
     /// Tables of ours are there, but in a form this crate does not know.
     #[error("database schema: expected an empty database or one of this crate, found a queue without a version")]
     ForeignSchema,

@@ -8,6 +8,7 @@ use super::row::{MessageRow, int, token_of, uint};
 use crate::clock;
 use crate::lease::Claim;
 use crate::model::limits::ORPHANS_KEPT;
+use crate::model::status::OrchestrationStatus;
 use crate::providers::signal::{WorkQueue, WorkSignal};
 
 /// Whom to wake once the transaction is committed.
@@ -16,6 +17,8 @@ pub(super) struct Wakes {
     messages: bool,
     activities: bool,
     due: Vec<(WorkQueue, u64)>,
+    /// Instances of which waiting clients see a difference, each with its status if it has ended and is known.
+    news: Vec<(String, Option<OrchestrationStatus>)>,
 }
 
 impl Wakes {
@@ -32,11 +35,17 @@ impl Wakes {
         self.due.push((queue, at_ms));
     }
 
+    /// Whoever waits for this instance sees a difference: its end, if that is known.
+    pub(super) fn news(&mut self, instance: String, end: Option<OrchestrationStatus>) {
+        self.news.push((instance, end));
+    }
+
     /// These, too.
     pub(super) fn merge(&mut self, other: Wakes) {
         self.messages |= other.messages;
         self.activities |= other.activities;
         self.due.extend(other.due);
+        self.news.extend(other.news);
     }
 
     /// Wakes them.
@@ -49,6 +58,12 @@ impl Wakes {
         }
         if self.activities {
             signal.ready(WorkQueue::Worker);
+        }
+        for (instance, end) in self.news {
+            match end {
+                Some(end) => signal.ended(&instance, end),
+                None => signal.changed(&instance),
+            }
         }
     }
 }

@@ -2,11 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
+use super::adopt;
 use super::open::SqliteOpenError;
 use crate::clock;
+use crate::observe::target;
 
 /// Each entry brings the database from its index to the next version; entries are never changed once released.
-const MIGRATIONS: &[&str] = &[INITIAL];
+pub(super) const MIGRATIONS: &[&str] = &[INITIAL, PROGRESS];
 
 /// `state` of a queue row, written as a number because partial indexes want literals:
 /// 0 delayed (`visible_at` ahead), 1 ready (may be taken), 2 held (its instance or itself is leased),
@@ -144,33 +146,64 @@ CREATE TABLE quarantine (
 );
 ";
 
+/// What an activity last said of its progress: it goes with the row, so nobody has to clean up.
+const PROGRESS: &str = "
+ALTER TABLE worker_queue ADD COLUMN progress TEXT;
+ALTER TABLE worker_queue ADD COLUMN progress_at INTEGER;
+ALTER TABLE worker_queue ADD COLUMN progress_attempt INTEGER;
+";
+
+/// What an opened database was written by.
+enum Form {
+    /// Nobody.
+    Empty,
+    /// This crate, at this version of the schema.
+    Ours(usize),
+    /// The crate before its version 0.2, whose tables have the same names.
+    Published,
+}
+
 /// Brings the database to the newest version, and its queue rows to the state that the leases in it call for.
 pub(super) fn migrate(conn: &mut Connection) -> Result<(), SqliteOpenError> {
     let newest = MIGRATIONS.len();
+    let now_ms = clock::now_ms();
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let found = version(&tx)?;
-    if found > newest {
-        return Err(SqliteOpenError::NewerSchema { found, expected: newest });
-    }
-    for migration in &MIGRATIONS[found..] {
+    let current = match form(&tx)? {
+        Form::Empty => 0,
+        Form::Ours(found) if found > newest => {
+            return Err(SqliteOpenError::NewerSchema { found, expected: newest });
+        }
+        Form::Ours(found) => found,
+        Form::Published => adopt_published(&tx, now_ms)?,
+    };
+    for migration in &MIGRATIONS[current..] {
         tx.execute_batch(migration)?;
     }
     tx.execute("UPDATE duroxide_store SET schema_version = ?1", [newest as i64])?;
-    super::ready::repair(&tx, clock::now_ms())?;
+    super::ready::repair(&tx, now_ms)?;
     tx.commit()?;
     Ok(())
 }
 
-/// The version of a database, 0 for an empty one.
-fn version(conn: &Connection) -> Result<usize, SqliteOpenError> {
+/// Returns the version of the schema that the rows are in now.
+fn adopt_published(conn: &Connection, now_ms: u64) -> Result<usize, SqliteOpenError> {
+    adopt::set_aside(conn)?;
+    conn.execute_batch(INITIAL)?;
+    adopt::move_in(conn, now_ms)?;
+    tracing::info!(target: target::SQLITE, "adopted a database of duroxide 0.1 with everything in flight");
+    Ok(1)
+}
+
+fn form(conn: &Connection) -> Result<Form, SqliteOpenError> {
     let table = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
     let exists = |name: &str| conn.query_row(table, [name], |_| Ok(())).optional();
     if exists("duroxide_store")?.is_some() {
         let version: i64 = conn.query_row("SELECT schema_version FROM duroxide_store", [], |row| row.get(0))?;
-        return Ok(usize::try_from(version).unwrap_or(0));
+        return Ok(Form::Ours(usize::try_from(version).unwrap_or(0)));
     }
     match exists("orchestrator_queue")? {
+        Some(()) if adopt::is_published(conn)? => Ok(Form::Published),
         Some(()) => Err(SqliteOpenError::ForeignSchema),
-        None => Ok(0),
+        None => Ok(Form::Empty),
     }
 }

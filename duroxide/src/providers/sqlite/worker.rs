@@ -55,6 +55,124 @@ pub(super) fn enqueue(
     Ok(())
 }
 
+/// Whether an activity may go to the caller at once: without a session, with a tag that the caller serves, and
+/// overtaking nobody who waits already.
+pub(super) fn may_hand_over(
+    conn: &Connection,
+    activity: &ActivityRow,
+    tags: &TagFilter,
+    now_ms: u64,
+) -> rusqlite::Result<bool> {
+    if activity.session_id.is_some() || !tags.matches(activity.tag.as_deref()) {
+        return Ok(false);
+    }
+    conn.prepare_cached(
+        "SELECT NOT (EXISTS (SELECT 1 FROM worker_queue WHERE state = 1 AND session_id IS NULL AND tag IS ?1)
+             OR EXISTS (SELECT 1 FROM worker_queue WHERE state = 0 AND visible_at <= ?2)
+             OR EXISTS (SELECT 1 FROM worker_queue WHERE state = 2 AND locked_until <= ?2))",
+    )?
+    .query_row(params![activity.tag, int(now_ms)], |row| row.get(0))
+}
+
+/// Puts an activity into the queue as if the caller had fetched it right afterwards; returns its token.
+pub(super) fn enqueue_leased(
+    conn: &Connection,
+    activity: &ActivityRow,
+    owner: &str,
+    lock_timeout: Duration,
+    now_ms: u64,
+) -> Result<String, StoreError> {
+    let id: i64 =
+        conn.prepare_cached("SELECT COALESCE(MAX(id), 0) + 1 FROM worker_queue")?.query_row([], |row| row.get(0))?;
+    let claim = ready::claim(conn, owner, id, lock_timeout, now_ms)?;
+    let lease = lease::claim(None, claim).expect("nobody holds what is not there yet");
+    let identity = activity.identity.as_ref();
+    conn.prepare_cached(
+        "INSERT INTO worker_queue (id, work_item, instance_id, execution_id, activity_id, tag, visible_at, state,
+             lock_token, locked_until, owner, fence, attempt_count)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 2, ?8, ?9, ?10, ?11, 1)",
+    )?
+    .execute(params![
+        id,
+        activity.json,
+        identity.map(|(instance, _, _)| instance),
+        identity.map(|(_, execution_id, _)| int(*execution_id)),
+        identity.map(|(_, _, activity_id)| int(*activity_id)),
+        activity.tag,
+        int(now_ms),
+        lease.token,
+        int(lease.until_ms),
+        lease.owner,
+        int(lease.fence)
+    ])?;
+    Ok(lease.token)
+}
+
+/// Leases up to `max` activities. Only the first may belong to a session.
+pub(super) fn fetch_many(
+    conn: &Connection,
+    max: usize,
+    wanted: &Wanted,
+    owner: &str,
+) -> Result<Vec<TakenActivity>, StoreError> {
+    let mut taken: Vec<TakenActivity> = fetch(conn, wanted, owner)?.into_iter().collect();
+    let plain = Wanted { session: None, ..wanted.clone() };
+    while !taken.is_empty() && taken.len() < max {
+        match take_rest(conn, max - taken.len(), &plain, owner)? {
+            more if more.is_empty() => break,
+            more => taken.extend(more),
+        }
+    }
+    Ok(taken)
+}
+
+/// Without tags, all that is asked for is taken in one statement; with tags, one by one.
+fn take_rest(conn: &Connection, max: usize, wanted: &Wanted, owner: &str) -> Result<Vec<TakenActivity>, StoreError> {
+    if !matches!(wanted.tags, TagFilter::DefaultOnly) {
+        return Ok(fetch(conn, wanted, owner)?.into_iter().collect());
+    }
+    let now_ms = clock::now_ms();
+    let claim = ready::claim(conn, owner, 0, wanted.lock_timeout, now_ms)?;
+    let lease = lease::claim(None, claim).expect("rows that somebody holds are left out below");
+    let suffix = lease.token.split_once(':').map_or("", |(_, suffix)| suffix);
+    let mut statement = conn.prepare_cached(
+        "UPDATE worker_queue SET state = 2, lock_token = id || ':' || ?1, locked_until = ?2, owner = ?3, fence = ?4,
+             attempt_count = attempt_count + 1
+         WHERE id IN (SELECT id FROM worker_queue
+                      WHERE state = 1 AND session_id IS NULL AND tag IS NULL AND visible_at <= ?5
+                          AND (lock_token IS NULL OR locked_until IS NULL OR locked_until <= ?5)
+                      ORDER BY id LIMIT ?6)
+         RETURNING id, work_item, lock_token, attempt_count",
+    )?;
+    let mut rows = statement.query(params![
+        suffix,
+        int(lease.until_ms),
+        owner,
+        int(lease.fence),
+        int(now_ms),
+        i64::try_from(max).unwrap_or(i64::MAX)
+    ])?;
+    let mut taken = Vec::new();
+    let mut unreadable = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (id, json): (i64, String) = (row.get(0)?, text(row, 1)?);
+        match serde_json::from_str(&json) {
+            Ok(item) => {
+                let attempts = u32::try_from(uint(row, 3)?).unwrap_or(u32::MAX);
+                taken.push((id, TakenActivity { item, token: row.get(2)?, attempts }));
+            }
+            Err(error) => unreadable.push((id, json, error.to_string())),
+        }
+    }
+    drop(rows);
+    for (id, json, error) in unreadable {
+        set_aside(conn, id, &json, &error, now_ms)?;
+    }
+    // The order in which a statement returns what it changed is nobody's promise.
+    taken.sort_unstable_by_key(|(id, _)| *id);
+    Ok(taken.into_iter().map(|(_, taken)| taken).collect())
+}
+
 /// Leases the earliest activity that may be taken and passes the tag and session rules.
 pub(super) fn fetch(conn: &Connection, wanted: &Wanted, owner: &str) -> Result<Option<TakenActivity>, StoreError> {
     let now_ms = clock::now_ms();
@@ -200,14 +318,14 @@ fn tags(conn: &Connection, lookup: &Lookup, filter: &TagFilter) -> rusqlite::Res
     })
 }
 
-struct Held {
-    id: i64,
-    lease: Lease,
+pub(super) struct Held {
+    pub(super) id: i64,
+    pub(super) lease: Lease,
     session_id: Option<String>,
 }
 
 /// The activity that a token leases or, as long as nobody else took it, leased.
-fn find_lease(conn: &Connection, token: &str) -> Result<Held, StoreError> {
+pub(super) fn find_lease(conn: &Connection, token: &str) -> Result<Held, StoreError> {
     let id = row_of(token).ok_or(Refusal::Unknown)?;
     conn.prepare_cached(
         "SELECT session_id, owner, lock_token, fence, locked_until FROM worker_queue

@@ -2,8 +2,12 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::Thread;
+use std::time::Duration;
 
 use rusqlite::Connection;
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::{StoreError, may_pass};
@@ -16,6 +20,9 @@ const INBOX: usize = 8_192;
 
 /// Requests in one transaction: bounds how long the first of them waits for the last.
 const BATCH: usize = 512;
+
+/// How often an idle thread looks whether others wrote to the database: what the work of another process may wait.
+const LOOK_AROUND: Duration = Duration::from_millis(50);
 
 /// What a power cut may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,21 +37,55 @@ pub(super) enum Durability {
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
     inbox: mpsc::Sender<Box<dyn Job>>,
+    /// Dropped after the inbox, so that the thread wakes to find it closed.
+    door: Arc<Door>,
+    others: Others,
+}
+
+/// How often histories changed otherwise than by turns that were committed here: by other connections, by an
+/// administrator. Changes on the writer's thread only.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Others(Arc<AtomicU64>);
+
+impl Others {
+    /// As of now.
+    pub(super) fn get(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Once more.
+    pub(super) fn count(&self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
+    }
 }
 
 /// A handle that does not keep the thread alive.
 #[derive(Debug, Clone)]
 pub(super) struct WeakWriter {
     inbox: mpsc::WeakSender<Box<dyn Job>>,
+    thread: Thread,
+}
+
+/// Wakes the thread when the last handle is gone.
+#[derive(Debug)]
+struct Door(Thread);
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.0.unpark();
+    }
 }
 
 impl Writer {
     /// Starts the thread. It owns the connection.
     pub(super) fn start(conn: Connection, sync: Sync, signal: Arc<WorkSignal>) -> std::io::Result<Self> {
         let (inbox, requests) = mpsc::channel(INBOX);
-        let thread = WriterThread { conn, sync, signal };
-        std::thread::Builder::new().name("duroxide-sqlite".to_owned()).spawn(move || thread.run(requests))?;
-        Ok(Writer { inbox })
+        let seen = data_version(&conn).unwrap_or_default();
+        let others = Others::default();
+        let thread = WriterThread { conn, sync, signal, seen, others: others.clone() };
+        let started =
+            std::thread::Builder::new().name("duroxide-sqlite".to_owned()).spawn(move || thread.run(requests))?;
+        Ok(Writer { inbox, door: Arc::new(Door(started.thread().clone())), others })
     }
 
     /// Runs `work` in a savepoint of the next transaction and returns its answer after the commit.
@@ -64,12 +105,18 @@ impl Writer {
         let request = Request { operation, durability, work: Some(work), result: None, answer };
         let closed = || ProviderError::permanent(operation, "the store is closed");
         self.inbox.send(Box::new(request)).await.map_err(|_| closed())?;
+        self.door.0.unpark();
         answered.await.map_err(|_| closed())?
+    }
+
+    /// Counts what others wrote; see [`Others`].
+    pub(super) fn others(&self) -> Others {
+        self.others.clone()
     }
 
     /// A handle that does not keep the thread alive.
     pub(super) fn downgrade(&self) -> WeakWriter {
-        WeakWriter { inbox: self.inbox.downgrade() }
+        WeakWriter { inbox: self.inbox.downgrade(), thread: self.door.0.clone() }
     }
 }
 
@@ -106,6 +153,7 @@ impl<T> Drop for Delivery<T> {
             let token = std::mem::take(&mut self.token);
             let give_back = self.give_back;
             let _ = inbox.try_send(Box::new(Return { token, give_back }));
+            self.writer.thread.unpark();
         }
     }
 }
@@ -219,21 +267,43 @@ struct WriterThread {
     conn: Connection,
     sync: Sync,
     signal: Arc<WorkSignal>,
+    /// SQLite's number for the last commit of another connection that was noticed.
+    seen: i64,
+    others: Others,
 }
 
 impl WriterThread {
     fn run(mut self, mut requests: mpsc::Receiver<Box<dyn Job>>) {
         let mut batch = Vec::new();
-        while let Some(first) = requests.blocking_recv() {
-            batch.push(first);
+        loop {
             while batch.len() < BATCH {
                 match requests.try_recv() {
                     Ok(next) => batch.push(next),
-                    Err(_) => break,
+                    Err(TryRecvError::Disconnected) if batch.is_empty() => return,
+                    Err(TryRecvError::Disconnected | TryRecvError::Empty) => break,
                 }
             }
-            self.commit(&mut batch);
+            if batch.is_empty() {
+                std::thread::park_timeout(LOOK_AROUND);
+                if requests.is_empty() {
+                    // Trouble here shows again in whatever is asked for next.
+                    let _ = self.look_around();
+                }
+            } else {
+                self.commit(&mut batch);
+            }
         }
+    }
+
+    /// Notices commits of other connections, and tells everybody who waits for something.
+    fn look_around(&mut self) -> rusqlite::Result<()> {
+        let version = data_version(&self.conn)?;
+        if version != self.seen {
+            self.seen = version;
+            self.others.count();
+            self.signal.anything();
+        }
+        Ok(())
     }
 
     /// One transaction for all, then the answers.
@@ -259,6 +329,7 @@ impl WriterThread {
     fn transaction(&mut self, batch: &mut [Box<dyn Job>], wakes: &mut Wakes) -> Result<(), BatchError> {
         self.choose_sync(batch)?;
         self.execute("BEGIN IMMEDIATE")?;
+        self.look_around()?;
         match batch {
             [alone] => {
                 if !alone.run(&self.conn, wakes) {
@@ -312,4 +383,9 @@ impl WriterThread {
     fn execute(&self, sql: &str) -> rusqlite::Result<()> {
         self.conn.prepare_cached(sql)?.execute([]).map(|_| ())
     }
+}
+
+/// Changes when another connection has committed, and only then.
+fn data_version(conn: &Connection) -> rusqlite::Result<i64> {
+    conn.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
 }

@@ -26,31 +26,32 @@ enum Plan {
     Race(Box<Plan>, Box<Plan>),
     Both(Box<Plan>, Box<Plan>),
     All(Vec<Plan>),
-    /// Waits, and is done the second time that it is polled: nothing calls it.
+    /// Waits, and is done the second time that it is polled: nothing calls it. Beside something that calls it would be
+    /// left alone until then, so there it does not wait.
     Restless,
 }
 
 fn plan() -> impl Strategy<Value = Plan> {
     let leaf = prop_oneof![
         3 => Just(Plan::Activity),
-        Just(Plan::Timer),
-        any::<bool>().prop_map(Plan::Signal),
+        1 => Just(Plan::Timer),
+        1 => any::<bool>().prop_map(Plan::Signal),
         2 => any::<bool>().prop_map(Plan::Queue),
-        Just(Plan::Restless),
+        1 => Just(Plan::Restless),
     ];
     let inner = leaf.prop_recursive(4, 24, 6, |inner| {
         let two = || (inner.clone().prop_map(Box::new), inner.clone().prop_map(Box::new));
         prop_oneof![
-            two().prop_map(|(a, b)| Plan::Then(a, b)),
-            two().prop_map(|(a, b)| Plan::Race(a, b)),
-            two().prop_map(|(a, b)| Plan::Both(a, b)),
+            1 => two().prop_map(|(a, b)| Plan::Then(a, b)),
+            1 => two().prop_map(|(a, b)| Plan::Race(a, b)),
+            1 => two().prop_map(|(a, b)| Plan::Both(a, b)),
             3 => prop::collection::vec(inner.clone(), 0..6).prop_map(Plan::All),
         ]
     });
     prop::collection::vec(inner, 1..6).prop_map(Plan::All)
 }
 
-fn follow(plan: Plan, ctx: OrchestrationContext, join: JoinOf) -> Boxed {
+fn follow(plan: Plan, ctx: OrchestrationContext, join: JoinOf, is_alone: bool) -> Boxed {
     Box::pin(async move {
         match plan {
             Plan::Activity => ctx.schedule_activity("a", "").await.unwrap_or_default(),
@@ -61,25 +62,27 @@ fn follow(plan: Plan, ctx: OrchestrationContext, join: JoinOf) -> Boxed {
             Plan::Signal(which) => ctx.schedule_wait(which.to_string()).await,
             Plan::Queue(which) => ctx.dequeue_event(which.to_string()).await,
             Plan::Then(first, second) => {
-                let first = follow(*first, ctx.clone(), join).await;
-                first + &follow(*second, ctx, join).await
+                let first = follow(*first, ctx.clone(), join, is_alone).await;
+                first + &follow(*second, ctx, join, is_alone).await
             }
             Plan::Race(first, second) => {
-                let (first, second) = (follow(*first, ctx.clone(), join), follow(*second, ctx.clone(), join));
+                let (first, second) =
+                    (follow(*first, ctx.clone(), join, false), follow(*second, ctx.clone(), join, false));
                 let (winner, value) = ctx.select2(first, second).await.into_tuple();
                 format!("{winner}:{value}")
             }
             Plan::Both(first, second) => {
-                let (first, second) = (follow(*first, ctx.clone(), join), follow(*second, ctx.clone(), join));
+                let (first, second) =
+                    (follow(*first, ctx.clone(), join, false), follow(*second, ctx.clone(), join, false));
                 let (first, second) = ctx.join2(first, second).await;
                 first + &second
             }
             Plan::All(plans) => {
-                let futures = plans.into_iter().map(|plan| follow(plan, ctx.clone(), join)).collect();
+                let futures = plans.into_iter().map(|plan| follow(plan, ctx.clone(), join, true)).collect();
                 format!("[{}]", join(&ctx, futures).await.join(" "))
             }
             Plan::Restless => {
-                let mut polls = 0;
+                let mut polls = usize::from(!is_alone);
                 std::future::poll_fn(move |_| {
                     polls += 1;
                     if polls > 1 { Poll::Ready("restless".to_owned()) } else { Poll::Pending }
@@ -115,7 +118,7 @@ fn by_polling_all(_: &OrchestrationContext, futures: Vec<Boxed>) -> Pin<Box<dyn 
 fn story(plan: &Plan, join: JoinOf) -> Story {
     let plan = plan.clone();
     Story::of(move |ctx, _| {
-        let followed = follow(plan.clone(), ctx, join);
+        let followed = follow(plan.clone(), ctx, join, true);
         async move { Ok(followed.await) }
     })
 }
@@ -140,7 +143,7 @@ fn arrival(open: &mut Vec<(u64, EventKind)>, draw: usize) -> WorkItem {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_join_decides_what_one_would_that_polls_everything(

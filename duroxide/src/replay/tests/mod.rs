@@ -8,6 +8,7 @@ mod drops;
 mod ends;
 mod events;
 mod joins;
+mod limits;
 mod long;
 mod machine;
 mod mismatches;
@@ -26,6 +27,7 @@ use crate::model::commit::Commit;
 use crate::model::error::{AppErrorKind, ErrorDetails};
 use crate::model::event::{Event, EventKind};
 use crate::model::item::KvEntry;
+use crate::model::limits::Limits;
 use crate::model::work_item::WorkItem;
 
 /// One orchestration, told turn by turn.
@@ -37,6 +39,7 @@ pub(super) struct Story {
     execution_id: u64,
     start: EventKind,
     kv: HashMap<String, KvEntry>,
+    limits: Limits,
     /// What the last turn came to.
     outcome: Outcome,
 }
@@ -55,6 +58,7 @@ impl Story {
             execution_id: 1,
             start: start(None),
             kv: HashMap::new(),
+            limits: Limits::default(),
             outcome: Outcome::Continue,
         }
     }
@@ -62,6 +66,12 @@ impl Story {
     /// The orchestration is the child of `parent`'s schedule event 7.
     pub(super) fn with_parent(mut self) -> Self {
         self.start = start(Some("parent"));
+        self
+    }
+
+    /// What the code may ask for.
+    pub(super) fn within(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 
@@ -83,7 +93,7 @@ impl Story {
             kv_snapshot: self.kv.clone(),
             now_ms: self.now_ms,
         };
-        Execution::open(self.handler.clone(), opening)
+        Execution::open(self.handler.clone(), opening).within(self.limits)
     }
 
     fn input(&self, messages: Vec<WorkItem>) -> TurnInput {

@@ -16,6 +16,7 @@ pub(super) const FLOORS: &[&[&str]] = &[
     &["compat"],
     &["runtime"],
     &["testing", "conformance"],
+    &["provider_validation", "provider_stress_test"],
 ];
 
 /// Files that stand outside the floors because all they do is hand things out: to users, and to generated code.

@@ -1,0 +1,95 @@
+//! The turns that follow from activities of this process, each committed together with what led to it.
+//!
+//! An activity that ends is stored in the same transaction as the turn to which its completion leads, if its
+//! orchestration rests in memory: no message is written, fetched and deleted in between, and nothing is leased. The
+//! store commits it only if nobody else could have gone first. Where that fails, or anything else is in the way, the
+//! completion goes through the queue as the contract has it.
+
+use std::sync::Arc;
+
+use super::activity::{self, Done};
+use super::orchestration;
+use super::outgoing::Outgoing;
+use super::processor::Weigh;
+use super::report::Report;
+use super::verdict::Head;
+use super::warm::{Left, Next, Suspended, Turn};
+use super::{Env, LIGHT_COMMIT_BYTES};
+use crate::clock;
+use crate::replay::{Outcome, TurnInput};
+
+/// Stores the result of an activity, and the turn to which it leads if that can be had at once.
+pub(super) async fn ended(env: &Arc<Env>, done: Done) {
+    if env.store.as_express_capability().is_none() || done.weight() > LIGHT_COMMIT_BYTES {
+        return activity::complete(env, done).await;
+    }
+    match env.warm.leave(done) {
+        Left::WithTurn => {}
+        Left::Alone(done) => activity::complete(env, done).await,
+        Left::Leads(turn, suspended, done) => {
+            // What ends at the same time comes along.
+            tokio::task::yield_now().await;
+            lead(env, turn, suspended, vec![done]).await;
+        }
+    }
+}
+
+/// A turn was committed and its code waits: the execution rests, or goes on with activities that ended meanwhile.
+pub(super) async fn go_on(env: &Arc<Env>, mut turn: Turn, suspended: Suspended) {
+    match turn.rest(suspended) {
+        Next::Rested(left) | Next::Evicted(left) => alone(env, left).await,
+        Next::Goes(suspended, left) => lead(env, turn, suspended, left).await,
+    }
+}
+
+/// A turn is over and nothing of it stays.
+pub(super) async fn over(env: &Arc<Env>, mut turn: Turn) {
+    alone(env, turn.end()).await;
+}
+
+async fn lead(env: &Arc<Env>, mut turn: Turn, mut suspended: Suspended, mut ended: Vec<Done>) {
+    loop {
+        ended.extend(turn.take_left());
+        let Some(next) = run(env, suspended, ended).await else {
+            return over(env, turn).await;
+        };
+        match turn.rest(next) {
+            Next::Rested(left) | Next::Evicted(left) => return alone(env, left).await,
+            Next::Goes(next, left) => (suspended, ended) = (next, left),
+        }
+    }
+}
+
+async fn alone(env: &Arc<Env>, ended: Vec<Done>) {
+    for done in ended {
+        activity::complete(env, done).await;
+    }
+}
+
+/// One turn. Returns the execution if it was committed and its code waits.
+async fn run(env: &Arc<Env>, suspended: Suspended, ended: Vec<Done>) -> Option<Suspended> {
+    let Suspended { mut execution, head: base, figures, takes_completions } = suspended;
+    let head = Head::of_running(&execution, base.last_event_id);
+    let report = Report::of_turn(&head, &figures, false);
+    let commit = {
+        let _code = env.code.acquire().await.expect("nobody closes the semaphore");
+        let messages = ended.iter().map(Done::message).collect();
+        execution.advance(TurnInput { start: None, messages, now_ms: clock::now_ms() });
+        orchestration::conclude(env, &mut execution, &head, None).await
+    };
+    let report = report.concluded(&commit, execution.outcome());
+    let waits = *execution.outcome() == Outcome::Continue;
+    let outgoing = Outgoing::new(env, &head, &commit, report);
+    let tokens: Vec<String> = ended.iter().map(|done| done.token().to_string()).collect();
+    let express = env.store.as_express_capability()?;
+    let committed = express.complete_with_turn(&tokens, &head.instance, base, commit, outgoing.handover(env)).await;
+    let Ok(Some(committed)) = committed else {
+        // Whoever comes first now replays. Why it failed shows when the completions are stored by themselves.
+        drop(execution);
+        alone(env, ended).await;
+        return None;
+    };
+    let delta = outgoing.committed(env, committed.leased);
+    ended.iter().for_each(|done| activity::completed(env, done));
+    waits.then(|| Suspended { execution, head: committed.head, figures: figures.and(delta), takes_completions })
+}

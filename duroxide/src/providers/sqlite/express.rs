@@ -1,0 +1,100 @@
+//! The quick half of the store: batches, tails, and completions with their turns.
+
+use async_trait::async_trait;
+
+use super::SqliteProvider;
+use super::ack::{self, Ack, Completing, Offer};
+use super::fetch::{self, Capability, Known};
+use super::worker::{self, Wanted};
+use super::writer::Delivery;
+use crate::providers::error::ProviderError;
+use crate::providers::express::{
+    ActivityRequest, Commit, Committed, ExpressProvider, FetchedActivity, FetchedTurn, Handover, Head, TurnRequest,
+};
+
+#[async_trait]
+impl ExpressProvider for SqliteProvider {
+    async fn fetch_turns(&self, request: TurnRequest) -> Result<Vec<FetchedTurn>, ProviderError> {
+        let TurnRequest { max, lock_timeout, filter, known: heads } = request;
+        let capability = Capability::of(filter.as_ref());
+        let (owner, writer, others) = (self.node.owner(), self.writer.downgrade(), self.writer.others());
+        let fetched = self
+            .lease("fetch_turns", move |conn, _| {
+                let known = Known { heads, seen: others.get() };
+                let fetched = fetch::fetch_many(conn, max, lock_timeout, capability, &owner, &known)?;
+                let deliver = |one: fetch::Fetched| {
+                    let token = one.token.clone();
+                    Delivery::new(one, token, fetch::give_back, writer.clone())
+                };
+                Ok(fetched.into_iter().map(deliver).collect::<Vec<_>>())
+            })
+            .await?;
+        let arrived = fetched.into_iter().map(|delivery| {
+            let fetched = delivery.take();
+            let (known, head) = fetched.extent();
+            let (item, token, attempt) = fetched.into_item();
+            FetchedTurn { item, token, attempt, known, head }
+        });
+        Ok(arrived.collect())
+    }
+
+    async fn fetch_activities(&self, request: ActivityRequest) -> Result<Vec<FetchedActivity>, ProviderError> {
+        let ActivityRequest { max, lock_timeout, session, tags } = request;
+        let wanted = Wanted { lock_timeout, session, tags };
+        let (owner, writer) = (self.node.owner(), self.writer.downgrade());
+        let taken = self
+            .lease("fetch_activities", move |conn, _| {
+                let taken = worker::fetch_many(conn, max, &wanted, &owner)?;
+                let deliver = |one: worker::TakenActivity| {
+                    let token = one.token.clone();
+                    Delivery::new(one, token, worker::give_back, writer.clone())
+                };
+                Ok(taken.into_iter().map(deliver).collect::<Vec<_>>())
+            })
+            .await?;
+        let arrived = taken.into_iter().map(|delivery| {
+            let worker::TakenActivity { item, token, attempts } = delivery.take();
+            FetchedActivity { item, token, attempt: attempts }
+        });
+        Ok(arrived.collect())
+    }
+
+    async fn commit_turn(
+        &self,
+        lock_token: &str,
+        base: Head,
+        commit: Commit,
+        handover: Handover,
+    ) -> Result<Committed, ProviderError> {
+        const OPERATION: &str = "commit_turn";
+        let turn = Ack::new(lock_token, commit, &self.signal).map_err(|error| error.during(OPERATION))?;
+        let turn = turn.offering(self.offer(handover));
+        let head = turn.head_after(base);
+        let leased = self.write(OPERATION, move |conn, wakes| ack::ack(conn, &turn, wakes)).await?;
+        Ok(Committed { head, leased })
+    }
+
+    async fn complete_with_turn(
+        &self,
+        activity_tokens: &[String],
+        instance: &str,
+        base: Head,
+        commit: Commit,
+        handover: Handover,
+    ) -> Result<Option<Committed>, ProviderError> {
+        const OPERATION: &str = "complete_with_turn";
+        let turn = Ack::new("", commit, &self.signal).map_err(|error| error.during(OPERATION))?;
+        let turn = turn.offering(self.offer(handover));
+        let head = turn.head_after(base);
+        let (tokens, instance) = (activity_tokens.to_vec(), instance.to_owned());
+        let completing = Completing { tokens, instance, base, head, turn };
+        let others = self.writer.others();
+        self.write(OPERATION, move |conn, wakes| ack::complete(conn, &completing, others.get(), wakes)).await
+    }
+}
+
+impl SqliteProvider {
+    fn offer(&self, handover: Handover) -> Offer {
+        Offer { handover, owner: self.node.owner() }
+    }
+}

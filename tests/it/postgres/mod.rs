@@ -1,0 +1,3 @@
+//! PostgreSQL: what is particular to this store.
+
+pub(crate) mod server;
