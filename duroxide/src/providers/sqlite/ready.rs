@@ -76,10 +76,13 @@ pub(super) fn claim<'a>(
     timeout: Duration,
     now_ms: u64,
 ) -> rusqlite::Result<Claim<'a>> {
-    let last_fence = conn
-        .prepare_cached("UPDATE duroxide_store SET fence = fence + 1 RETURNING fence - 1")?
-        .query_row([], |row| uint(row, 0))?;
-    Ok(Claim { owner, token: token_of(row_id), last_fence, now_ms, timeout })
+    Ok(Claim { owner, token: token_of(row_id), last_fence: last_fence(conn, 1)?, now_ms, timeout })
+}
+
+/// The last fence that was ever given out; the next `count` belong to the caller.
+pub(super) fn last_fence(conn: &Connection, count: usize) -> rusqlite::Result<u64> {
+    conn.prepare_cached("UPDATE duroxide_store SET fence = fence + ?1 RETURNING fence - ?1")?
+        .query_row([i64::try_from(count).unwrap_or(i64::MAX)], |row| uint(row, 0))
 }
 
 /// Puts a message into the queue of its instance, visible from then on.

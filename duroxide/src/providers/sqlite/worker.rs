@@ -55,59 +55,6 @@ pub(super) fn enqueue(
     Ok(())
 }
 
-/// Whether an activity may go to the caller at once: without a session, with a tag that the caller serves, and
-/// overtaking nobody who waits already.
-pub(super) fn may_hand_over(
-    conn: &Connection,
-    activity: &ActivityRow,
-    tags: &TagFilter,
-    now_ms: u64,
-) -> rusqlite::Result<bool> {
-    if activity.session_id.is_some() || !tags.matches(activity.tag.as_deref()) {
-        return Ok(false);
-    }
-    conn.prepare_cached(
-        "SELECT NOT (EXISTS (SELECT 1 FROM worker_queue WHERE state = 1 AND session_id IS NULL AND tag IS ?1)
-             OR EXISTS (SELECT 1 FROM worker_queue WHERE state = 0 AND visible_at <= ?2)
-             OR EXISTS (SELECT 1 FROM worker_queue WHERE state = 2 AND locked_until <= ?2))",
-    )?
-    .query_row(params![activity.tag, int(now_ms)], |row| row.get(0))
-}
-
-/// Puts an activity into the queue as if the caller had fetched it right afterwards; returns its token.
-pub(super) fn enqueue_leased(
-    conn: &Connection,
-    activity: &ActivityRow,
-    owner: &str,
-    lock_timeout: Duration,
-    now_ms: u64,
-) -> Result<String, StoreError> {
-    let id: i64 =
-        conn.prepare_cached("SELECT COALESCE(MAX(id), 0) + 1 FROM worker_queue")?.query_row([], |row| row.get(0))?;
-    let claim = ready::claim(conn, owner, id, lock_timeout, now_ms)?;
-    let lease = lease::claim(None, claim).expect("nobody holds what is not there yet");
-    let identity = activity.identity.as_ref();
-    conn.prepare_cached(
-        "INSERT INTO worker_queue (id, work_item, instance_id, execution_id, activity_id, tag, visible_at, state,
-             lock_token, locked_until, owner, fence, attempt_count)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 2, ?8, ?9, ?10, ?11, 1)",
-    )?
-    .execute(params![
-        id,
-        activity.json,
-        identity.map(|(instance, _, _)| instance),
-        identity.map(|(_, execution_id, _)| int(*execution_id)),
-        identity.map(|(_, _, activity_id)| int(*activity_id)),
-        activity.tag,
-        int(now_ms),
-        lease.token,
-        int(lease.until_ms),
-        lease.owner,
-        int(lease.fence)
-    ])?;
-    Ok(lease.token)
-}
-
 /// Leases up to `max` activities. Only the first may belong to a session.
 pub(super) fn fetch_many(
     conn: &Connection,
@@ -348,14 +295,27 @@ pub(super) fn ack(
     wakes: &mut Wakes,
 ) -> Result<(), StoreError> {
     let now_ms = clock::now_ms();
-    let held = find_lease(conn, token)?;
-    held.lease.check(token, now_ms)?;
-    conn.prepare_cached("DELETE FROM worker_queue WHERE id = ?1")?.execute([held.id])?;
-    if let Some(session_id) = &held.session_id {
-        session::touch(conn, session_id, now_ms)?;
-    }
+    remove(conn, token, now_ms)?;
     if let Some(completion) = completion {
         ready::enqueue(conn, completion, now_ms, now_ms, wakes)?;
+    }
+    Ok(())
+}
+
+/// Removes an activity whose lease is live.
+pub(super) fn remove(conn: &Connection, token: &str, now_ms: u64) -> Result<(), StoreError> {
+    let id = row_of(token).ok_or(Refusal::Unknown)?;
+    let removed: Option<Option<String>> = conn
+        .prepare_cached(
+            "DELETE FROM worker_queue WHERE id = ?1 AND lock_token = ?2 AND locked_until > ?3 RETURNING session_id",
+        )?
+        .query_row(params![id, token, int(now_ms)], |row| row.get(0))
+        .optional()?;
+    match removed {
+        // Why not: unknown or expired.
+        None => find_lease(conn, token)?.lease.check(token, now_ms).map_err(StoreError::from)?,
+        Some(None) => {}
+        Some(Some(session_id)) => session::touch(conn, &session_id, now_ms)?,
     }
     Ok(())
 }
