@@ -120,6 +120,13 @@ impl WorkSignal {
         Ticket { rung: self.bell(queue).count.load(Ordering::Acquire), taken_at_ms: clock::now_ms() }
     }
 
+    /// Whether nothing was signalled since `ticket`, and no delayed row is due.
+    pub fn is_quiet(&self, queue: WorkQueue, ticket: Ticket) -> bool {
+        let bell = self.bell(queue);
+        let is_due = |Reverse(at_ms): &Reverse<u64>| *at_ms <= clock::now_ms();
+        *bell.rung.borrow() == ticket.rung && !bell.due().peek().is_some_and(is_due)
+    }
+
     /// Returns when work was signalled after `ticket`, a delayed row is due, or `at_most` has passed.
     pub async fn wait(&self, queue: WorkQueue, ticket: Ticket, at_most: Duration) {
         let bell = self.bell(queue);
