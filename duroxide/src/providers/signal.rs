@@ -124,7 +124,7 @@ impl WorkSignal {
     pub fn is_quiet(&self, queue: WorkQueue, ticket: Ticket) -> bool {
         let bell = self.bell(queue);
         let is_due = |Reverse(at_ms): &Reverse<u64>| *at_ms <= clock::now_ms();
-        *bell.rung.borrow() == ticket.rung && !bell.due().peek().is_some_and(is_due)
+        bell.count.load(Ordering::Acquire) == ticket.rung && !bell.due().peek().is_some_and(is_due)
     }
 
     /// Returns when work was signalled after `ticket`, a delayed row is due, or `at_most` has passed.
