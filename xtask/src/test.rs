@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
 use crate::net;
+use crate::sim;
 use crate::tidy;
 use crate::workspace::Workspace;
 
@@ -50,6 +51,8 @@ const STEPS: &[Step] = &[
         what: "unit, integration, ui and doc tests",
         run: |workspace| workspace.cargo("test --workspace --all-features"),
     },
+    Step { name: "sim", what: "a thousand simulated runs with everything that can go wrong", run: sim::step },
+    Step { name: "mutants", what: "bugs that are planted are found by simulated runs", run: sim::mutants },
     Step {
         name: "warmth",
         what: "the same behaviour with orchestrations that never stay in memory, and with ones that leave after each turn",
