@@ -43,6 +43,7 @@ impl Execution {
             let details = ErrorDetails::application(AppErrorKind::OrchestrationFailed, exceeded.to_string());
             self.failure = Some(details.clone());
             self.outcome = Outcome::Failed(details);
+            self.over_limit = true;
         }
         let mut cancelled = Vec::new();
         if self.counts_drops() {
@@ -55,6 +56,7 @@ impl Execution {
         if let (Requests::Count, Some(text)) = (requests, limits::violation(&self.delta, kv_keys)) {
             requests = Requests::Discarded;
             self.outcome = Outcome::Failed(ErrorDetails::application(AppErrorKind::OrchestrationFailed, text));
+            self.over_limit = true;
         }
         let outcome = self.outcome.clone();
         let mut orchestrator_items = self.outbox(&outcome, requests);
