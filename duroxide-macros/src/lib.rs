@@ -4,6 +4,7 @@ mod args;
 mod ast;
 mod diagnostics;
 mod expand;
+mod link;
 mod lint;
 mod parse;
 mod paths;
@@ -99,6 +100,13 @@ pub fn durable(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn event(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::event::expand(args.into(), item.into()).into()
+}
+
+/// What `duroxide::link!` calls, with the path of the crate in front.
+#[doc(hidden)]
+#[proc_macro]
+pub fn link_impl(input: TokenStream) -> TokenStream {
+    link::expand(input.into()).into()
 }
 
 /// What `duroxide::select!` calls, with the path of the crate in front.

@@ -1,5 +1,9 @@
 //! The attributes on `quote!` input.
 
+mod keys;
+mod rules;
+mod soup;
+
 use proc_macro2::TokenStream;
 use quote::quote;
 

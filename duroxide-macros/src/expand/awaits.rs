@@ -32,8 +32,12 @@ struct Awaits<'a> {
 }
 
 impl VisitMut for Awaits<'_> {
-    // An item inside the body is not part of the orchestration.
-    fn visit_item_mut(&mut self, _: &mut Item) {}
+    // An item inside the body is not part of the orchestration, but statics are looked at, so they may bear an allow.
+    fn visit_item_mut(&mut self, item: &mut Item) {
+        if let Item::Static(item) = item {
+            self.visit_attributes_mut(&mut item.attrs);
+        }
+    }
 
     // `#[duroxide::allow(..)]` was read by the lint; rustc must not see it.
     fn visit_attributes_mut(&mut self, attributes: &mut Vec<Attribute>) {

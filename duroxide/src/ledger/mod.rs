@@ -114,6 +114,20 @@ impl Ledger {
         f(&mut self.shared.book.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Changes what was asked for, while the engine has not taken it. `option` names the call that came too late.
+    pub(crate) fn amend(&self, token: u64, option: &str, change: impl FnOnce(&mut Emitted)) {
+        self.with(|book| {
+            if !book.amend(token, change) {
+                book.misuse.get_or_insert_with(|| {
+                    format!(
+                        "{option} came after an await: what it should change was already scheduled without it; \
+                         call it directly on what made the request"
+                    )
+                });
+            }
+        });
+    }
+
     /// From now on nothing that user code does or drops is recorded.
     pub(crate) fn detach(&self) {
         self.with(|book| book.detached = true);
@@ -129,10 +143,11 @@ impl Book {
         token
     }
 
-    /// Records a request that nobody waits for.
-    pub(crate) fn tell(&mut self, action: Action) {
+    /// Records a request that nobody waits for, and returns the token by which it can still be amended.
+    pub(crate) fn tell(&mut self, action: Action) -> u64 {
         let token = self.next_token();
         self.emit(token, action);
+        token
     }
 
     /// Uses up a token without recording anything, for a request that was refused at once.

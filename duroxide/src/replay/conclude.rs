@@ -13,6 +13,7 @@ use crate::model::ids::{self, INITIAL_EXECUTION_ID};
 use crate::model::item::ScheduledActivityIdentifier;
 use crate::model::limits::MAX_CARRY_FORWARD_EVENTS;
 use crate::model::work_item::WorkItem;
+use crate::mutants::{Bug, is_planted};
 
 const ORCHESTRATION_TERMINAL: &str = "orchestration_terminal";
 
@@ -117,7 +118,11 @@ impl Execution {
             worker_items: outbox.to_workers,
             orchestrator_items: outbox.to_orchestrations,
             metadata: metadata(&self.delta),
-            cancelled_activities: gone.into_iter().map(identify).collect(),
+            cancelled_activities: gone
+                .into_iter()
+                .filter(|_| !is_planted(Bug::DroppedActivityStays))
+                .map(identify)
+                .collect(),
             delta: std::mem::take(&mut self.delta),
         };
         self.history.seal();
@@ -135,13 +140,14 @@ impl Execution {
         match outcome {
             Outcome::Continue => asked.into_iter().for_each(|action| self.send(action, &mut outbox)),
             Outcome::Completed(_) | Outcome::Failed(_) => {
-                if requests == Requests::Count {
+                if requests == Requests::Count && !is_planted(Bug::LastDetachedIsLost) {
                     outbox.to_orchestrations.extend(asked.into_iter().filter_map(detached_start));
                 }
             }
             Outcome::ContinueAsNew { input, version } => {
                 outbox.to_orchestrations.push(self.next_execution(input, version.as_deref()));
             }
+            Outcome::Cancelled(_) if is_planted(Bug::ChildOutlivesCancel) => {}
             Outcome::Cancelled(_) => {
                 let started = self.history.in_flight(Class::Child).filter(|(id, _)| self.history.is_persisted(*id));
                 let children = started.filter_map(|(_, schedule)| schedule.target.as_deref());
@@ -193,7 +199,8 @@ impl Execution {
 
     fn next_execution(&self, input: &str, version: Option<&str>) -> WorkItem {
         let identity = self.ledger.identity();
-        let parent = self.history.parent();
+        let parent = self.history.parent().filter(|_| !is_planted(Bug::ParentLinkIsLost));
+        let custom_status = self.history.custom_status().filter(|_| !is_planted(Bug::StatusIsNotCarried));
         WorkItem::ContinueAsNew {
             instance: identity.instance.clone(),
             orchestration: identity.name.clone(),
@@ -203,14 +210,15 @@ impl Execution {
             parent_id: parent.map(|parent| parent.id),
             parent_execution_id: parent.and_then(|parent| parent.execution_id),
             carry_forward_events: self.carry_forward(),
-            initial_custom_status: self.history.custom_status().map(str::to_owned),
+            initial_custom_status: custom_status.map(str::to_owned),
         }
     }
 
     /// What nobody read, oldest first; what exceeds the limit is dropped, newest first to go.
     pub(super) fn carry_forward(&self) -> Vec<(String, String)> {
         let mut carried = self.ledger.with(|book| book.mailbox.unread());
-        let kept = carried.len().min(MAX_CARRY_FORWARD_EVENTS);
+        let lost = usize::from(is_planted(Bug::NewestIsNotCarried));
+        let kept = carried.len().saturating_sub(lost).min(MAX_CARRY_FORWARD_EVENTS);
         for (name, data) in carried.drain(kept..) {
             tracing::warn!(
                 target: "duroxide::runtime::execution",
@@ -240,6 +248,8 @@ impl Execution {
                 parent_id: id,
                 result: String::clone(result),
             }),
+            Outcome::Failed(_) if is_planted(Bug::FailureIsNotTold) => None,
+            Outcome::Cancelled(_) if is_planted(Bug::CancelIsNotTold) => None,
             Outcome::Failed(details) => Some(failed(details.clone())),
             Outcome::Cancelled(reason) => Some(failed(ErrorDetails::cancelled(reason.as_str()))),
         }
@@ -248,6 +258,9 @@ impl Execution {
     /// Children whose futures were dropped. One that was asked for in the turn that ends the orchestration was never
     /// started, and nobody is sent a cancel for it.
     fn cancels_of_dropped_children(&self, cancelled: &[(Class, u64)]) -> Vec<WorkItem> {
+        if is_planted(Bug::DroppedChildRunsOn) {
+            return Vec::new();
+        }
         let is_started = |id: &u64| self.outcome == Outcome::Continue || self.history.is_persisted(*id);
         let children = of_class(cancelled, Class::Child)
             .filter(is_started)

@@ -102,6 +102,8 @@ pub(crate) struct Execution {
     must_poll: bool,
     /// A future that is not durable was seen beside durable ones, and reported.
     warned: bool,
+    /// Begun by a version whose rules were others, or that cannot be told.
+    foreign: bool,
     now_ms: u64,
     /// Events of this turn.
     delta: Vec<Event>,
@@ -151,6 +153,7 @@ impl Execution {
             failure: None,
             must_poll: true,
             warned: false,
+            foreign: false,
             now_ms,
             delta: Vec::new(),
             asked: Vec::new(),
@@ -204,6 +207,11 @@ impl Execution {
         self.ledger.identity()
     }
 
+    /// Whether each of its replays tells that it was begun under other rules, or ones that cannot be told.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.foreign
+    }
+
     /// Bytes of the code's own state, without what it points to.
     pub(crate) fn code_bytes(&self) -> usize {
         self.code.as_ref().map_or(0, |code| size_of_val(&**code))
@@ -217,7 +225,7 @@ impl Execution {
     /// Learns what the rows of storage say, before the code is led through them.
     fn note(&mut self, events: &[Event]) {
         let Some(first) = events.first() else { return };
-        nondeterminism::warn_of_foreign_stamp(self.ledger.identity(), &first.duroxide_version);
+        self.foreign = nondeterminism::warn_of_foreign_stamp(self.ledger.identity(), &first.duroxide_version);
         match &first.kind {
             started @ EventKind::OrchestrationStarted { .. } => self.begin_with(started),
             _ => self.failure = Some(nondeterminism::no_start()),

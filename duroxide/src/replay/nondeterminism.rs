@@ -89,10 +89,11 @@ pub(super) fn warn_not_durable(identity: &Identity, defined_at: Option<&str>) {
     );
 }
 
-/// Says on every turn that an execution was recorded by something older or stranger than the rules in force.
-pub(super) fn warn_of_foreign_stamp(identity: &Identity, stamp: &str) {
+/// Says with every replay that an execution was recorded by something older or stranger than the rules in force.
+/// Returns whether it was.
+pub(super) fn warn_of_foreign_stamp(identity: &Identity, stamp: &str) -> bool {
     let problem = match Version::parse(stamp) {
-        Ok(version) if version >= RACE_RULES_SINCE => return,
+        Ok(version) if version >= RACE_RULES_SINCE => return false,
         Ok(_) => "Execution was pinned before 0.1.31; races are replayed under the newer rules",
         Err(_) => "Invalid pinned version; races are replayed under the newest rules",
     };
@@ -102,6 +103,7 @@ pub(super) fn warn_of_foreign_stamp(identity: &Identity, stamp: &str) {
         pinned_version = %stamp,
         "{problem}",
     );
+    true
 }
 
 fn noun(class: Class) -> &'static str {

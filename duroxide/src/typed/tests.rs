@@ -1,5 +1,8 @@
 //! The typed layer without a runtime.
 
+mod keys;
+mod saga;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};

@@ -20,7 +20,7 @@
 //! | D16 deletion is checked too early, versions overflow | `stores::d16_…` (two) | |
 //! | D17 nobody answers system calls without workers | `code::d17_…` | `runtime::tests::journeys::system_calls_are_answered_…` |
 //! | D18 large results fail orchestrations | `stores::d18_…`; memory is for the benchmarks | |
-//! | D19 nothing is reported of a read-only store | `stores::d19_…` (four) | |
+//! | D19 nothing is reported of a read-only store | `stores::d19_…` (five) | |
 //! | D20 awaiting a foreign future hangs | `code::d20_…` | `replay::tests::machine::a_foreign_future_alone_…` |
 
 mod code;

@@ -7,6 +7,7 @@ mod children;
 mod eternal;
 mod fan_out;
 mod saga;
+mod starts;
 mod versions;
 
 use std::sync::Arc;

@@ -14,8 +14,8 @@ use async_trait::async_trait;
 
 use super::{
     ActivityProgress, DispatcherCapabilityFilter, Event, EventKind, ExecutionMetadata, KvEntry, OrchestrationItem,
-    Provider, ProviderAdmin, ProviderError, ScheduledActivityIdentifier, SessionFetchConfig, SystemStats, TagFilter,
-    WorkItem, WorkSignal,
+    Provider, ProviderAdmin, ProviderError, ScheduledActivityIdentifier, SessionFetchConfig, StartOutcome, SystemStats,
+    TagFilter, WorkItem, WorkSignal,
 };
 use crate::model::error::{ErrorDetails, PoisonMessageType};
 use crate::model::status::OrchestrationStatus;
@@ -328,6 +328,19 @@ impl Provider for Encoded {
     async fn enqueue_for_orchestrator(&self, item: WorkItem, delay: Option<Duration>) -> Result<(), ProviderError> {
         let item = self.encoded_item("enqueue_for_orchestrator", item)?;
         self.inner.enqueue_for_orchestrator(item, delay).await
+    }
+
+    /// A codec may encode one payload in many ways, so that the store below cannot tell that two inputs are equal: what it
+    /// takes for another input is decoded and compared again.
+    async fn enqueue_start(&self, item: WorkItem) -> Result<StartOutcome, ProviderError> {
+        const OPERATION: &str = "enqueue_start";
+        match self.inner.enqueue_start(self.encoded_item(OPERATION, item.clone())?).await? {
+            StartOutcome::Differs { orchestration, input } => {
+                let input = self.decoded_option(OPERATION, "the input", input)?;
+                Ok(StartOutcome::compared(&item, &orchestration, input.as_deref()))
+            }
+            same @ (StartOutcome::Queued | StartOutcome::Exists | StartOutcome::Uncompared) => Ok(same),
+        }
     }
 
     fn as_management_capability(&self) -> Option<&dyn ProviderAdmin> {

@@ -108,13 +108,23 @@ fn with_range(query: Query, capability: Capability) -> Query {
 }
 
 /// All that a turn of these instances needs, read after their leases were taken, so that nobody else changes it. The
-/// visible messages become the batch of the lease.
+/// visible messages become the batch of the lease. Whose history the caller knows, its last event and life say.
+///
+/// $1 instances. Known: $2 instance, $3 execution, $4 last event, $5 life.
 pub(super) const LOAD: &str = "
     WITH clock AS MATERIALIZED (SELECT @now AS ms),
-    held AS MATERIALIZED (SELECT l.instance_id, l.lapsed, i.orchestration_name, i.orchestration_version,
-            i.current_execution_id, COALESCE(i.current_execution_id,
-                (SELECT max(execution_id) FROM @.executions e WHERE e.instance_id = l.instance_id), 1) AS history_of
+    held AS MATERIALIZED (
+        SELECT l.instance_id, l.lapsed, i.orchestration_name, i.orchestration_version, i.current_execution_id,
+            i.row_id, past.history_of, past.last_event_id, COALESCE(k.execution_id = i.current_execution_id
+                AND k.last_event_id = past.last_event_id AND k.life = i.row_id, false) AS known
         FROM @.instance_locks l LEFT JOIN @.instances i ON i.instance_id = l.instance_id
+        CROSS JOIN LATERAL (
+            SELECT w.history_of, (SELECT COALESCE(max(event_id), 0) FROM @.history h
+                WHERE h.instance_id = l.instance_id AND h.execution_id = w.history_of) AS last_event_id
+            FROM (SELECT COALESCE(i.current_execution_id, (SELECT max(execution_id) FROM @.executions e
+                WHERE e.instance_id = l.instance_id), 1) AS history_of) w) past
+        LEFT JOIN unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[])
+            AS k (instance_id, execution_id, last_event_id, life) ON k.instance_id = l.instance_id
         WHERE l.instance_id = ANY($1)),
     visible AS MATERIALIZED (
         SELECT q.instance_id, q.id, q.work_item,
@@ -128,12 +138,13 @@ pub(super) const LOAD: &str = "
     counted AS (
         UPDATE @.orchestrator_queue q SET attempt_count = attempt_count + cardinality(array_positions(h.lapsed, q.id))
         FROM held h WHERE q.instance_id = h.instance_id AND q.id = ANY(h.lapsed))
-    SELECT 1, instance_id, id, attempts, work_item, NULL FROM visible
-    UNION ALL SELECT 2, instance_id, current_execution_id, history_of, orchestration_name, orchestration_version FROM held
-    UNION ALL SELECT 3, h.instance_id, e.event_id, NULL, e.event_data, NULL FROM held h
-        JOIN @.history e ON e.instance_id = h.instance_id AND e.execution_id = h.history_of
-    UNION ALL SELECT 4, k.instance_id, k.last_updated_at_ms, NULL, k.key, k.value FROM @.kv_store k
-        WHERE k.instance_id = ANY($1)
+    SELECT 1, instance_id, id, attempts, work_item, NULL, NULL::bigint, NULL::bigint, NULL::bool FROM visible
+    UNION ALL SELECT 2, instance_id, current_execution_id, history_of, orchestration_name, orchestration_version,
+        last_event_id, row_id, known FROM held
+    UNION ALL SELECT 3, h.instance_id, e.event_id, NULL, e.event_data, NULL, NULL, NULL, NULL FROM held h
+        JOIN @.history e ON e.instance_id = h.instance_id AND e.execution_id = h.history_of WHERE NOT h.known
+    UNION ALL SELECT 4, k.instance_id, k.last_updated_at_ms, NULL, k.key, k.value, NULL, NULL, NULL FROM held h
+        JOIN @.kv_store k ON k.instance_id = h.instance_id WHERE NOT h.known
     ORDER BY 1, 2, 3";
 
 /// What is known of one instance.
@@ -141,7 +152,11 @@ pub(super) const LOAD: &str = "
 pub(super) struct Loaded {
     pub(super) messages: Vec<(i64, u32, String)>,
     pub(super) known: Option<(String, Option<String>, u64)>,
-    history_of: u64,
+    /// Where history ends, as far as there is an instance.
+    pub(super) last_event_id: u64,
+    pub(super) row_id: u64,
+    /// Whether the caller knows it.
+    pub(super) is_known: bool,
     pub(super) history: Vec<StoredEvent>,
     pub(super) values: HashMap<String, KvEntry>,
 }
@@ -154,7 +169,9 @@ impl Loaded {
                 self.messages.push((row.try_get(2)?, attempts, row.try_get(4)?));
             }
             2 => {
-                self.history_of = number(row, 3)?;
+                self.last_event_id = number(row, 6)?;
+                self.row_id = opt_number(row, 7)?.unwrap_or_default();
+                self.is_known = row.try_get(8)?;
                 if let (Some(execution_id), Some(name)) = (opt_number(row, 2)?, opt_text(row, 4)?) {
                     self.known = Some((name, opt_text(row, 5)?, execution_id));
                 }

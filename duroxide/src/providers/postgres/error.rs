@@ -20,6 +20,8 @@ pub(super) enum StoreError {
     Unreadable(String),
     /// The request itself is wrong.
     Refused(String),
+    /// Too many messages wait for an instance.
+    Full { instance: String, waiting_max: usize },
 }
 
 /// What a failure of PostgreSQL is good for.
@@ -46,6 +48,7 @@ impl StoreError {
         match self {
             StoreError::Sql(error) => kind_of(error),
             StoreError::NoAnswer | StoreError::Ambiguous => Kind::Connection,
+            StoreError::Full { .. } => Kind::Operator,
             StoreError::Fenced(_) | StoreError::Unreadable(_) | StoreError::Refused(_) => Kind::Permanent,
         }
     }
@@ -55,7 +58,11 @@ impl StoreError {
         match self {
             StoreError::Sql(error) => matches!(kind_of(error), Kind::Connection | Kind::Contention),
             StoreError::NoAnswer => true,
-            StoreError::Ambiguous | StoreError::Fenced(_) | StoreError::Unreadable(_) | StoreError::Refused(_) => false,
+            StoreError::Ambiguous
+            | StoreError::Fenced(_)
+            | StoreError::Unreadable(_)
+            | StoreError::Refused(_)
+            | StoreError::Full { .. } => false,
         }
     }
 
@@ -76,6 +83,7 @@ impl StoreError {
                 "connection lost at the commit: the operation may have happened, and its outcome could not be found out",
             ),
             StoreError::Fenced(text) => ProviderError::permanent(operation, text),
+            StoreError::Full { instance, waiting_max } => ProviderError::queue_full(&instance, waiting_max),
             StoreError::Unreadable(text) | StoreError::Refused(text) => ProviderError::permanent(operation, text),
         }
     }

@@ -9,6 +9,7 @@ use sqlx::Row;
 
 use super::claim::{LOAD, Loaded};
 use super::error::StoreError;
+use super::express;
 use super::hints::Hints;
 use super::history::{self, StoredEvent};
 use super::lane::{Reply, Serve};
@@ -22,6 +23,7 @@ use crate::model::filter::DispatcherCapabilityFilter;
 use crate::model::ids::INITIAL_EXECUTION_ID;
 use crate::model::item::{KvEntry, OrchestrationItem};
 use crate::model::work_item::WorkItem;
+use crate::providers::express::{Head, KnownHeads};
 use crate::providers::signal::WorkQueue;
 use crate::{clock, seams};
 
@@ -58,9 +60,31 @@ impl Capability {
 /// One dispatcher that asks for work.
 #[derive(Debug)]
 pub(super) struct Asking {
+    /// At most this many instances.
+    pub(super) max: usize,
     pub(super) lock_timeout: Duration,
     pub(super) capability: Capability,
-    pub(super) reply: Reply<Option<Delivery<Fetched>>>,
+    /// Whose histories need not be sent.
+    pub(super) known: Option<Arc<dyn KnownHeads>>,
+    pub(super) reply: Reply<Vec<Delivery<Fetched>>>,
+}
+
+impl Asking {
+    fn is_like(&self, other: &AskedFor) -> bool {
+        let same_known = match (&self.known, &other.known) {
+            (Some(own), Some(known)) => std::ptr::addr_eq(Arc::as_ptr(own), Arc::as_ptr(known)),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        same_known && self.lock_timeout == other.lock_timeout && self.capability == other.capability
+    }
+}
+
+/// What those who are served together ask for.
+struct AskedFor {
+    lock_timeout: Duration,
+    capability: Capability,
+    known: Option<Arc<dyn KnownHeads>>,
 }
 
 /// Leases instances to those who ask.
@@ -80,6 +104,9 @@ pub(super) struct Fetched {
     history: Vec<StoredEvent>,
     kv_snapshot: HashMap<String, KvEntry>,
     attempts: u32,
+    /// Whether the caller knows its history, which then did not come along.
+    is_known: bool,
+    head: Head,
 }
 
 #[derive(Debug)]
@@ -93,6 +120,11 @@ struct Identity {
 }
 
 impl Fetched {
+    /// Whether the caller knows its history, and where that ends.
+    pub(super) fn extent(&self) -> (bool, Head) {
+        (self.is_known, self.head)
+    }
+
     /// The item, its token and its attempt count. A history that cannot be read is reported, not lost.
     pub(super) fn into_item(self) -> (OrchestrationItem, String, u32) {
         let (history, history_error, kv_snapshot) = match history::parse(&self.history) {
@@ -117,43 +149,39 @@ impl Serve for Fetch {
     type Request = Asking;
 
     async fn serve(&self, mut batch: Vec<Asking>) {
+        batch.retain(|ask| ask.reply.is_wanted());
         // Those who ask for the same are served together.
-        while let Some(first) = batch.first() {
-            let (timeout, capability) = (first.lock_timeout, first.capability);
-            let (same, others) =
-                batch.into_iter().partition(|ask| ask.lock_timeout == timeout && ask.capability == capability);
+        while let Some(Asking { lock_timeout, capability, known, .. }) = batch.first() {
+            let asked = AskedFor { lock_timeout: *lock_timeout, capability: *capability, known: known.clone() };
+            let (same, others) = batch.into_iter().partition(|ask| ask.is_like(&asked));
             batch = others;
-            self.serve_alike(same, timeout, capability).await;
+            self.serve_alike(same, &asked).await;
         }
     }
 }
 
 impl Fetch {
-    async fn serve_alike(&self, mut asking: Vec<Asking>, timeout: Duration, capability: Capability) {
-        asking.retain(|ask| ask.reply.is_wanted());
-        let secrets: Vec<String> = asking.iter().map(|_| seams::lock_token()).collect();
-        if secrets.is_empty() || capability == Capability::Nothing {
-            asking.into_iter().for_each(|ask| ask.reply.send(Ok(None)));
-            return;
-        }
-        match self.lease(&secrets, timeout, capability).await {
+    async fn serve_alike(&self, asking: Vec<Asking>, asked: &AskedFor) {
+        let wanted: usize = asking.iter().map(|ask| ask.max).sum();
+        let secrets: Vec<String> = (0..wanted).map(|_| seams::lock_token()).collect();
+        let fetched = match asked.capability {
+            Capability::Nothing => Ok(Vec::new()),
+            Capability::Any | Capability::Range(..) => self.lease(&secrets, asked).await,
+        };
+        match fetched {
             Ok(fetched) => {
                 let mut fetched = fetched.into_iter();
                 for ask in asking {
-                    let next = fetched.next();
-                    ask.reply.send(Ok(next.map(|next| self.returns.deliver_turn(next.token.clone(), next))));
+                    let share = fetched.by_ref().take(ask.max);
+                    let share = share.map(|next| self.returns.deliver_turn(next.token.clone(), next)).collect();
+                    ask.reply.send(Ok(share));
                 }
             }
             Err(error) => asking.into_iter().for_each(|ask| ask.reply.send(Err(error.clone()))),
         }
     }
 
-    async fn lease(
-        &self,
-        secrets: &[String],
-        timeout: Duration,
-        capability: Capability,
-    ) -> Result<Vec<Fetched>, StoreError> {
+    async fn lease(&self, secrets: &[String], asked: &AskedFor) -> Result<Vec<Fetched>, StoreError> {
         let mut tx = self.db.begin(Durability::Lease).await?;
         let mut fetched: Vec<Fetched> = Vec::new();
         let mut promoted = false;
@@ -162,7 +190,7 @@ impl Fetch {
             if unused.is_empty() {
                 break;
             }
-            let claims = self.claim(&mut tx, unused, timeout, capability, promoted).await?;
+            let claims = self.claim(&mut tx, unused, asked.lock_timeout, asked.capability, promoted).await?;
             if claims.due {
                 promoted = true;
                 ready::promote_messages(&self.db, &mut tx).await?;
@@ -172,7 +200,7 @@ impl Fetch {
                 break;
             }
             let (wanted, held) = (unused.len(), claims.held.len());
-            let loaded = self.load(&mut tx, claims.held).await?;
+            let loaded = self.load(&mut tx, claims.held, asked.known.as_deref()).await?;
             // Whatever is ready was seen, and there were not as many instances as were asked for.
             let is_all = !claims.more && held < wanted && loaded.len() == held;
             fetched.extend(loaded);
@@ -193,9 +221,24 @@ impl Fetch {
 
 impl Fetch {
     /// What the leases just taken bring; those that bring nothing are let go.
-    async fn load(&self, tx: &mut Tx<'_>, held: Vec<(String, String)>) -> Result<Vec<Fetched>, StoreError> {
+    async fn load(
+        &self,
+        tx: &mut Tx<'_>,
+        held: Vec<(String, String)>,
+        known: Option<&dyn KnownHeads>,
+    ) -> Result<Vec<Fetched>, StoreError> {
         let instances: Vec<String> = held.iter().map(|(_, instance)| instance.clone()).collect();
-        let rows = tx.all(self.db.query(LOAD).bind(instances)).await?;
+        let heads: Vec<(String, [i64; 3])> = instances
+            .iter()
+            .filter_map(|instance| {
+                let head = known?.head_of(&row::loaded(instance.clone()))?;
+                Some((instance.clone(), express::parts(head)))
+            })
+            .collect();
+        let part = |at: usize| heads.iter().map(|(_, parts)| parts[at]).collect::<Vec<_>>();
+        let load = self.db.query(LOAD).bind(instances);
+        let load = load.bind(heads.iter().map(|(instance, _)| instance.clone()).collect::<Vec<_>>());
+        let rows = tx.all(load.bind(part(0)).bind(part(1)).bind(part(2))).await?;
         let mut loaded: HashMap<String, Loaded> = HashMap::new();
         for row in &rows {
             loaded.entry(row.try_get(1)?).or_default().add(row)?;
@@ -239,6 +282,12 @@ impl Fetch {
         let plain = row::loaded(instance.to_owned());
         Ok(Some(Fetched {
             token: turn_token(secret, &plain),
+            is_known: loaded.is_known,
+            head: Head {
+                last_event_id: if identity.has_history { loaded.last_event_id } else { 0 },
+                digest: loaded.row_id,
+                ..Head::of_new(identity.execution_id, 0)
+            },
             instance: plain,
             history: if identity.has_history { loaded.history } else { Vec::new() },
             identity,
@@ -398,19 +447,16 @@ pub(super) async fn renew(db: &Db, token: &str, extend_for: Duration) -> Result<
         .await?;
     match renewed {
         Some(_) => Ok(()),
-        None => Err(refusal(db, token).await?.into()),
+        None => Err(refusal(db, secret, &instance).await?.into()),
     }
 }
 
-/// Why the bearer of this token was refused.
-pub(super) async fn refusal(db: &Db, token: &str) -> Result<Refusal, StoreError> {
-    let Ok((secret, instance)) = parse_turn_token(token) else {
-        return Ok(Refusal::Unknown);
-    };
+/// Why the bearer of this secret was refused.
+pub(super) async fn refusal(db: &Db, secret: &str, instance: &str) -> Result<Refusal, StoreError> {
     let lapsed = db
         .optional(|| {
             db.query("SELECT 1 FROM @.instance_locks WHERE instance_id = $1 AND lock_token = $2")
-                .bind(instance.as_ref().to_owned())
+                .bind(instance.to_owned())
                 .bind(secret.to_owned())
         })
         .await?;

@@ -10,8 +10,12 @@ use sqlx::PgPool;
 mod ack;
 mod admin;
 mod claim;
+mod commit;
+mod complete;
 mod error;
+mod express;
 mod fetch;
+mod heartbeat;
 mod hints;
 mod history;
 mod kv;
@@ -37,11 +41,14 @@ use crate::model::VERSION;
 use crate::model::commit::{Commit, ExecutionMetadata};
 use crate::model::event::Event;
 use crate::model::filter::{DispatcherCapabilityFilter, SessionFetchConfig, TagFilter};
+use crate::model::info::ActivityProgress;
 use crate::model::item::{OrchestrationItem, ScheduledActivityIdentifier};
 use crate::model::stats::SystemStats;
+use crate::model::status::OrchestrationStatus;
 use crate::model::work_item::{WorkItem, kind_of};
 use crate::providers::Provider;
 use crate::providers::error::ProviderError;
+use crate::providers::express::ExpressProvider;
 use crate::providers::management::ProviderAdmin;
 use crate::providers::signal::WorkSignal;
 use error::StoreError;
@@ -71,6 +78,7 @@ pub struct PostgresProvider {
     activities: Lane<take::Asking>,
     completions: Lane<worker::Acking>,
     posts: Lane<ready::Posting>,
+    turns_done: Lane<complete::Completing>,
     /// Signs the leases taken here; dropped with the store, so that others know that they are nobody's.
     _node: Node,
 }
@@ -126,15 +134,17 @@ impl PostgresProvider {
 
     fn start(db: Arc<Db>, hints: Arc<Hints>, node: Node) -> Self {
         let returns = Returns::start(Arc::clone(&db), Arc::clone(&hints));
-        let (owner, d, h) = (node.owner(), || Arc::clone(&db), || Arc::clone(&hints));
-        let fetch = fetch::Fetch { db: d(), owner: owner.clone(), returns: returns.clone() };
-        let taking = take::Fetch { db: d(), owner, returns };
+        let (d, h) = (|| Arc::clone(&db), || Arc::clone(&hints));
+        let fetch = fetch::Fetch { db: d(), owner: node.owner(), returns: returns.clone() };
+        let taking = take::Fetch { db: d(), owner: node.owner(), returns };
+        let done = complete::Completions { db: d(), hints: h(), owner: node.owner() };
         PostgresProvider {
             turns: Lane::start(fetch, CLAIMS),
-            commits: Lane::start(ack::Acks { db: d(), hints: h() }, COMMITS),
+            commits: Lane::start(ack::Acks { db: d(), hints: h(), owner: node.owner() }, COMMITS),
             activities: Lane::start(taking, CLAIMS),
             completions: Lane::start(worker::Acks { db: d(), hints: h() }, COMMITS),
             posts: Lane::start(ready::Post { db: d(), hints: h() }, COMMITS),
+            turns_done: Lane::start(done, COMMITS),
             db,
             hints,
             _node: node,
@@ -185,9 +195,9 @@ impl Provider for PostgresProvider {
         filter: Option<&DispatcherCapabilityFilter>,
     ) -> Result<Option<(OrchestrationItem, String, u32)>, ProviderError> {
         let capability = Capability::of(filter);
-        let asking = |reply| fetch::Asking { lock_timeout, capability, reply };
+        let asking = |reply| fetch::Asking { max: 1, lock_timeout, capability, known: None, reply };
         let fetched = self.turns.call("fetch_orchestration_item", asking).await?;
-        Ok(fetched.map(|delivery| delivery.take().into_item()))
+        Ok(fetched.into_iter().next().map(|delivery| delivery.take().into_item()))
     }
 
     async fn ack_orchestration_item(
@@ -209,8 +219,8 @@ impl Provider for PostgresProvider {
             metadata,
             cancelled_activities,
         };
-        let ack = ack::Ack::new(lock_token, commit).map_err(|error| error.during(OPERATION))?;
-        self.commits.call(OPERATION, |reply| ack::Acking { ack, reply }).await
+        let ack = ack::Ack::new(lock_token, commit, self.hints.signal()).map_err(|error| error.during(OPERATION))?;
+        self.commits.call(OPERATION, |reply| ack::Acking { ack, reply }).await.map(drop)
     }
 
     async fn abandon_orchestration_item(
@@ -259,9 +269,9 @@ impl Provider for PostgresProvider {
         tag_filter: &TagFilter,
     ) -> Result<Option<(WorkItem, String, u32)>, ProviderError> {
         let (session, tags) = (session.cloned(), tag_filter.clone());
-        let asking = |reply| take::Asking { lock_timeout, session, tags, reply };
+        let asking = |reply| take::Asking { max: 1, lock_timeout, session, tags, reply };
         let taken = self.activities.call("fetch_work_item", asking).await?;
-        Ok(taken.map(|delivery| {
+        Ok(taken.into_iter().next().map(|delivery| {
             let taken = delivery.take();
             (taken.item, taken.token, taken.attempts)
         }))
@@ -320,8 +330,16 @@ impl Provider for PostgresProvider {
         Some(self)
     }
 
+    fn as_express_capability(&self) -> Option<&dyn ExpressProvider> {
+        Some(self)
+    }
+
     fn work_signal(&self) -> Option<Arc<WorkSignal>> {
         Some(Arc::clone(self.hints.signal()))
+    }
+
+    async fn get_status(&self, instance: &str) -> Result<OrchestrationStatus, ProviderError> {
+        admin::status(&self.db, instance).await.map_err(|error| error.during("get_status"))
     }
 
     async fn get_custom_status(
@@ -343,6 +361,32 @@ impl Provider for PostgresProvider {
 
     async fn get_instance_stats(&self, instance: &str) -> Result<Option<SystemStats>, ProviderError> {
         admin::stats(&self.db, instance).await.map_err(|error| error.during("get_instance_stats"))
+    }
+
+    async fn enqueue_if_room(
+        &self,
+        item: WorkItem,
+        delay: Option<Duration>,
+        waiting_max: usize,
+    ) -> Result<(), ProviderError> {
+        let instance = row::stored(item.target_instance());
+        let room = ready::check_room(&self.db, &instance, waiting_max).await;
+        room.map_err(|error| error.during("enqueue_if_room"))?;
+        drop(instance);
+        self.enqueue_for_orchestrator(item, delay).await
+    }
+
+    async fn activity_fence(&self, token: &str) -> Result<Option<u64>, ProviderError> {
+        heartbeat::fence(&self.db, token).await.map(Some).map_err(|error| error.during("activity_fence"))
+    }
+
+    async fn heartbeat_work_item(&self, token: &str, progress: &str) -> Result<bool, ProviderError> {
+        let kept = heartbeat::keep(&self.db, token, progress).await;
+        kept.map(|()| true).map_err(|error| error.during("heartbeat_work_item"))
+    }
+
+    async fn read_progress(&self, instance: &str) -> Result<Vec<ActivityProgress>, ProviderError> {
+        heartbeat::read(&self.db, instance).await.map_err(|error| error.during("read_progress"))
     }
 }
 

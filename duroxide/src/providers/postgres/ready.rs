@@ -6,10 +6,11 @@ use std::time::Duration;
 use super::error::{Kind, StoreError};
 use super::hints::Hints;
 use super::lane::{Reply, Serve};
-use super::row::{ActivityRow, MessageRow, int, number};
+use super::row::{ActivityRow, MessageRow, int, loaded, number};
 use super::writer::{Db, Durability, Tx, database_ms, with_repeats, xid};
 use crate::clock;
 use crate::model::limits::ORPHANS_KEPT;
+use crate::model::status::OrchestrationStatus;
 use crate::providers::signal::WorkQueue;
 
 /// Rows that one transaction makes ready when they fall due.
@@ -21,6 +22,8 @@ pub(super) struct Wakes {
     messages: bool,
     activities: bool,
     due: Vec<(WorkQueue, u64)>,
+    /// Instances of which waiting clients see a difference, each with its status if it has ended and is known.
+    news: Vec<(String, Option<OrchestrationStatus>)>,
 }
 
 impl Wakes {
@@ -41,6 +44,11 @@ impl Wakes {
         }
     }
 
+    /// Whoever waits for this instance sees a difference: its end, if that is known.
+    pub(super) fn news(&mut self, instance: String, end: Option<OrchestrationStatus>) {
+        self.news.push((instance, end));
+    }
+
     /// Wakes them, here at once and on other machines soon.
     pub(super) fn ring(self, db: &Db, hints: &Hints) {
         for (queue, at_ms) in self.due {
@@ -52,6 +60,12 @@ impl Wakes {
         }
         if self.activities {
             hints.tell(WorkQueue::Worker);
+        }
+        for (instance, end) in self.news {
+            match end {
+                Some(end) => hints.signal().ended(&instance, end),
+                None => hints.signal().changed(&instance),
+            }
         }
     }
 }
@@ -181,6 +195,20 @@ impl Post {
         tx.commit_surely(&xid(&rows[0], 0)?).await?;
         Ok(wakes)
     }
+}
+
+/// Refuses a message when `waiting_max` or more wait for its instance. Costs a step into an index for each that waits.
+pub(super) async fn check_room(db: &Db, instance: &str, waiting_max: usize) -> Result<(), StoreError> {
+    let full = || StoreError::Full { instance: loaded(instance.to_owned()), waiting_max };
+    let last = waiting_max.checked_sub(1).ok_or_else(full)?;
+    let one_too_many = db
+        .optional(|| {
+            db.query("SELECT 1 FROM @.orchestrator_queue WHERE instance_id = $1 LIMIT 1 OFFSET $2")
+                .bind(instance.to_owned())
+                .bind(int(last as u64))
+        })
+        .await?;
+    if one_too_many.is_none() { Ok(()) } else { Err(full()) }
 }
 
 /// Puts an activity into the queue, visible now.

@@ -104,6 +104,10 @@ CREATE TABLE @.worker_queue (
     owner TEXT,
     fence BIGINT,
     attempt_count BIGINT NOT NULL DEFAULT 0,
+    -- What the activity last said of its progress: it goes with the row, so nobody has to clean up.
+    progress TEXT,
+    progress_at BIGINT,
+    progress_attempt BIGINT,
     PRIMARY KEY (instance_id, execution_id, activity_id, id)
 ) WITH (fillfactor = 60);
 CREATE INDEX worker_queue_ready ON @.worker_queue (tag, id) WHERE state = 1;

@@ -55,7 +55,12 @@ pub(super) fn share(candidates: &[Candidate], asking: &[Option<&SessionFetchConf
                 owner.is_none_or(|owner| owner == session.owner_id)
             }
         };
-        let taker = (0..asking.len()).find(|who| is_open[*who] && may_take(asking[*who]));
+        let able = || (0..asking.len()).filter(|who| is_open[*who] && may_take(asking[*who]));
+        // Whoever takes part in sessions is kept for what is in one, if somebody else can do the rest.
+        let taker = match candidate.session_id {
+            None => able().find(|who| asking[*who].is_none()).or_else(|| able().next()),
+            Some(_) => able().next(),
+        };
         if let Some(who) = taker {
             is_open[who] = false;
             shares.push((at, who));

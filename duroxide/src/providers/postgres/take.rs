@@ -23,10 +23,12 @@ const ROUNDS: usize = 16;
 /// One worker that asks for an activity.
 #[derive(Debug)]
 pub(super) struct Asking {
+    /// At most this many, one of them in a session at most.
+    pub(super) max: usize,
     pub(super) lock_timeout: Duration,
     pub(super) session: Option<SessionFetchConfig>,
     pub(super) tags: TagFilter,
-    pub(super) reply: Reply<Option<Delivery<TakenActivity>>>,
+    pub(super) reply: Reply<Vec<Delivery<TakenActivity>>>,
 }
 
 /// A leased activity.
@@ -48,6 +50,7 @@ impl Serve for Fetch {
     type Request = Asking;
 
     async fn serve(&self, mut batch: Vec<Asking>) {
+        batch.retain(|ask| ask.reply.is_wanted());
         // Those who ask for the same are served together.
         while let Some(first) = batch.first() {
             let (timeout, tags) = (first.lock_timeout, first.tags.clone());
@@ -67,14 +70,17 @@ enum Look {
 }
 
 impl Fetch {
-    async fn serve_alike(&self, mut asking: Vec<Asking>, timeout: Duration, tags: &TagFilter) {
-        asking.retain(|ask| ask.reply.is_wanted());
-        if asking.is_empty() || *tags == TagFilter::None {
-            asking.into_iter().for_each(|ask| ask.reply.send(Ok(None)));
-            return;
-        }
-        let taken = match self.take_simple(asking.len(), timeout, tags).await {
-            Ok(Look::Taken(taken)) if taken.iter().all(Option::is_some) => Ok(taken),
+    async fn serve_alike(&self, asking: Vec<Asking>, timeout: Duration, tags: &TagFilter) {
+        let wanted: usize = asking.iter().map(|ask| ask.max).sum();
+        let looked = match tags {
+            TagFilter::None => Ok(Look::Taken(Vec::new())),
+            _ => self.take_simple(wanted, timeout, tags).await,
+        };
+        let taken = match looked {
+            Ok(Look::Taken(taken)) if taken.iter().all(Option::is_some) => {
+                let mut taken = taken.into_iter().flatten();
+                Ok(asking.iter().map(|ask| taken.by_ref().take(ask.max).collect()).collect())
+            }
             Ok(Look::Taken(taken)) => {
                 // Those that could be read are given back, because the slow way begins anew.
                 taken.into_iter().flatten().for_each(|taken| self.returns.activity(taken.token));
@@ -85,10 +91,10 @@ impl Fetch {
         };
         match taken {
             Ok(taken) => {
-                let mut taken = taken.into_iter();
-                for ask in asking {
-                    let next = taken.next().flatten();
-                    ask.reply.send(Ok(next.map(|next| self.returns.deliver_activity(next.token.clone(), next))));
+                for (ask, share) in asking.into_iter().zip(taken) {
+                    let share = share.into_iter();
+                    let share = share.map(|next| self.returns.deliver_activity(next.token.clone(), next)).collect();
+                    ask.reply.send(Ok(share));
                 }
             }
             Err(error) => asking.into_iter().for_each(|ask| ask.reply.send(Err(error.clone()))),
@@ -190,14 +196,14 @@ impl Fetch {
         asking: &[Asking],
         timeout: Duration,
         tags: &TagFilter,
-    ) -> Result<Vec<Option<TakenActivity>>, StoreError> {
-        let mut taken: Vec<Option<TakenActivity>> = asking.iter().map(|_| None).collect();
+    ) -> Result<Vec<Vec<TakenActivity>>, StoreError> {
+        let places = places(asking);
+        let mut taken: Vec<Option<(i64, TakenActivity)>> = places.iter().map(|_| None).collect();
         let mut tx = self.db.begin(Durability::Lease).await?;
         ready::promote_activities(&self.db, &mut tx).await?;
         for _ in 0..ROUNDS {
-            let open: Vec<usize> = (0..asking.len()).filter(|at| taken[*at].is_none()).collect();
-            let sessions: Vec<Option<&SessionFetchConfig>> =
-                open.iter().map(|at| asking[*at].session.as_ref()).collect();
+            let open: Vec<usize> = (0..places.len()).filter(|at| taken[*at].is_none()).collect();
+            let sessions: Vec<Option<&SessionFetchConfig>> = open.iter().map(|at| places[*at].1).collect();
             let candidates = self.candidates(&mut tx, &sessions, tags).await?;
             if open.is_empty() || candidates.is_empty() {
                 break;
@@ -210,14 +216,20 @@ impl Fetch {
             }
             for (candidate, who) in shares {
                 let candidate = &candidates[candidate];
-                taken[open[who]] = Some(self.take(&mut tx, candidate, timeout).await?);
+                taken[open[who]] = Some((candidate.id, self.take(&mut tx, candidate, timeout).await?));
             }
         }
+        let mut found: Vec<_> = places.iter().zip(taken).filter_map(|(place, taken)| Some((place.0, taken?))).collect();
+        found.sort_by_key(|(_, (id, _))| *id);
         match tx.commit().await {
-            Ok(()) => Ok(taken),
+            Ok(()) => {
+                let mut shares: Vec<Vec<TakenActivity>> = asking.iter().map(|_| Vec::new()).collect();
+                found.into_iter().for_each(|(who, (_, taken))| shares[who].push(taken));
+                Ok(shares)
+            }
             Err(error) => {
                 // Perhaps committed all the same: then nobody may wait for these leases to end.
-                taken.into_iter().flatten().for_each(|taken| self.returns.activity(taken.token));
+                found.into_iter().for_each(|(_, (_, taken))| self.returns.activity(taken.token));
                 Err(error)
             }
         }
@@ -288,6 +300,16 @@ impl Fetch {
         let attempts = u32::try_from(number(&rows[0], 0)?).unwrap_or(u32::MAX);
         Ok(TakenActivity { item, token: key.token(), attempts })
     }
+}
+
+/// One place for each activity that is asked for: whose it is, and the sessions that count. The first place of each who
+/// asks may take an activity of a session; one is enough for whoever runs them one after the other.
+fn places(asking: &[Asking]) -> Vec<(usize, Option<&SessionFetchConfig>)> {
+    let places = asking
+        .iter()
+        .enumerate()
+        .flat_map(|(who, ask)| (0..ask.max).map(move |at| (who, if at == 0 { ask.session.as_ref() } else { None })));
+    places.collect()
 }
 
 /// The earliest activities that somebody of those who ask may take. $1 how many, $2 their session owners; null when

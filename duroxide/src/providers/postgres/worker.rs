@@ -127,7 +127,7 @@ fn bind(query: Query, batch: &[Acking]) -> Query {
 }
 
 /// Binds the key of a leased row as $1 to $4 and its secret as $5.
-fn held_by(query: Query, key: &ActivityKey) -> Query {
+pub(super) fn held_by(query: Query, key: &ActivityKey) -> Query {
     query
         .bind(key.identity.instance.clone())
         .bind(key.identity.execution_id)
@@ -209,7 +209,7 @@ pub(super) async fn abandon_all(db: &Db, hints: &Hints, secrets: &[String]) -> R
 }
 
 /// Why the bearer of this key was refused.
-async fn refusal(db: &Db, key: &ActivityKey) -> Result<Refusal, StoreError> {
+pub(super) async fn refusal(db: &Db, key: &ActivityKey) -> Result<Refusal, StoreError> {
     let lapsed = db
         .optional(|| {
             let query = db.query(
