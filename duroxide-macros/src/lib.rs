@@ -4,6 +4,7 @@ mod args;
 mod ast;
 mod diagnostics;
 mod expand;
+mod link;
 mod lint;
 mod parse;
 mod paths;
@@ -32,8 +33,18 @@ use proc_macro::TokenStream;
 /// - Without a body (`async fn render(order: Order) -> Result<Pdf, String>;`) it is declared here and run by another
 ///   binary.
 ///
-/// Keys: `name = "…"` (the function's name by default), `tag = "…"` (the workers that run it), `crate = path` (where
-/// the library is, if it was renamed).
+/// | key | what it says | by default |
+/// |---|---|---|
+/// | `name = "Charge"` | how history calls it | the function's name |
+/// | `tag = "pci"` | the workers that run it | those that serve no tag |
+/// | `session = "till"` | one process runs all of a session | any process |
+/// | `retry(max_attempts = 5, initial = "1s", factor = 2.0, max = "1m")` | how often it is tried, and the waits between | once; what is left out is 3, `"100ms"`, 2 and `"30s"` |
+/// | `timeout = "30s"` | how long one attempt may take, waiting for a worker included | no limit |
+/// | `crate = path` | where the library is, if it was renamed | `::duroxide` |
+///
+/// Each of `tag`, `session`, `retry` and `timeout` can be set on one call as well: `charge::call(..).timeout("5s")`.
+/// `retry` and `timeout` may be edited while instances run: the policy in force when a call was made is recorded with
+/// it, and is what its replays go by. Name, tag and session are compared with history, and so are not edited lightly.
 ///
 /// As the name is taken in both namespaces, a module of the same name cannot stand beside it: `mod charge;` with
 /// `pub use charge::charge;` is error E0255. Name the module otherwise.
@@ -53,14 +64,16 @@ pub fn activity(args: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 /// Every `.await` in its body, also in closures, `async` blocks and the arguments of macros, must be of a durable
 /// future (DX2001). What reads the clock, draws randomness or touches the world is refused as well (DX0001 to DX0007),
-/// unless `#[duroxide::allow(DX0001, reason = "…")]` stands on the statement or expression. Ordinary functions that it
-/// calls are not looked into.
+/// and what is likely to differ is warned about (DX0008 to DX0013), unless `#[duroxide::allow(DX0001, reason = "…")]`
+/// stands on the statement or expression. Ordinary functions that it calls are not looked into.
 ///
 /// Beside the function stands an empty enum of the same name with `start`, `attach`, `call`, `continue_as_new` and
 /// `start_detached`; they use this version unless told otherwise, except that continuing as new moves to the version
 /// that the registry resolves.
 ///
 /// Keys: `name = "…"`, `version = "1.0.0"`, `allow(CODE, reason = "…")` for the whole function, `crate = path`.
+/// Several versions stand side by side as functions with the same name in the attribute; a new start gets the latest,
+/// what runs keeps its own, and calls through a type use the version of that type.
 /// On arguments, results and the name, see [`macro@activity`].
 #[proc_macro_attribute]
 pub fn orchestration(args: TokenStream, item: TokenStream) -> TokenStream {
@@ -87,6 +100,13 @@ pub fn durable(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn event(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::event::expand(args.into(), item.into()).into()
+}
+
+/// What `duroxide::link!` calls, with the path of the crate in front.
+#[doc(hidden)]
+#[proc_macro]
+pub fn link_impl(input: TokenStream) -> TokenStream {
+    link::expand(input.into()).into()
 }
 
 /// What `duroxide::select!` calls, with the path of the crate in front.

@@ -1,5 +1,9 @@
 //! The attributes on `quote!` input.
 
+mod keys;
+mod rules;
+mod soup;
+
 use proc_macro2::TokenStream;
 use quote::quote;
 
@@ -212,7 +216,7 @@ fn the_nearest_key_is_offered_and_nothing_far() {
     };
     assert!(told(quote!(nmae = "x")).contains("did you mean `name`?"));
     assert!(!told(quote!(zebra)).contains("did you mean"));
-    assert!(told(quote!(zebra)).contains("valid keys are `name`, `tag`, `crate`"));
+    assert!(told(quote!(zebra)).contains("valid keys are `name`, `tag`, `session`, `retry`, `timeout`, `crate`"));
 }
 
 #[test]

@@ -27,7 +27,12 @@ mod ledger;
 #[cfg(feature = "macros")]
 mod macros;
 mod model;
+mod mutants;
 mod observe;
+#[cfg(feature = "provider-test")]
+pub mod provider_stress_test;
+#[cfg(feature = "provider-test")]
+pub mod provider_validation;
 pub mod providers;
 mod registry;
 mod replay;
@@ -76,6 +81,34 @@ pub type ProviderRef = Arc<dyn providers::Provider>;
 /// An orchestration handler, shared.
 pub type OrchestrationHandlerRef = Arc<dyn OrchestrationHandler>;
 
+/// The stress tests of the published crate under their other path.
+#[cfg(feature = "provider-test")]
+pub mod provider_stress_tests {
+    pub use crate::provider_stress_test::core::{
+        StressTestConfig, StressTestResult, create_default_activities, create_default_orchestrations,
+        print_comparison_table, run_stress_test,
+    };
+    pub use crate::provider_stress_test::{large_payload, parallel_orchestrations};
+}
+
+/// The validation functions of the published crate under their other path: some in modules, some not.
+#[cfg(feature = "provider-test")]
+pub mod provider_validations {
+    pub use crate::provider_validation::atomicity::*;
+    pub use crate::provider_validation::cancellation::*;
+    pub use crate::provider_validation::error_handling::*;
+    pub use crate::provider_validation::instance_creation::*;
+    pub use crate::provider_validation::instance_locking::*;
+    pub use crate::provider_validation::lock_expiration::*;
+    pub use crate::provider_validation::management::*;
+    pub use crate::provider_validation::multi_execution::*;
+    pub use crate::provider_validation::queue_semantics::*;
+    pub use crate::provider_validation::{
+        ProviderFactory, bulk_deletion, capability_filtering, custom_status, deletion, kv_store, long_polling,
+        poison_message, prune, race_replay, sessions, tag_filtering,
+    };
+}
+
 /// The pages whose code the documentation tests compile.
 #[cfg(all(doctest, feature = "macros", feature = "sqlite"))]
 mod pages {
@@ -83,4 +116,6 @@ mod pages {
     struct Readme;
     #[doc = include_str!("../../docs/guide.md")]
     struct Guide;
+    #[doc = include_str!("../../docs/limits.md")]
+    struct Limits;
 }

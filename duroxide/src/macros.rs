@@ -3,21 +3,11 @@
 /// Says which crates have handlers: `duroxide::link!(billing, shop);`.
 ///
 /// A crate that is only named in `Cargo.toml` is not linked, and registers nothing, silently. This links it, and the
-/// start-up fails when it registers nothing all the same.
+/// start-up fails when it registers nothing all the same. A dependency that `Cargo.toml` renames is written by the name
+/// it has there.
 #[macro_export]
 macro_rules! link {
-    ($($library:ident),+ $(,)?) => {
-        $(
-            #[allow(unused_imports)]
-            use $library as _;
-            $crate::__private::inventory::submit! {
-                $crate::__private::Expectation {
-                    package: ::core::stringify!($library),
-                    linked_at: ::core::concat!(::core::file!(), ":", ::core::line!()),
-                }
-            }
-        )+
-    };
+    ($($library:ident),+ $(,)?) => { $crate::__private::link_impl! { ($crate) $($library),+ } };
 }
 
 /// Waits for whichever is ready first, in an orchestration.

@@ -1,4 +1,4 @@
-//! The same calls on the memory store and on SQLite have the same outcomes, whatever their order.
+//! The same calls on every store have the same outcomes, whatever their order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,11 +10,17 @@ use duroxide::providers::{
     SessionFetchConfig, TagFilter, WorkItem,
 };
 
+use crate::postgres::server::fresh_schema;
+use crate::stores::postgres_in;
+
 /// No lease and no delay ends while a run lasts: the stores need not agree about the millisecond.
 const LONG: Duration = Duration::from_secs(600);
 const INSTANCES: [&str; 3] = ["a", "b", "c"];
 const STEPS: usize = 200;
 const SEEDS: u64 = 20;
+/// A call to a server is a round trip, and a commit a flush: it takes part in fewer runs, and is looked at less often.
+const SERVER_SEEDS: u64 = 6;
+const SERVER_LOOKS: usize = 10;
 
 /// A stream of choices that its seed repeats (SplitMix64).
 struct Dice(u64);
@@ -120,12 +126,21 @@ fn metadata(dice: &mut Dice) -> ExecutionMetadata {
     }
 }
 
-/// Both stores, and the tokens that each gave for the same lease.
-struct Pair {
-    memory: MemoryProvider,
-    sqlite: SqliteProvider,
-    turns: Vec<[String; 2]>,
-    jobs: Vec<[String; 2]>,
+/// The stores under comparison.
+const STORES: [&str; 3] = ["memory", "SQLite", "PostgreSQL"];
+
+/// What each store gave for the same lease.
+type Tokens = [String; STORES.len()];
+
+/// One of each, and the tokens that they gave.
+struct Trio {
+    stores: [Box<dyn Provider>; STORES.len()],
+    /// How many of them are compared at all.
+    taking_part: usize,
+    /// How many of them the next calls go to.
+    asked: usize,
+    turns: Vec<Tokens>,
+    jobs: Vec<Tokens>,
     started: BTreeSet<&'static str>,
 }
 
@@ -134,43 +149,48 @@ fn seen<T>(outcome: Result<T, ProviderError>) -> Result<T, bool> {
     outcome.map_err(|error| error.is_retryable())
 }
 
-/// The same call on both stores; stops the test when they disagree.
+/// The same call on all stores; stops the test when they disagree.
 macro_rules! same {
-    ($pair:expr, $store:ident, $at:ident => $call:expr) => {{
-        let outcomes = {
-            let ($store, $at): (&dyn Provider, usize) = (&$pair.memory, 0);
+    ($trio:expr, $store:ident, $at:ident => $call:expr) => {{
+        let mut first = None;
+        for $at in 0..$trio.asked {
             let _ = $at;
-            let memory = seen($call);
-            let ($store, $at): (&dyn Provider, usize) = (&$pair.sqlite, 1);
-            let _ = $at;
-            (memory, seen($call))
-        };
-        assert_eq!(
-            format!("{:?}", outcomes.0),
-            format!("{:?}", outcomes.1),
-            "memory and SQLite differ: {}",
-            stringify!($call)
-        );
-        outcomes.0
+            let $store: &dyn Provider = $trio.stores[$at].as_ref();
+            let outcome = seen($call);
+            match &first {
+                None => first = Some(outcome),
+                Some(first) => assert_eq!(
+                    format!("{first:?}"),
+                    format!("{outcome:?}"),
+                    "memory and {} differ: {}",
+                    STORES[$at],
+                    stringify!($call)
+                ),
+            }
+        }
+        first.expect("there are stores")
     }};
 }
 
-impl Pair {
-    async fn new() -> Self {
-        Pair {
-            memory: MemoryProvider::new(),
-            sqlite: SqliteProvider::new_in_memory().await.expect("a fresh database opens"),
+impl Trio {
+    async fn new(taking_part: usize) -> Self {
+        let sqlite = SqliteProvider::new_in_memory().await.expect("a fresh database opens");
+        let postgres = postgres_in(&fresh_schema()).await;
+        Trio {
+            stores: [Box::new(MemoryProvider::new()), Box::new(sqlite), Box::new(postgres)],
+            taking_part,
+            asked: taking_part,
             turns: Vec::new(),
             jobs: Vec::new(),
             started: BTreeSet::new(),
         }
     }
 
-    fn turn(&self, dice: &mut Dice) -> [String; 2] {
+    fn turn(&self, dice: &mut Dice) -> Tokens {
         recent(&self.turns, dice)
     }
 
-    fn job(&self, dice: &mut Dice) -> [String; 2] {
+    fn job(&self, dice: &mut Dice) -> Tokens {
         recent(&self.jobs, dice)
     }
 
@@ -191,6 +211,7 @@ impl Pair {
                 )
             }))
         });
+        tokens.resize(if tokens.is_empty() { 0 } else { STORES.len() }, String::new());
         if let Ok(tokens) = tokens.try_into() {
             self.turns.push(tokens);
         }
@@ -237,6 +258,7 @@ impl Pair {
                 (item, attempts)
             }))
         });
+        tokens.resize(if tokens.is_empty() { 0 } else { STORES.len() }, String::new());
         if let Ok(tokens) = tokens.try_into() {
             self.jobs.push(tokens);
         }
@@ -292,8 +314,15 @@ impl Pair {
         let _ = same!(self, store, at => store.cleanup_orphaned_sessions(LONG).await);
     }
 
-    /// Everything a reader can see.
-    async fn compare(&self) {
+    /// Everything a reader can see; of PostgreSQL, where each look is a round trip, not after each step.
+    async fn compare(&mut self, step: usize) {
+        let is_their_turn = step % SERVER_LOOKS == SERVER_LOOKS - 1;
+        self.asked = if is_their_turn { self.taking_part } else { STORES.len() - 1 };
+        self.look().await;
+        self.asked = self.taking_part;
+    }
+
+    async fn look(&self) {
         let _ = same!(self, store, at => admin(store).list_instances().await);
         let _ = same!(self, store, at => admin(store).get_system_metrics().await);
         let _ = same!(self, store, at => admin(store).get_queue_depths().await.map(|depths| depths.worker_queue));
@@ -319,29 +348,29 @@ impl Pair {
 }
 
 fn admin(store: &dyn Provider) -> &dyn duroxide::providers::ProviderAdmin {
-    store.as_management_capability().expect("both stores are manageable")
+    store.as_management_capability().expect("every store is manageable")
 }
 
 /// One of the last few leases, live or not; or one that nobody ever had.
-fn recent(leases: &[[String; 2]], dice: &mut Dice) -> [String; 2] {
+fn recent(leases: &[Tokens], dice: &mut Dice) -> Tokens {
     let back = dice.one(&[0, 0, 0, 0, 1, 2, 3]);
     let lease = leases.iter().rev().nth(back).cloned();
-    lease.unwrap_or_else(|| ["made up".to_owned(), "made up".to_owned()])
+    lease.unwrap_or_else(|| std::array::from_fn(|_| "made up".to_owned()))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn memory_and_sqlite_agree_on_every_call() {
+async fn all_stores_agree_on_every_call() {
     let mut turns = 0;
     for seed in 0..SEEDS {
         let mut dice = Dice(seed);
-        let mut pair = Pair::new().await;
+        let mut trio = Trio::new(if seed < SERVER_SEEDS { 3 } else { 2 }).await;
         for step in 0..STEPS {
             // Named for whoever reads the output of a failure.
             println!("seed {seed}, step {step}");
-            pair.step(&mut dice).await;
-            pair.compare().await;
+            trio.step(&mut dice).await;
+            trio.compare(step).await;
         }
-        turns += pair.turns.len();
+        turns += trio.turns.len();
     }
     assert!(turns > 100, "the runs must reach turns, found {turns}");
 }

@@ -144,7 +144,7 @@ async fn programs_see_no_difference_and_the_file_has_nothing_to_read() {
     let stored = format!("{:?}", below.read_with_execution("i", 1).await.unwrap());
     assert!(!stored.contains(SECRET) && stored.contains("ActivityScheduled { name: \"Echo\""), "{stored}");
     runtime.shutdown(None).await;
-    drop((client, store, below));
+    // While the store is open: its log is a file, too.
     for file in std::fs::read_dir(folder.path()).unwrap() {
         let path = file.unwrap().path();
         let bytes = std::fs::read(&path).unwrap();

@@ -29,6 +29,9 @@ pub(crate) enum Flaw {
     SharesSessions,
     HandsOutTwice,
     NeverAnswers,
+    RepeatsFences,
+    LetsAnybodySpeak,
+    HasRoomForAll,
     CountsFromZero,
     ReversesBatches,
     LosesSnapshots,
@@ -47,9 +50,6 @@ pub(crate) enum Flaw {
     RepeatsOldStatus,
     InventsValues,
     MeasuresNothing,
-    RepeatsFences,
-    LetsAnybodySpeak,
-    HasRoomForAll,
 }
 
 pub(crate) struct FlawedStore {

@@ -7,6 +7,7 @@ mod defects;
 mod differential;
 mod encoded;
 mod flawed_store;
+mod postgres;
 mod providers;
 mod scenarios;
 mod stores;

@@ -10,6 +10,7 @@ use duroxide::conformance::{self, Law, StoreFactory};
 use duroxide::providers::Provider;
 use duroxide::providers::encoded::Encoded;
 use duroxide::providers::memory::MemoryProvider;
+use duroxide::providers::postgres::PostgresProvider;
 use duroxide::providers::sqlite::SqliteProvider;
 use tempfile::TempDir;
 use tokio::time::Instant;
@@ -96,6 +97,46 @@ impl StoreFactory for Sqlite {
             .fetch_one(sqlite_in(store).get_pool())
             .await
             .expect("rows can be read")
+    }
+}
+
+/// PostgreSQL stores, each in a schema of its own of one server.
+struct Postgres;
+
+fn postgres_in(store: &dyn Provider) -> &PostgresProvider {
+    let store: &dyn Any = store;
+    store.downcast_ref().expect("this factory makes PostgreSQL stores")
+}
+
+#[async_trait]
+impl StoreFactory for Postgres {
+    async fn create(&self) -> Arc<dyn Provider> {
+        crate::stores::postgres().await.0
+    }
+
+    fn has_hooks(&self) -> bool {
+        true
+    }
+
+    async fn corrupt_history(&self, store: &dyn Provider, instance: &str) {
+        let store = postgres_in(store);
+        let sql = format!("UPDATE {}.history SET event_data = '{{not json' WHERE instance_id = $1", store.schema());
+        let corrupted = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(instance).execute(store.get_pool()).await;
+        corrupted.expect("rows can be edited");
+    }
+
+    async fn max_attempt_count(&self, store: &dyn Provider, instance: &str) -> u32 {
+        let store = postgres_in(store);
+        // The attempt that is under way is counted with the lease.
+        let sql = format!(
+            "SELECT COALESCE(MAX(q.attempt_count + CASE WHEN q.id = ANY(l.batch) THEN 1 ELSE 0 END), 0)
+             FROM {0}.orchestrator_queue q LEFT JOIN {0}.instance_locks l ON l.instance_id = q.instance_id
+             WHERE q.instance_id = $1",
+            store.schema()
+        );
+        let query = sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(sql)).bind(instance);
+        let count = query.fetch_one(store.get_pool()).await.expect("rows can be read");
+        u32::try_from(count).expect("a small number")
     }
 }
 
@@ -189,6 +230,13 @@ async fn the_sqlite_store_in_memory_keeps_every_law() {
     conformance::exercise(&Sqlite::in_memory()).await.assert_kept();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_postgres_store_keeps_every_law() {
+    let report = conformance::exercise(&Postgres).await;
+    report.assert_kept();
+    assert!(report.passed_over.is_empty());
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_memory_store_keeps_every_law_in_virtual_time() {
     let report = conformance::exercise(&Virtual::new(None)).await;
@@ -280,6 +328,12 @@ caught! {
         SharesSessions by sessions::the_first_to_fetch_owns_the_session;
     a_store_that_hands_out_twice_is_caught:
         HandsOutTwice by locking::a_locked_instance_is_not_fetched_again;
+    a_store_that_repeats_fences_is_caught:
+        RepeatsFences by heartbeat::a_fence_grows_with_every_delivery;
+    a_store_that_lets_anybody_speak_is_caught:
+        LetsAnybodySpeak by heartbeat::a_superseded_lease_cannot_say_anything;
+    a_store_that_has_room_for_all_is_caught:
+        HasRoomForAll by heartbeat::an_inbox_takes_messages_up_to_its_bound;
     a_store_that_counts_attempts_from_zero_is_caught:
         CountsFromZero by attempts::the_first_fetch_is_attempt_one;
     a_store_that_reverses_batches_is_caught:
@@ -318,12 +372,6 @@ caught! {
         InventsValues by kv::what_is_not_there_is_none;
     a_store_that_measures_nothing_is_caught:
         MeasuresNothing by management::stats_describe_the_current_execution;
-    a_store_that_repeats_fences_is_caught:
-        RepeatsFences by heartbeat::a_fence_grows_with_every_delivery;
-    a_store_that_lets_anybody_speak_is_caught:
-        LetsAnybodySpeak by heartbeat::a_superseded_lease_cannot_say_anything;
-    a_store_that_has_room_for_all_is_caught:
-        HasRoomForAll by heartbeat::an_inbox_takes_messages_up_to_its_bound;
 }
 
 /// Memory needs no time of its own: laws only wait for leases to expire.

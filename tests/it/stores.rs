@@ -5,9 +5,11 @@ use std::sync::Arc;
 use duroxide::providers::Provider;
 use duroxide::providers::encoded::Encoded;
 use duroxide::providers::memory::MemoryProvider;
+use duroxide::providers::postgres::{PostgresOptions, PostgresProvider};
 use duroxide::providers::sqlite::SqliteProvider;
 
 use crate::encoded::Sealed;
+use crate::postgres::server::{Server, fresh_schema};
 
 /// What must live as long as its store: the folder of a file.
 pub(crate) type Kept = Option<tempfile::TempDir>;
@@ -28,4 +30,15 @@ pub(crate) async fn sqlite_file() -> (Arc<dyn Provider>, Kept) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = SqliteProvider::open(folder.path().join("store.db")).await.expect("a new file opens");
     (Arc::new(store), Some(folder))
+}
+
+/// In a schema of its own of the server that all tests share.
+pub(crate) async fn postgres() -> (Arc<dyn Provider>, Kept) {
+    (Arc::new(postgres_in(&fresh_schema()).await), None)
+}
+
+pub(crate) async fn postgres_in(schema: &str) -> PostgresProvider {
+    let options = PostgresOptions::default().schema(schema);
+    let opened = PostgresProvider::connect_with(&Server::shared().url(), options).await;
+    opened.expect("the private server is there")
 }

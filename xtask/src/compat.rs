@@ -73,7 +73,8 @@ fn missing(report: &str) -> Result<BTreeSet<String>, Failure> {
 
 /// What an item is called, without where it was.
 fn name(item: &str) -> String {
-    let name = item.split(", previously in file").next().unwrap_or(item);
+    let end = [", previously in file", ", in /"].into_iter().filter_map(|place| item.find(place)).min();
+    let name = &item[..end.unwrap_or(item.len())];
     name.trim_end_matches(" in the package's Cargo.toml").to_owned()
 }
 
@@ -100,6 +101,7 @@ Failed in:
 
 Failed in:
   Runtime::step, previously in file /somewhere/runtime.rs:7
+  Runtime::leap now takes 1 parameters instead of 2, in /somewhere/runtime.rs:9
 ";
 
     fn set(items: &[&str]) -> BTreeSet<String> {
@@ -108,7 +110,10 @@ Failed in:
 
     #[test]
     fn items_are_read_from_the_report_and_from_the_page() {
-        assert_eq!(missing(REPORT).expect("it is a report"), set(&["Runtime::step", "feature futures"]));
+        assert_eq!(
+            missing(REPORT).expect("it is a report"),
+            set(&["Runtime::leap now takes 1 parameters instead of 2", "Runtime::step", "feature futures",])
+        );
         let page = "| item | reason |\n|---|---|\n| `feature futures` | never meant |\n| `Runtime::step` | no |\n";
         assert_eq!(explained(page), set(&["Runtime::step", "feature futures"]));
     }

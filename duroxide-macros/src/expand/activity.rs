@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 
 use super::common::{Parts, input_ident};
 use super::register;
-use crate::args::Args;
+use crate::args::{Args, Retry};
 use crate::ast::{Function, Handler, Param};
 
 /// Input:
@@ -60,13 +60,52 @@ fn described(parts: &Parts<'_>, args: &Args) -> TokenStream {
     let signature = parts.signature();
     let tag =
         args.tag.as_ref().map(|tag| quote!(const TAG: #private::Option<&'static str> = #private::Option::Some(#tag);));
+    let session = args
+        .session
+        .as_ref()
+        .map(|session| quote!(const SESSION: #private::Option<&'static str> = #private::Option::Some(#session);));
+    let policy = policy(private, args);
     quote! {
         impl #private::Activity for #name {
             const NAME: &'static str = #registered;
             #tag
+            #session
+            #policy
             #signature
         }
     }
+}
+
+/// Input: `retry(max_attempts = 5), timeout = "30s"`
+/// Output: `const POLICY: Option<RetryPolicy> = Some(RetryPolicy { max_attempts: 5, .. });`
+fn policy(private: &TokenStream, args: &Args) -> Option<TokenStream> {
+    if args.retry.is_none() && args.timeout.is_none() {
+        return None;
+    }
+    let (max_attempts, backoff) = match &args.retry {
+        None => (1, quote!(#private::BackoffStrategy::None)),
+        Some(Retry { max_attempts, initial_ms, factor, max_ms }) => (
+            *max_attempts,
+            quote! {
+                #private::BackoffStrategy::Exponential {
+                    base: #private::Duration::from_millis(#initial_ms),
+                    multiplier: #factor,
+                    max: #private::Duration::from_millis(#max_ms),
+                }
+            },
+        ),
+    };
+    let timeout = match args.timeout {
+        None => quote!(#private::Option::None),
+        Some(ms) => quote!(#private::Option::Some(#private::Duration::from_millis(#ms))),
+    };
+    Some(quote! {
+        const POLICY: #private::Option<#private::RetryPolicy> = #private::Option::Some(#private::RetryPolicy {
+            max_attempts: #max_attempts,
+            backoff: #backoff,
+            timeout: #timeout,
+        });
+    })
 }
 
 fn runs(handler: &Handler, parts: &Parts<'_>) -> TokenStream {

@@ -32,8 +32,12 @@ struct Awaits<'a> {
 }
 
 impl VisitMut for Awaits<'_> {
-    // An item inside the body is not part of the orchestration.
-    fn visit_item_mut(&mut self, _: &mut Item) {}
+    // An item inside the body is not part of the orchestration, but statics are looked at, so they may bear an allow.
+    fn visit_item_mut(&mut self, item: &mut Item) {
+        if let Item::Static(item) = item {
+            self.visit_attributes_mut(&mut item.attrs);
+        }
+    }
 
     // `#[duroxide::allow(..)]` was read by the lint; rustc must not see it.
     fn visit_attributes_mut(&mut self, attributes: &mut Vec<Attribute>) {
@@ -45,7 +49,7 @@ impl VisitMut for Awaits<'_> {
         let wrapped = match expression {
             Expr::Await(awaited) => {
                 let at = awaited.await_token.span();
-                let (private, base) = (self.paths.private(at), &awaited.base);
+                let (private, base) = (self.paths.private(at), unwrapped(&awaited.base));
                 *awaited.base = Expr::Verbatim(call(quote_spanned!(at=> #private::durable), base));
                 return;
             }
@@ -59,7 +63,7 @@ impl VisitMut for Awaits<'_> {
     }
 
     fn visit_macro_mut(&mut self, mac: &mut Macro) {
-        let relevant = reading::mentions(&mac.tokens, "await") || reading::mentions(&mac.tokens, "async");
+        let relevant = ["await", "async", "allow"].iter().any(|word| reading::mentions(&mac.tokens, word));
         if !relevant {
             return;
         }
@@ -77,6 +81,14 @@ impl Awaits<'_> {
             self.visit_expr_mut(expression);
         }
         list.into_tokens()
+    }
+}
+
+/// `x` of `(x)`: as an argument it needs no parentheses, and rustc would tell the user to remove them.
+fn unwrapped(expression: &Expr) -> &Expr {
+    match expression {
+        Expr::Paren(paren) if paren.attrs.is_empty() => unwrapped(&paren.expr),
+        other => other,
     }
 }
 

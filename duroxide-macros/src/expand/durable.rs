@@ -6,6 +6,7 @@ use syn::spanned::Spanned;
 use syn::{FnArg, Pat, ReturnType, Signature};
 
 use super::awaits;
+use super::clippy;
 use crate::args::Args;
 use crate::ast::Function;
 
@@ -21,9 +22,11 @@ use crate::ast::Function;
 /// ```
 /// This crate is of edition 2024, and so is the `impl` it writes: it captures every lifetime, in any user's edition.
 pub(crate) fn expand(function: &Function, args: &Args) -> TokenStream {
-    let Function { attrs, vis, sig, body, .. } = function;
-    let Some(body) = body else { return TokenStream::new() };
-    let body = awaits::rewrite_block(body, &args.paths);
+    let Function { attrs, vis, sig, .. } = function;
+    let clippy::Net { levels, body: Some(body) } = clippy::Net::over(function, args) else {
+        return TokenStream::new();
+    };
+    let body = awaits::rewrite_block(&body, &args.paths);
     if sig.asyncness.is_none() {
         return quote!(#(#attrs)* #vis #sig #body);
     }
@@ -39,7 +42,7 @@ pub(crate) fn expand(function: &Function, args: &Args) -> TokenStream {
     let returned = quote_spanned!(at=> impl #private::Durable<Output = #output>);
     // The unreachable `return` tells inference the type of `?` and of literals, as the signature did.
     quote! {
-        #(#attrs)*
+        #levels #(#attrs)*
         #vis #constness #safety #abi fn #ident #parameters (#(#outer),*) -> #returned #bounds {
             #private::durable_block(async move {
                 if let #private::Option::Some(__returned) = #private::Option::None::<#output> {

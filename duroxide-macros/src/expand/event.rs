@@ -11,7 +11,7 @@ use crate::diagnostics::Diagnostics;
 /// Output: the type, and `impl Signal for Approved { const NAME: &str = "approved"; }`
 pub(crate) fn expand(brackets: TokenStream, item: TokenStream) -> TokenStream {
     let diagnostics = Diagnostics::new();
-    let args = args::parse(brackets, args::keys(None), &diagnostics);
+    let args = args::parse(brackets, None, &diagnostics);
     let private = args.paths.private(Span::call_site());
     let (ident, generics) = match syn::parse2(item.clone()) {
         Ok(Item::Struct(item)) => (Some(item.ident), item.generics),

@@ -2,6 +2,7 @@
 
 mod activity;
 pub(crate) mod awaits;
+mod clippy;
 mod common;
 mod durable;
 pub(crate) mod event;
@@ -10,6 +11,7 @@ mod register;
 
 use proc_macro2::TokenStream;
 use quote::quote;
+use syn::{Item, Stmt};
 
 use crate::args;
 use crate::ast::{Function, Kind};
@@ -19,13 +21,13 @@ use crate::lint;
 /// Parse, lint, expand: the whole way of one attribute on a function.
 pub(crate) fn handler(kind: Kind, brackets: TokenStream, item: TokenStream) -> TokenStream {
     let diagnostics = Diagnostics::new();
-    let args = args::parse(brackets, args::keys(Some(kind)), &diagnostics);
-    let function: Function = match syn::parse2(item.clone()) {
+    let args = args::parse(brackets, Some(kind), &diagnostics);
+    let mut function: Function = match syn::parse2(item.clone()) {
         Ok(function) => function,
         Err(error) => {
             // The item stays, so that the editor still knows the half-typed function.
-            diagnostics.error(match syn::parse2::<syn::Item>(item.clone()) {
-                Ok(syn::Item::Fn(_)) | Err(_) => error,
+            diagnostics.error(match syn::parse2::<Item>(item.clone()) {
+                Ok(Item::Fn(_)) | Err(_) => error,
                 Ok(other) => syn::Error::new_spanned(other, format!("DX1000: {} is an `async fn`", kind.described())),
             });
             let errors = diagnostics.finish();
@@ -33,6 +35,11 @@ pub(crate) fn handler(kind: Kind, brackets: TokenStream, item: TokenStream) -> T
         }
     };
     let sound = lint::check(kind, &function, &args, &diagnostics);
+    let mut warnings = diagnostics.take_warnings();
+    if let (Kind::Durable, Some(body), false) = (kind, &mut function.body, warnings.is_empty()) {
+        // It may be a method, beside which no `const _` can stand.
+        body.stmts.insert(0, Stmt::Item(Item::Verbatim(std::mem::take(&mut warnings))));
+    }
     let expanded = match (kind, &sound) {
         (Kind::Activity, Some(handler)) => activity::expand(&function, handler, &args),
         (Kind::Orchestration, Some(handler)) => orchestration::expand(&function, handler, &args),
@@ -40,7 +47,7 @@ pub(crate) fn handler(kind: Kind, brackets: TokenStream, item: TokenStream) -> T
         (Kind::Activity | Kind::Orchestration, None) => unsound(&function),
     };
     let errors = diagnostics.finish();
-    quote!(#expanded #errors)
+    quote!(#expanded #warnings #errors)
 }
 
 /// The function alone: with a signature that cannot be registered there is nothing to generate.

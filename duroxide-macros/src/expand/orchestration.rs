@@ -5,6 +5,7 @@ use quote::quote;
 use syn::ext::IdentExt;
 
 use super::awaits;
+use super::clippy;
 use super::common::{Parts, input_ident};
 use super::register;
 use crate::args::Args;
@@ -20,7 +21,7 @@ const FIRST_VERSION: &str = "1.0.0";
 /// ```
 /// Output:
 /// ```ignore
-/// async fn checkout(ctx: OrchestrationContext, order: Order) -> Result<Receipt> { .. durable(x).await .. }
+/// #[deny(clippy::disallowed_methods)] async fn checkout(ctx: OrchestrationContext, ..) { .. durable(x).await .. }
 /// enum checkout {}
 /// impl checkout { fn call(..) -> Child<Self>, fn start(..) -> Start<Self>, fn attach(..) -> Handle<Self>, .. }
 /// impl Orchestration for checkout { const NAME: &str = "checkout"; type In = Order; .. }
@@ -29,15 +30,16 @@ const FIRST_VERSION: &str = "1.0.0";
 /// ```
 pub(crate) fn expand(function: &Function, handler: &Handler, args: &Args) -> TokenStream {
     let parts = Parts::new("orchestration", function, handler, args);
-    let Function { attrs, vis, sig, body, .. } = function;
-    let body = body.as_ref().map(|body| awaits::rewrite_block(body, &args.paths));
+    let Function { attrs, vis, sig, .. } = function;
+    let clippy::Net { levels, body } = clippy::Net::over(function, args);
+    let body = body.map(|body| awaits::rewrite_block(&body, &args.paths));
     let item = parts.item(function);
     let calls = calls(function, &parts);
     let described = described(&parts, args);
     let runs = runs(handler, &parts);
     let registered = register::expand(&parts);
     quote! {
-        #(#attrs)* #vis #sig #body
+        #levels #(#attrs)* #vis #sig #body
         #item #calls #described #runs #registered
     }
 }
@@ -67,8 +69,8 @@ fn calls(function: &Function, parts: &Parts<'_>) -> TokenStream {
                 #private::Again::new(#ctx, &#value)
             }
             /// Starts an independent instance from an orchestration, and does not wait for it.
-            #vis fn start_detached(#ctx: &#private::OrchestrationContext, #id: #into_string, #declared) {
-                #private::start_detached::<Self>(#ctx, #id, &#value)
+            #vis fn start_detached(#ctx: &#private::OrchestrationContext, #id: #into_string, #declared) -> #private::Detached<Self> {
+                #private::Detached::new(#ctx, #id, &#value)
             }
         }
     }

@@ -1,6 +1,9 @@
 //! Runs the rules in order.
 
 pub(crate) mod calls;
+mod dropped;
+mod endless;
+pub(crate) mod find;
 pub(crate) mod rules;
 pub(crate) mod signature;
 
@@ -14,11 +17,7 @@ pub(crate) fn check(kind: Kind, function: &Function, args: &Args, diagnostics: &
     match kind {
         // An activity may do anything: that is what it is for.
         Kind::Activity => {}
-        Kind::Orchestration | Kind::Durable => {
-            if let Some(body) = &function.body {
-                calls::check(body, args, diagnostics);
-            }
-        }
+        Kind::Orchestration | Kind::Durable => calls::check(function, args, diagnostics),
     }
     handler
 }

@@ -1,13 +1,24 @@
-//! The table: call -> why it breaks replay -> what to write instead.
+//! The table: what stands in an orchestration -> why it breaks replay -> what to write instead.
 
-/// One thing that must not be called in an orchestration.
+/// How much a finding weighs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Level {
+    /// An error.
+    Deny,
+    Warn,
+}
+
+/// One thing that does not belong in an orchestration.
 pub(crate) struct Rule {
     pub(crate) code: &'static str,
+    pub(crate) level: Level,
     /// Paths as the standard library or the crate has them. A call may leave out what stands before the `/`;
     /// a `*` stands for one segment or more; a `!` at the end means a macro.
     pub(crate) paths: &'static [&'static str],
     /// Names of methods.
     pub(crate) methods: &'static [&'static str],
+    /// Names of types, wherever they stand in a path.
+    pub(crate) types: &'static [&'static str],
     /// What the call does, completing "`x` …".
     pub(crate) why: &'static str,
     /// What to write instead.
@@ -17,6 +28,7 @@ pub(crate) struct Rule {
 pub(crate) const RULES: &[Rule] = &[
     Rule {
         code: "DX0001",
+        level: Level::Deny,
         paths: &[
             "std::time::/SystemTime::now",
             "std::time::/Instant::now",
@@ -30,11 +42,13 @@ pub(crate) const RULES: &[Rule] = &[
             "jiff::/Timestamp::now",
         ],
         methods: &[],
+        types: &[],
         why: "reads the clock, and a replay reads another time",
         instead: "write `ctx.utc_now().await?`, whose answer is recorded",
     },
     Rule {
         code: "DX0002",
+        level: Level::Deny,
         paths: &[
             "/rand::*",
             "/fastrand::*",
@@ -50,11 +64,13 @@ pub(crate) const RULES: &[Rule] = &[
             "ulid::/Ulid::generate",
         ],
         methods: &[],
+        types: &[],
         why: "draws randomness, and a replay draws something else",
         instead: "write `ctx.new_guid().await?`, whose answer is recorded, or draw it in an activity",
     },
     Rule {
         code: "DX0003",
+        level: Level::Deny,
         paths: &[
             "tokio::/time::sleep",
             "tokio::/time::sleep_until",
@@ -69,11 +85,13 @@ pub(crate) const RULES: &[Rule] = &[
             "/pollster::block_on",
         ],
         methods: &["block_on"],
+        types: &[],
         why: "waits in this process, and that wait is lost when the process ends",
         instead: "write `ctx.schedule_timer(duration).await`, and for a timeout `duroxide::select!` with it",
     },
     Rule {
         code: "DX0004",
+        level: Level::Deny,
         paths: &[
             "/tokio::spawn",
             "tokio::/task::spawn",
@@ -90,11 +108,13 @@ pub(crate) const RULES: &[Rule] = &[
             "/rayon::*",
         ],
         methods: &[],
+        types: &[],
         why: "starts work that history does not know, and a replay starts it again",
         instead: "write an activity for the work, and `ctx.join(..)` or `duroxide::join!` to have several at once",
     },
     Rule {
         code: "DX0005",
+        level: Level::Deny,
         paths: &[
             "std::/fs::*",
             "tokio::/fs::*",
@@ -115,18 +135,22 @@ pub(crate) const RULES: &[Rule] = &[
             "/ureq::*",
         ],
         methods: &[],
+        types: &[],
         why: "talks to the world outside, which a replay would do again and find changed",
         instead: "do it in an `#[activity]` and await `x::call(&ctx, ..)`",
     },
     Rule {
         code: "DX0006",
+        level: Level::Deny,
         paths: &["std::/env::*", "std::/process::id", "std::/thread::current"],
         methods: &[],
+        types: &[],
         why: "reads what this process was started with, and a replay may run in another",
         instead: "pass it in as an argument, or read it in an activity (`env!` is fine)",
     },
     Rule {
         code: "DX0007",
+        level: Level::Deny,
         paths: &[
             "/tokio::select!",
             "/tokio::join!",
@@ -147,52 +171,133 @@ pub(crate) const RULES: &[Rule] = &[
             "futures::stream::/FuturesOrdered::new",
         ],
         methods: &[],
+        types: &[],
         why: "may poll in an order that changes from run to run",
         instead: "write `duroxide::select!` or `duroxide::join!` with that path, or `ctx.join(..)`",
     },
+    Rule {
+        code: "DX0008",
+        level: Level::Warn,
+        paths: &[],
+        methods: &[],
+        types: &["HashMap", "HashSet", "RandomState"],
+        why: "is walked in another order in each process, and what is asked for in that order differs in a replay",
+        instead: "write `BTreeMap` or `BTreeSet`, or sort before you walk it",
+    },
+    Rule {
+        code: "DX0009",
+        level: Level::Warn,
+        paths: &[
+            "/println!",
+            "/print!",
+            "/eprintln!",
+            "/eprint!",
+            "std::/dbg!",
+            "log::/error!",
+            "log::/warn!",
+            "log::/info!",
+            "log::/debug!",
+            "log::/trace!",
+            "/log::log!",
+            "/tracing::error!",
+            "/tracing::warn!",
+            "/tracing::info!",
+            "/tracing::debug!",
+            "/tracing::trace!",
+            "/tracing::event!",
+        ],
+        methods: &[],
+        types: &[],
+        why: "prints again on every replay",
+        instead: "write `ctx.trace_info(..)`, which is silent while history is replayed",
+    },
+    Rule {
+        code: "DX0010",
+        level: Level::Deny,
+        paths: &["std::/thread_local!"],
+        methods: &[],
+        types: &[],
+        why: "keeps what this thread saw, and a replay runs on another",
+        instead: "keep it in a local variable, which a replay computes again, or in `ctx.set_kv_value(..)`",
+    },
+    Rule {
+        code: "DX0010",
+        level: Level::Warn,
+        paths: &["lazy_static::/lazy_static!"],
+        methods: &[
+            "fetch_add",
+            "fetch_sub",
+            "fetch_max",
+            "fetch_min",
+            "fetch_and",
+            "fetch_or",
+            "fetch_xor",
+            "compare_exchange",
+            "compare_exchange_weak",
+            "get_or_init",
+        ],
+        types: &[
+            "Mutex",
+            "RwLock",
+            "OnceLock",
+            "OnceCell",
+            "LazyLock",
+            "LazyCell",
+            "AtomicBool",
+            "AtomicU8",
+            "AtomicU16",
+            "AtomicU32",
+            "AtomicU64",
+            "AtomicUsize",
+            "AtomicI8",
+            "AtomicI16",
+            "AtomicI32",
+            "AtomicI64",
+            "AtomicIsize",
+            "AtomicPtr",
+        ],
+        why: STATE_WHY,
+        instead: STATE_INSTEAD,
+    },
+    Rule {
+        code: ENDLESS,
+        level: Level::Warn,
+        paths: &[],
+        methods: &[],
+        types: &[],
+        why: "never ends, so the history of this execution grows until replaying it takes too long",
+        instead: "now and then end the execution and begin the next: `return x::continue_as_new(&ctx, ..).await`",
+    },
+    Rule {
+        code: NEVER_AWAITED,
+        level: Level::Warn,
+        paths: &[],
+        methods: &[],
+        types: &[],
+        why: "is dropped here, so what it asks for never happens",
+        instead: "await it, or keep it in a variable and await that later; `x::start_detached(..)` starts without waiting",
+    },
+    Rule {
+        code: "DX0013",
+        level: Level::Warn,
+        paths: &[],
+        methods: &["elapsed"],
+        types: &[],
+        why: "reads the clock, and a replay reads another time",
+        instead: "take `ctx.utc_now().await?` before and after, and subtract",
+    },
 ];
 
-/// The codes that an `allow` may name.
-pub(crate) fn codes() -> Vec<&'static str> {
-    RULES.iter().map(|rule| rule.code).collect()
-}
+/// A loop that is never left.
+pub(crate) const ENDLESS: &str = "DX0011";
+/// A call in `let _ =`.
+pub(crate) const NEVER_AWAITED: &str = "DX0012";
+/// State of the process.
+pub(super) const STATE: &str = "DX0010";
+pub(super) const STATE_WHY: &str =
+    "shares state within this process, and a replay may run in another, where it is not the same";
+const STATE_INSTEAD: &str = "keep it in a local variable, which a replay computes again, or in `ctx.set_kv_value(..)`; activities may share state";
 
-pub(crate) fn is_known(code: &str) -> bool {
-    codes().contains(&code)
-}
-
-/// The rule that forbids a call of the path with these segments.
-pub(crate) fn for_path(segments: &[String]) -> Option<&'static Rule> {
-    RULES.iter().find(|rule| rule.paths.iter().any(|pattern| !pattern.ends_with('!') && matches(pattern, segments)))
-}
-
-/// The rule that forbids the macro with this path.
-pub(crate) fn for_macro(segments: &[String]) -> Option<&'static Rule> {
-    let is_macro = |pattern: &str| pattern.strip_suffix('!').is_some_and(|pattern| matches(pattern, segments));
-    RULES.iter().find(|rule| rule.paths.iter().copied().any(is_macro))
-}
-
-/// The rule that forbids the method.
-pub(crate) fn for_method(name: &str) -> Option<&'static Rule> {
-    RULES.iter().find(|rule| rule.methods.contains(&name))
-}
-
-/// Whether a written path is the one the pattern names.
-fn matches(pattern: &str, written: &[String]) -> bool {
-    let (optional, required) = pattern.split_once('/').expect("every path in the table has its `/`");
-    let (required, open) = match required.strip_suffix("::*") {
-        Some(required) => (required, true),
-        None => (required, false),
-    };
-    let optional: Vec<&str> = optional.split("::").filter(|segment| !segment.is_empty()).collect();
-    let required: Vec<&str> = required.split("::").collect();
-    // The user may start anywhere in the optional part, `std::time::Instant::now` or `time::Instant::now`.
-    (0..=optional.len()).any(|start| {
-        let full: Vec<&str> = optional[start..].iter().chain(&required).copied().collect();
-        if open {
-            written.len() > full.len() && full.iter().zip(written).all(|(a, b)| *a == b.as_str())
-        } else {
-            written.len() == full.len() && full.iter().zip(written).all(|(a, b)| *a == b.as_str())
-        }
-    })
-}
+/// What one does to statics; said of a name in capitals, they read or change one.
+pub(super) const STATIC_METHODS: &[&str] =
+    &["lock", "try_lock", "load", "store", "swap", "take", "replace", "with", "with_borrow", "with_borrow_mut"];

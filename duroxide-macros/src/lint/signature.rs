@@ -96,7 +96,8 @@ impl Checked<'_> {
             .inputs
             .iter()
             .any(|parameter| matches!(parameter, FnArg::Typed(parameter) if is_context(self.kind, parameter)));
-        for (place, (parameter, marks)) in function.sig.inputs.iter().zip(&function.marks).enumerate() {
+        let mut place = 0;
+        for (parameter, marks) in function.sig.inputs.iter().zip(&function.marks) {
             match parameter {
                 FnArg::Receiver(receiver) => self.report(
                     receiver,
@@ -107,7 +108,10 @@ impl Checked<'_> {
                     ),
                     "write a free function; an activity gets what it needs as `#[state]`",
                 ),
-                FnArg::Typed(parameter) => params.extend(self.param(place, parameter, marks)),
+                FnArg::Typed(parameter) => {
+                    params.extend(self.param(place, parameter, marks));
+                    place += 1;
+                }
             }
         }
         if self.kind == Kind::Orchestration && !named {

@@ -11,9 +11,13 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+#[cfg(feature = "macros")]
+use crate::model::event::Event;
 use crate::model::ids::{INITIAL_EXECUTION_ID, uses_reserved_marker};
 use crate::model::info::ActivityProgress;
 use crate::model::limits::Limits;
+#[cfg(feature = "macros")]
+use crate::model::start::StartOutcome;
 use crate::model::status::OrchestrationStatus;
 use crate::model::work_item::WorkItem;
 use crate::providers::Provider;
@@ -169,6 +173,25 @@ impl Client {
         Ok(self.store.read_progress(instance).await?)
     }
 
+    /// Starts an instance unless its id is taken, and says what it met.
+    #[cfg(feature = "macros")]
+    pub(crate) async fn start_compared(
+        &self,
+        instance: &str,
+        orchestration: &str,
+        version: String,
+        input: String,
+    ) -> Result<StartOutcome, ClientError> {
+        let start = self.start_message(instance.to_owned(), orchestration.to_owned(), Some(version), input)?;
+        Ok(self.store.enqueue_start(start).await?)
+    }
+
+    /// The events of the newest execution.
+    #[cfg(feature = "macros")]
+    pub(crate) async fn history(&self, instance: &str) -> Result<Vec<Event>, ClientError> {
+        Ok(self.store.read(instance).await?)
+    }
+
     async fn start(
         &self,
         instance: String,
@@ -176,6 +199,17 @@ impl Client {
         version: Option<String>,
         input: String,
     ) -> Result<(), ClientError> {
+        self.send(self.start_message(instance, orchestration, version, input)?).await
+    }
+
+    /// The message that starts a root instance.
+    fn start_message(
+        &self,
+        instance: String,
+        orchestration: String,
+        version: Option<String>,
+        input: String,
+    ) -> Result<WorkItem, ClientError> {
         if uses_reserved_marker(&instance) {
             return Err(ClientError::invalid(format!(
                 "instance id '{instance}' uses the reserved sub-orchestration marker 'sub::'"
@@ -185,7 +219,7 @@ impl Client {
         self.limits.name("name of the orchestration", &orchestration)?;
         self.limits.name("version of the orchestration", version.as_deref().unwrap_or_default())?;
         self.limits.payload("input", &input)?;
-        self.send(WorkItem::StartOrchestration {
+        Ok(WorkItem::StartOrchestration {
             instance,
             orchestration,
             input,
@@ -195,7 +229,6 @@ impl Client {
             parent_execution_id: None,
             execution_id: INITIAL_EXECUTION_ID,
         })
-        .await
     }
 
     fn check_event(&self, of_name: &'static str, instance: &str, name: &str, data: &str) -> Result<(), ClientError> {

@@ -166,8 +166,7 @@ async fn key_values_are_plain_json() {
 #[tokio::test]
 async fn what_exceeds_a_limit_is_refused_before_it_is_stored() {
     let store = Arc::new(MemoryProvider::new());
-    let mut limits = Limits::default();
-    (limits.name_bytes, limits.id_bytes, limits.payload_bytes) = (4, 3, 2);
+    let limits = Limits { name_bytes: 4, id_bytes: 3, payload_bytes: 2, ..Limits::default() };
     let client = Client::new(store.clone()).with_limits(limits);
     let text = |result: Result<(), ClientError>| match result.unwrap_err() {
         ClientError::InvalidInput { message } => message,
@@ -197,8 +196,7 @@ async fn what_exceeds_a_limit_is_refused_before_it_is_stored() {
 #[tokio::test]
 async fn an_instance_for_which_too_much_waits_is_sent_no_more_but_a_cancel() {
     let store = Arc::new(MemoryProvider::new());
-    let mut limits = Limits::default();
-    limits.queue_depth = 2;
+    let limits = Limits { queue_depth: 2, ..Limits::default() };
     let client = Client::new(store).with_limits(limits);
     client.start_orchestration("i", "Order", "").await.unwrap();
     client.raise_event("i", "e", "").await.unwrap();

@@ -48,6 +48,7 @@ pub mod pruning;
 pub mod queues;
 pub mod sessions;
 pub mod signal;
+pub mod starts;
 pub mod tags;
 pub mod worker;
 
@@ -199,6 +200,7 @@ pub fn laws() -> Vec<Law> {
         errors::LAWS,
         concurrency::LAWS,
         signal::LAWS,
+        starts::LAWS,
         heartbeat::LAWS,
     ]
     .concat()

@@ -3,6 +3,11 @@
 use std::time::Duration;
 
 /// A span of time: a `Duration`, or a text like `"24h"` or `"1m 30s"`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a span of time",
+    label = "not a span of time",
+    note = "write a `Duration`, or a text like \"30s\", \"24h\" or \"1m 30s\""
+)]
 pub trait Delay {
     /// The span.
     ///

@@ -22,6 +22,7 @@ use crate::model::filter::DispatcherCapabilityFilter;
 use crate::model::ids::INITIAL_EXECUTION_ID;
 use crate::model::item::OrchestrationItem;
 use crate::model::work_item::WorkItem;
+use crate::mutants::{Bug, is_planted};
 use crate::observe::target;
 use crate::providers::ProviderError;
 use crate::providers::express::{self, Committed, Handover, TurnRequest};
@@ -399,6 +400,7 @@ impl Orchestrations {
     async fn acked(&self, token: &Arc<str>, acked: Result<Option<Committed>, ProviderError>) -> Acked {
         match acked {
             Ok(committed) => Acked::Done(committed),
+            Err(error) if error.is_retryable() && is_planted(Bug::BusyEndsTheTurn) => Acked::Refused(error),
             Err(error) if error.is_retryable() => Acked::Busy(error),
             Err(error) => self.why_refused(token, error).await,
         }
@@ -516,7 +518,7 @@ impl Fetched {
     /// Whether history ends where a resting execution does.
     fn continues(&self, rested: &Suspended) -> bool {
         let end = self.end_of_history();
-        express::Head { seen: end.seen, ..rested.head } == end
+        express::Head { seen: end.seen, ..rested.head } == end || is_planted(Bug::RestsUnconfirmed)
     }
 }
 

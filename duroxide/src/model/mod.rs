@@ -11,6 +11,7 @@ pub(crate) mod item;
 pub(crate) mod limits;
 pub(crate) mod prune;
 pub(crate) mod retry;
+pub(crate) mod start;
 pub(crate) mod stats;
 pub(crate) mod status;
 pub(crate) mod work_item;

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use super::express::{ActivityRequest, Commit, Committed, FetchedActivity, FetchedTurn, Handover, Head, TurnRequest};
 use super::{
     ActivityProgress, DispatcherCapabilityFilter, Event, ExecutionMetadata, ExpressProvider, OrchestrationItem,
-    Provider, ProviderAdmin, ProviderError, ScheduledActivityIdentifier, SessionFetchConfig, SystemStats, TagFilter,
-    WorkItem, WorkSignal,
+    Provider, ProviderAdmin, ProviderError, ScheduledActivityIdentifier, SessionFetchConfig, StartOutcome, SystemStats,
+    TagFilter, WorkItem, WorkSignal,
 };
 use crate::model::status::OrchestrationStatus;
 use crate::observe::MetricsProvider;
@@ -181,6 +181,10 @@ impl Provider for InstrumentedProvider {
     async fn enqueue_for_orchestrator(&self, item: WorkItem, delay: Option<Duration>) -> Result<(), ProviderError> {
         let call = self.inner.enqueue_for_orchestrator(item, delay);
         self.timed("enqueue_orchestrator", call).await
+    }
+
+    async fn enqueue_start(&self, item: WorkItem) -> Result<StartOutcome, ProviderError> {
+        self.timed("enqueue_orchestrator", self.inner.enqueue_start(item)).await
     }
 
     fn as_management_capability(&self) -> Option<&dyn ProviderAdmin> {

@@ -16,6 +16,8 @@ pub mod instrumented;
 mod legacy;
 pub mod management;
 pub mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod signal;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
@@ -28,6 +30,7 @@ pub use crate::model::filter::{
 pub use crate::model::info::ActivityProgress;
 pub use crate::model::item::{KvEntry, OrchestrationItem, ScheduledActivityIdentifier};
 pub use crate::model::limits::{MAX_TAG_NAME_BYTES, MAX_WORKER_TAGS};
+pub use crate::model::start::StartOutcome;
 pub use crate::model::stats::SystemStats;
 pub use crate::model::work_item::WorkItem;
 pub use error::ProviderError;
@@ -172,6 +175,22 @@ pub trait Provider: Any + Send + Sync {
     /// # Errors
     /// Permanent for `ActivityExecute`, which belongs to the worker queue.
     async fn enqueue_for_orchestrator(&self, item: WorkItem, delay: Option<Duration>) -> Result<(), ProviderError>;
+
+    /// Enqueues the start of a root orchestration unless its id is taken. In one transaction the start is compared, by
+    /// orchestration and input, with the first event of the instance or with a start that is queued for it. When the
+    /// first execution was pruned, the orchestration alone is compared.
+    ///
+    /// A store that does not implement this enqueues the start uncompared.
+    ///
+    /// # Errors
+    /// Permanent for anything but `StartOrchestration`.
+    async fn enqueue_start(&self, item: WorkItem) -> Result<StartOutcome, ProviderError> {
+        if !matches!(item, WorkItem::StartOrchestration { .. }) {
+            return Err(ProviderError::permanent("enqueue_start", "expected a StartOrchestration"));
+        }
+        self.enqueue_for_orchestrator(item, None).await?;
+        Ok(StartOutcome::Uncompared)
+    }
 
     /// The administrator's half of the contract, if the store has it.
     fn as_management_capability(&self) -> Option<&dyn ProviderAdmin> {

@@ -2,11 +2,11 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::clock;
 use crate::model::status::OrchestrationStatus;
@@ -30,8 +30,8 @@ pub struct WorkSignal {
     orchestrator: Bell,
     worker: Bell,
     reach: Reach,
-    /// Set when whoever watches reads through a wrapper that changes what is stored: it must look for itself.
-    hides_ends: AtomicBool,
+    /// Whether what is told of an end is what the store has, and not what its readers see.
+    veiled: AtomicBool,
     /// Who waits for which instance; an entry lives as long as somebody does.
     watched: Mutex<HashMap<String, watch::Sender<News>>>,
 }
@@ -63,7 +63,10 @@ pub struct Ticket {
 
 #[derive(Debug)]
 struct Bell {
-    rung: watch::Sender<u64>,
+    /// How often it rang.
+    count: AtomicU64,
+    /// Wakes those who wait in the order in which they came: a run can be repeated exactly.
+    rung: Notify,
     /// When delayed rows become visible, milliseconds since the Unix epoch, soonest first.
     due: Mutex<BinaryHeap<Reverse<u64>>>,
 }
@@ -86,8 +89,8 @@ impl WorkSignal {
             orchestrator: Bell::new(),
             worker: Bell::new(),
             reach,
-            hides_ends: AtomicBool::new(false),
-            watched: Mutex::new(HashMap::new()),
+            veiled: AtomicBool::new(false),
+            watched: Mutex::default(),
         }
     }
 
@@ -98,7 +101,9 @@ impl WorkSignal {
 
     /// Work is visible now.
     pub fn ready(&self, queue: WorkQueue) {
-        self.bell(queue).rung.send_modify(|count| *count += 1);
+        let bell = self.bell(queue);
+        bell.count.fetch_add(1, Ordering::Release);
+        bell.rung.notify_waiters();
     }
 
     /// Work becomes visible at `at_ms`, milliseconds since the Unix epoch.
@@ -112,23 +117,22 @@ impl WorkSignal {
 
     /// What has been signalled so far; taken before looking for work.
     pub fn ticket(&self, queue: WorkQueue) -> Ticket {
-        Ticket { rung: *self.bell(queue).rung.borrow(), taken_at_ms: clock::now_ms() }
+        Ticket { rung: self.bell(queue).count.load(Ordering::Acquire), taken_at_ms: clock::now_ms() }
     }
 
     /// Whether nothing was signalled since `ticket`, and no delayed row is due.
     pub fn is_quiet(&self, queue: WorkQueue, ticket: Ticket) -> bool {
         let bell = self.bell(queue);
         let is_due = |Reverse(at_ms): &Reverse<u64>| *at_ms <= clock::now_ms();
-        *bell.rung.borrow() == ticket.rung && !bell.due().peek().is_some_and(is_due)
+        bell.count.load(Ordering::Acquire) == ticket.rung && !bell.due().peek().is_some_and(is_due)
     }
 
     /// Returns when work was signalled after `ticket`, a delayed row is due, or `at_most` has passed.
     pub async fn wait(&self, queue: WorkQueue, ticket: Ticket, at_most: Duration) {
         let bell = self.bell(queue);
-        let mut rung = bell.rung.subscribe();
         let wait = bell.until_due(ticket.taken_at_ms, clock::now_ms()).map_or(at_most, |due| due.min(at_most));
-        // A closed channel cannot be: `self` holds the sender.
-        let _ = tokio::time::timeout(wait, rung.wait_for(|count| *count != ticket.rung)).await;
+        // The time is over: look again.
+        let _ = tokio::time::timeout(wait, bell.rung_since(ticket.rung)).await;
     }
 
     /// A turn of `instance` was committed: whoever watches it looks again.
@@ -138,18 +142,20 @@ impl WorkSignal {
         }
     }
 
-    /// `instance` has ended: whoever watches it need not look.
-    pub fn ended(&self, instance: &str, status: OrchestrationStatus) {
-        let end = (!self.hides_ends.load(Ordering::Relaxed)).then_some(status);
-        if let Some(news) = self.watched().get(instance) {
-            news.send_modify(|news| news.end = end);
-        }
+    /// From now on everybody looks for an end, because the store that tells of it knows it in another form than its
+    /// readers.
+    pub(super) fn veil(&self) {
+        self.veiled.store(true, Ordering::Relaxed);
     }
 
-    /// From now on, watchers are told that something changed and never how an instance ended. For wrappers that
-    /// change what is stored: what the store knows is not what their readers see.
-    pub fn hide_ends(&self) {
-        self.hides_ends.store(true, Ordering::Relaxed);
+    /// `instance` has ended: whoever watches it need not look.
+    pub fn ended(&self, instance: &str, status: OrchestrationStatus) {
+        if self.veiled.load(Ordering::Relaxed) {
+            return self.changed(instance);
+        }
+        if let Some(news) = self.watched().get(instance) {
+            news.send_modify(|news| news.end = Some(status));
+        }
     }
 
     /// Others wrote to the same data: everybody looks again.
@@ -223,7 +229,16 @@ impl Drop for InstanceWatch {
 
 impl Bell {
     fn new() -> Self {
-        Bell { rung: watch::Sender::new(0), due: Mutex::new(BinaryHeap::new()) }
+        Bell { count: AtomicU64::new(0), rung: Notify::new(), due: Mutex::new(BinaryHeap::new()) }
+    }
+
+    /// Returns when it rang after it had rung `seen` times.
+    async fn rung_since(&self, seen: u64) {
+        // In line before looking, so that what rings in between is not missed.
+        let rung = self.rung.notified();
+        if self.count.load(Ordering::Acquire) == seen {
+            rung.await;
+        }
     }
 
     fn due(&self) -> MutexGuard<'_, BinaryHeap<Reverse<u64>>> {

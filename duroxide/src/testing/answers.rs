@@ -28,13 +28,15 @@ pub(super) struct Task {
     pub(super) input: String,
     session_id: Option<String>,
     tag: Option<String>,
+    /// Of the lease on it.
+    token: Arc<str>,
 }
 
 impl Task {
-    pub(super) fn of(item: WorkItem) -> Self {
+    pub(super) fn of(item: WorkItem, token: &str) -> Self {
         match item {
             WorkItem::ActivityExecute { instance, execution_id, id, name, input, session_id, tag } => {
-                Task { instance, execution_id, id, name, input, session_id, tag }
+                Task { instance, execution_id, id, name, input, session_id, tag, token: token.into() }
             }
             other => unreachable!("the worker queue of a harness holds activities only, not {other:?}"),
         }
@@ -126,7 +128,7 @@ fn run(handler: &dyn ActivityHandler, task: &Task, by: &(String, String), store:
     };
     let backing = Backing {
         store: Arc::clone(store) as _,
-        token: "harness".into(),
+        token: Arc::clone(&task.token),
         limits: Limits::default(),
         cancellation: CancellationToken::new(),
     };

@@ -244,7 +244,7 @@ impl World {
     fn take_activity(&mut self) -> bool {
         let fetch = self.store.fetch_work_item(FOR_EVER, Duration::ZERO, Some(&self.session), &TagFilter::Any);
         let Some((item, token, _)) = at_once(fetch).expect(OURS) else { return false };
-        let task = Task::of(item);
+        let task = Task::of(item, &token);
         if self.crashes.passing(Point::taken(&task)) {
             self.give_back(&token);
             self.die();

@@ -6,12 +6,24 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::time::Duration;
 
-use super::{CallError, Orchestration, Signal};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::key::read_status;
+use super::{CallError, Key, Orchestration, Signal};
 use crate::client::{Client, ClientError};
 use crate::codec::{self, CodecError};
+use crate::model::event::Event;
+use crate::model::start::StartOutcome;
 use crate::model::status::OrchestrationStatus;
 
 /// A start that is about to be made: await it for the handle.
+///
+/// A start can be repeated: when the instance was started before, as the same orchestration with the same input, there
+/// is nothing to do, and the handle is that of the instance, whether it runs or has ended. When the id stands for
+/// something else, the start is refused and nothing changes. The store compares within the transaction that enqueues;
+/// one that does not implement [`Provider::enqueue_start`](crate::providers::Provider::enqueue_start) cannot, and there
+/// a second start of an id has no effect, whatever it asks for.
 #[must_use = "nothing is started unless awaited"]
 pub struct Start<O: Orchestration> {
     handle: Handle<O>,
@@ -33,17 +45,115 @@ impl<O: Orchestration> Start<O> {
 }
 
 impl<O: Orchestration> IntoFuture for Start<O> {
-    type Output = Result<Handle<O>, ClientError>;
+    type Output = Result<Handle<O>, StartError>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let input =
-                self.input.map_err(|error| ClientError::InvalidInput { message: format!("encode: {error}") })?;
+            let encoded = self.input.map_err(|error| error.to_string());
+            let input = encoded.map_err(|message| StartError::Codec { orchestration: O::NAME.to_owned(), message })?;
             let Handle { client, id, .. } = &self.handle;
-            client.start_orchestration_versioned(id, O::NAME, self.version, input).await?;
+            match client.start_compared(id, O::NAME, self.version, input).await? {
+                StartOutcome::Queued | StartOutcome::Exists | StartOutcome::Uncompared => {}
+                StartOutcome::Differs { orchestration, input: _ } => return Err(taken(id, O::NAME, orchestration)),
+            }
             Ok(self.handle)
         })
+    }
+}
+
+fn taken(id: &str, asked: &str, found: String) -> StartError {
+    let (id, asked) = (id.to_owned(), asked.to_owned());
+    if found == asked {
+        StartError::OtherInput { id, orchestration: asked }
+    } else {
+        StartError::OtherOrchestration { id, asked, found }
+    }
+}
+
+/// Why an instance was not started.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The id stands for another orchestration.
+    #[error("instance `{id}` is an instance of `{found}`, and cannot be started as `{asked}`")]
+    OtherOrchestration {
+        /// The instance id.
+        id: String,
+        /// What was to be started.
+        asked: String,
+        /// What was started before.
+        found: String,
+    },
+    /// The id stands for the same orchestration with another input. Neither input is shown: it may be nobody's
+    /// business.
+    #[error("instance `{id}` of `{orchestration}` was started before with another input")]
+    OtherInput {
+        /// The instance id.
+        id: String,
+        /// What it is.
+        orchestration: String,
+    },
+    /// The input has no JSON form.
+    #[error("the input of `{orchestration}` has no JSON form: {message}")]
+    Codec {
+        /// What was to be started.
+        orchestration: String,
+        /// What serde said.
+        message: String,
+    },
+    /// The client could not ask.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+}
+
+impl StartError {
+    /// Whether the same call may work later.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            StartError::OtherOrchestration { .. } | StartError::OtherInput { .. } | StartError::Codec { .. } => false,
+            StartError::Client(error) => error.is_retryable(),
+        }
+    }
+}
+
+/// Why something could not be done with an instance.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum HandleError {
+    /// A value could not be written, or what was read does not fit its type.
+    #[error("a value does not fit its type: {0}")]
+    Codec(CodecError),
+    /// What was waited for did not come in the time given.
+    #[error("no answer in the time given")]
+    TimedOut,
+    /// The client could not ask.
+    #[error(transparent)]
+    Client(ClientError),
+}
+
+impl HandleError {
+    /// Whether the same call may work later.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            HandleError::Codec(_) => false,
+            HandleError::TimedOut => true,
+            HandleError::Client(error) => error.is_retryable(),
+        }
+    }
+}
+
+impl From<ClientError> for HandleError {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Timeout => HandleError::TimedOut,
+            other @ (ClientError::Provider(_)
+            | ClientError::ManagementNotAvailable
+            | ClientError::InvalidInput { .. }
+            | ClientError::InstanceStillRunning { .. }
+            | ClientError::CannotDeleteSubOrchestration { .. }
+            | ClientError::InstanceNotFound { .. }) => HandleError::Client(other),
+        }
     }
 }
 
@@ -96,35 +206,81 @@ impl<O: Orchestration> Handle<O> {
     ///
     /// # Errors
     /// When the payload has no JSON form or the store fails. That nobody waits is no error.
-    pub async fn raise<S: Signal>(&self, event: S) -> Result<(), ClientError> {
-        self.client.raise_event(&self.id, S::NAME, payload(&event)?).await
+    pub async fn raise<S: Signal>(&self, event: S) -> Result<(), HandleError> {
+        Ok(self.client.raise_event(&self.id, S::NAME, payload(&event)?).await?)
     }
 
     /// Puts a message into a queue of the instance, where it stays until `ctx.queue::<S>()` takes it.
     ///
     /// # Errors
     /// When the payload has no JSON form or the store fails.
-    pub async fn enqueue<S: Signal>(&self, message: S) -> Result<(), ClientError> {
-        self.client.enqueue_event(&self.id, S::NAME, payload(&message)?).await
+    pub async fn enqueue<S: Signal>(&self, message: S) -> Result<(), HandleError> {
+        Ok(self.client.enqueue_event(&self.id, S::NAME, payload(&message)?).await?)
     }
 
     /// Asks the instance to end as cancelled.
     ///
     /// # Errors
     /// When the store fails. An instance that has ended is left as it is.
-    pub async fn cancel(&self, reason: impl Into<String>) -> Result<(), ClientError> {
-        self.client.cancel_instance(&self.id, reason).await
+    pub async fn cancel(&self, reason: impl Into<String>) -> Result<(), HandleError> {
+        Ok(self.client.cancel_instance(&self.id, reason).await?)
     }
 
     /// Where it stands.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn status(&self) -> Result<OrchestrationStatus, ClientError> {
-        self.client.get_orchestration_status(&self.id).await
+    pub async fn status(&self) -> Result<OrchestrationStatus, HandleError> {
+        Ok(self.client.get_orchestration_status(&self.id).await?)
+    }
+
+    /// What it last said of itself with [`set_status`](crate::OrchestrationContext::set_status); `None` when it has not,
+    /// or does not exist.
+    ///
+    /// # Errors
+    /// When it said something that does not fit `S`, or the store fails.
+    pub async fn custom_status<S: DeserializeOwned>(&self) -> Result<Option<S>, HandleError> {
+        let text = match self.status().await? {
+            OrchestrationStatus::NotFound => None,
+            OrchestrationStatus::Running { custom_status, .. }
+            | OrchestrationStatus::Completed { custom_status, .. }
+            | OrchestrationStatus::Failed { custom_status, .. } => custom_status,
+        };
+        text.map(|text| read_status(&text)).transpose().map_err(HandleError::Codec)
+    }
+
+    /// What it keeps under `key`, as of its last commit.
+    ///
+    /// # Errors
+    /// When what is kept does not fit the type of the key, or the store fails.
+    pub async fn get<T: Serialize + DeserializeOwned>(&self, key: &Key<T>) -> Result<Option<T>, HandleError> {
+        let text = self.client.get_kv_value(&self.id, key.name()).await?;
+        text.map(|text| key.read(&text)).transpose().map_err(HandleError::Codec)
+    }
+
+    /// Waits until it keeps something under `key`, at most `timeout`.
+    ///
+    /// # Errors
+    /// [`HandleError::TimedOut`] when it has not in time; otherwise as [`get`](Self::get).
+    pub async fn wait_for<T: Serialize + DeserializeOwned>(
+        &self,
+        key: &Key<T>,
+        timeout: Duration,
+    ) -> Result<T, HandleError> {
+        let text = self.client.wait_for_kv_value(&self.id, key.name(), timeout).await?;
+        key.read(&text).map_err(HandleError::Codec)
+    }
+
+    /// The events of its current execution; empty when it does not exist. Kept as JSON it is what
+    /// [`testing::Recording`](crate::testing::Recording) replays.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn history(&self) -> Result<Vec<Event>, HandleError> {
+        Ok(self.client.history(&self.id).await?)
     }
 }
 
-fn payload<S: Signal>(signal: &S) -> Result<String, ClientError> {
-    codec::to_json(signal).map_err(|error| ClientError::InvalidInput { message: format!("encode: {error}") })
+fn payload<S: Signal>(signal: &S) -> Result<String, HandleError> {
+    codec::to_json(signal).map_err(HandleError::Codec)
 }

@@ -1,5 +1,7 @@
 //! Typed events, queues and timers of an orchestration.
 
+use std::time::SystemTime;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -29,6 +31,11 @@ impl OrchestrationContext {
     /// payload that does not decode fails the orchestration.
     pub fn queue<S: Signal>(&self) -> DurableFuture<S> {
         self.dequeue_event(S::NAME).map(|text| read(&text))
+    }
+
+    /// The time, recorded: a replay gets the same.
+    pub fn now(&self) -> DurableFuture<SystemTime> {
+        self.utc_now().map(|time| time.unwrap_or_else(|error| panic!("{error}")))
     }
 
     /// Resolves after `delay`, a `Duration` or a text like `"24h"`; survives restarts.

@@ -20,7 +20,7 @@
 //! | D16 deletion is checked too early, versions overflow | `stores::d16_…` (two) | |
 //! | D17 nobody answers system calls without workers | `code::d17_…` | `runtime::tests::journeys::system_calls_are_answered_…` |
 //! | D18 large results fail orchestrations | `stores::d18_…`; memory is for the benchmarks | |
-//! | D19 nothing is reported of a read-only store | `stores::d19_…` (four) | |
+//! | D19 nothing is reported of a read-only store | `stores::d19_…` (five) | |
 //! | D20 awaiting a foreign future hangs | `code::d20_…` | `replay::tests::machine::a_foreign_future_alone_…` |
 
 mod code;
@@ -45,9 +45,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Longer than [`PATIENCE`]: whoever waits for the end of such a lease fails.
 const LEASE_FOR_EVER: Duration = Duration::from_secs(3_600);
 
-/// Runs each test in memory and on a SQLite file: `d01_…::in_memory`, `d01_…::on_sqlite`.
+/// Runs each test in memory, on a SQLite file and on PostgreSQL: `d01_…::in_memory`, `d01_…::on_sqlite`,
+/// `d01_…::on_postgres`.
 ///
-/// In memory the clock is virtual, of the store as well; SQLite has threads of its own and runs in real time.
+/// In memory the clock is virtual, of the store as well; SQLite has threads of its own, and PostgreSQL a clock,
+/// so they run in real time.
 macro_rules! on_every_store {
     ($($defect:ident),* $(,)?) => {
         $(
@@ -60,6 +62,12 @@ macro_rules! on_every_store {
                 #[tokio::test]
                 async fn on_sqlite() {
                     let (store, _kept) = $crate::stores::sqlite_file().await;
+                    super::$defect(store).await;
+                }
+
+                #[tokio::test]
+                async fn on_postgres() {
+                    let (store, _kept) = $crate::stores::postgres().await;
                     super::$defect(store).await;
                 }
             }
@@ -82,6 +90,12 @@ macro_rules! on_every_store_in_real_time {
                 #[tokio::test]
                 async fn on_sqlite() {
                     let (store, _kept) = $crate::stores::sqlite_file().await;
+                    super::$defect(store).await;
+                }
+
+                #[tokio::test]
+                async fn on_postgres() {
+                    let (store, _kept) = $crate::stores::postgres().await;
                     super::$defect(store).await;
                 }
             }

@@ -242,7 +242,7 @@ async fn d19_a_database_that_cannot_be_written_says_so_at_once() {
     assert!(error.contains("readonly") || error.contains("read-only"), "{error}");
 }
 
-/// Permissions bind everybody but root, for whom this shows nothing.
+/// Permissions bind everybody but root, for whom the read-only file system below shows the same.
 #[cfg(unix)]
 #[tokio::test]
 async fn d19_a_folder_that_cannot_be_written_says_so_at_once() {
@@ -255,6 +255,50 @@ async fn d19_a_folder_that_cannot_be_written_says_so_at_once() {
     }
     let error = refusal(&folder.path().join("store.db")).await;
     assert!(error.contains("ermission denied"), "{error}");
+}
+
+/// Where the folder is told to this test when it runs again, in a mount namespace of its own.
+#[cfg(target_os = "linux")]
+const READ_ONLY: &str = "DUROXIDE_TEST_READ_ONLY_FOLDER";
+
+/// Root is bound by it as well, and nobody needs to be root for it.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn d19_a_read_only_file_system_is_named_at_once() {
+    if let Some(folder) = std::env::var_os(READ_ONLY) {
+        return assert_read_only(Path::new(&folder)).await;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteProvider::open(folder.path().join("store.db")).await.unwrap();
+    store.checkpoint().await.unwrap();
+    drop(store);
+    let mount = format!(
+        "mount --bind \"${READ_ONLY}\" \"${READ_ONLY}\" && mount -o remount,ro,bind \"${READ_ONLY}\" && echo mounted && \
+         exec \"$0\" --exact defects::stores::d19_a_read_only_file_system_is_named_at_once"
+    );
+    let inside = std::process::Command::new("unshare")
+        .args(["--map-root-user", "--mount", "sh", "-c", &mount])
+        .arg(std::env::current_exe().unwrap())
+        .env(READ_ONLY, folder.path())
+        .output();
+    match inside {
+        Ok(inside) if inside.stdout.starts_with(b"mounted") => {
+            let told = [inside.stdout, inside.stderr].concat();
+            assert!(inside.status.success(), "{}", String::from_utf8_lossy(&told));
+            assert!(String::from_utf8_lossy(&told).contains("1 passed"), "it ran: {}", String::from_utf8_lossy(&told));
+        }
+        other => eprintln!("SKIPPED: nothing can be mounted here, so a read-only file system is not tested: {other:?}"),
+    }
+}
+
+#[cfg(target_os = "linux")]
+async fn assert_read_only(folder: &Path) {
+    assert!(fs::write(folder.join("probe"), "").is_err(), "the file system can be written");
+    for file in ["store.db", "new.db"] {
+        let error = refusal(&folder.join(file)).await;
+        assert!(error.to_lowercase().contains("read-only") || error.contains("readonly"), "{file}: {error}");
+        assert!(error.contains(file), "which file: {error}");
+    }
 }
 
 /// A running program tells its clients and its metrics.

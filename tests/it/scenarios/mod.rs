@@ -7,6 +7,7 @@ mod children;
 mod eternal;
 mod fan_out;
 mod saga;
+mod starts;
 mod versions;
 
 use std::sync::Arc;
@@ -41,7 +42,8 @@ impl World {
     }
 }
 
-/// Runs each scenario on each store: `chain::in_memory`, `chain::on_sqlite_in_memory`, `chain::on_a_sqlite_file`.
+/// Runs each scenario on each store: `chain::in_memory`, `chain::on_sqlite_in_memory`, `chain::on_a_sqlite_file`,
+/// `chain::on_postgres`.
 macro_rules! on_every_store {
     ($($scenario:ident),* $(,)?) => {
         $(
@@ -54,6 +56,13 @@ macro_rules! on_every_store {
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn on_sqlite_in_memory() {
                     super::$scenario(&$crate::scenarios::World::on($crate::stores::sqlite_in_memory().await).await).await;
+                }
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn on_postgres() {
+                    let world = $crate::scenarios::World::on($crate::stores::postgres().await).await;
+                    super::$scenario(&world).await;
+                    world.end().await;
                 }
 
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -86,6 +86,7 @@ pub async fn refund(ctx: OrchestrationContext, order: Order) -> Result<u64, Stri
 #[orchestration(name = "Checkout", version = "2.0.0")]
 pub async fn checkout(ctx: OrchestrationContext, order: Order, note: Option<String>) -> Result<u64, ShopError> {
     ping::call(&ctx).await?;
+    #[duroxide::allow(DX0009, reason = "shown once more on replay")]
     println!("{}", charge::call(&ctx, order.clone()).tag("eu").session("s").await?);
     let approved = duroxide::select! {
         approved = ctx.wait::<Approved>() => Some(approved),

@@ -14,10 +14,11 @@ use async_trait::async_trait;
 
 use super::{
     ActivityProgress, DispatcherCapabilityFilter, Event, EventKind, ExecutionMetadata, KvEntry, OrchestrationItem,
-    Provider, ProviderAdmin, ProviderError, ScheduledActivityIdentifier, SessionFetchConfig, SystemStats, TagFilter,
-    WorkItem, WorkSignal,
+    Provider, ProviderAdmin, ProviderError, ScheduledActivityIdentifier, SessionFetchConfig, StartOutcome, SystemStats,
+    TagFilter, WorkItem, WorkSignal,
 };
 use crate::model::error::{ErrorDetails, PoisonMessageType};
+use crate::model::status::OrchestrationStatus;
 use crate::model::work_item::kind_of;
 
 pub use codec::{CodecError, PayloadCodec};
@@ -66,7 +67,7 @@ impl Encoded {
     /// Encodes what goes into `store`, and decodes what comes out.
     pub fn new(store: Arc<dyn Provider>, codec: impl PayloadCodec) -> Self {
         if let Some(signal) = store.work_signal() {
-            signal.hide_ends();
+            signal.veil();
         }
         Encoded { inner: store, codec: Box::new(codec) }
     }
@@ -329,12 +330,32 @@ impl Provider for Encoded {
         self.inner.enqueue_for_orchestrator(item, delay).await
     }
 
+    /// A codec may encode one payload in many ways, so that the store below cannot tell that two inputs are equal: what it
+    /// takes for another input is decoded and compared again.
+    async fn enqueue_start(&self, item: WorkItem) -> Result<StartOutcome, ProviderError> {
+        const OPERATION: &str = "enqueue_start";
+        match self.inner.enqueue_start(self.encoded_item(OPERATION, item.clone())?).await? {
+            StartOutcome::Differs { orchestration, input } => {
+                let input = self.decoded_option(OPERATION, "the input", input)?;
+                Ok(StartOutcome::compared(&item, &orchestration, input.as_deref()))
+            }
+            same @ (StartOutcome::Queued | StartOutcome::Exists | StartOutcome::Uncompared) => Ok(same),
+        }
+    }
+
     fn as_management_capability(&self) -> Option<&dyn ProviderAdmin> {
         self.inner.as_management_capability().map(|_| self as &dyn ProviderAdmin)
     }
 
     fn work_signal(&self) -> Option<Arc<WorkSignal>> {
         self.inner.work_signal()
+    }
+
+    async fn get_status(&self, instance: &str) -> Result<OrchestrationStatus, ProviderError> {
+        let mut status = self.inner.get_status(instance).await?;
+        payloads::of_status(&mut status, &mut |payload| self.decode(payload))
+            .map_err(|error| ProviderError::permanent("get_status", undecodable("the status", &error)))?;
+        Ok(status)
     }
 
     async fn get_custom_status(

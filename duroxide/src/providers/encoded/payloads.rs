@@ -5,6 +5,7 @@
 use super::codec::CodecError;
 use crate::model::error::{AppErrorKind, ErrorDetails, PoisonMessageType};
 use crate::model::event::EventKind;
+use crate::model::status::OrchestrationStatus;
 use crate::model::work_item::WorkItem;
 
 /// What is done to each payload, in place.
@@ -62,6 +63,26 @@ pub(super) fn of_item(item: &mut WorkItem, change: Change<'_>) -> Done {
         WorkItem::CancelInstance { reason, .. } => change(reason),
         WorkItem::TimerFired { .. } => Ok(()),
     }
+}
+
+/// Changes the payloads of a status. One without its custom half is better than none.
+pub(super) fn of_status(status: &mut OrchestrationStatus, change: Change<'_>) -> Done {
+    let (custom_status, version) = match status {
+        OrchestrationStatus::NotFound => return Ok(()),
+        OrchestrationStatus::Running { custom_status, custom_status_version } => (custom_status, custom_status_version),
+        OrchestrationStatus::Completed { output, custom_status, custom_status_version } => {
+            change(output)?;
+            (custom_status, custom_status_version)
+        }
+        OrchestrationStatus::Failed { details, custom_status, custom_status_version } => {
+            of_error(details, change)?;
+            (custom_status, custom_status_version)
+        }
+    };
+    if custom_status.as_mut().is_some_and(|text| change(text).is_err()) {
+        (*custom_status, *version) = (None, 0);
+    }
+    Ok(())
 }
 
 fn carried<'a>(messages: impl Iterator<Item = &'a mut (String, String)>, change: Change<'_>) -> Done {

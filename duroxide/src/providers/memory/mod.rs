@@ -2,6 +2,7 @@
 
 mod ack;
 mod admin;
+mod express;
 mod fetch;
 mod heartbeat;
 mod history;
@@ -10,6 +11,7 @@ mod prune;
 mod queue;
 mod rings;
 mod session;
+mod start;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -30,7 +32,7 @@ use super::management::{
 use super::signal::WorkSignal;
 use super::{
     ActivityProgress, DispatcherCapabilityFilter, Event, ExecutionMetadata, OrchestrationItem, Provider,
-    ScheduledActivityIdentifier, SessionFetchConfig, SystemStats, TagFilter, WorkItem,
+    ScheduledActivityIdentifier, SessionFetchConfig, StartOutcome, SystemStats, TagFilter, WorkItem,
 };
 use crate::clock;
 use crate::model::VERSION;
@@ -253,6 +255,10 @@ impl Provider for MemoryProvider {
 
     async fn enqueue_for_orchestrator(&self, item: WorkItem, delay: Option<Duration>) -> Result<(), ProviderError> {
         self.with(|tables, now_ms| tables.enqueue(&item, delay, now_ms))
+    }
+
+    async fn enqueue_start(&self, item: WorkItem) -> Result<StartOutcome, ProviderError> {
+        self.with(|tables, now_ms| tables.start(&item, now_ms))
     }
 
     fn as_management_capability(&self) -> Option<&dyn ProviderAdmin> {

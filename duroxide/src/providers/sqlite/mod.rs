@@ -29,6 +29,7 @@ mod room;
 mod row;
 mod schema;
 mod session;
+mod start;
 mod worker;
 mod writer;
 
@@ -43,6 +44,7 @@ use crate::model::event::Event;
 use crate::model::filter::{DispatcherCapabilityFilter, SessionFetchConfig, TagFilter};
 use crate::model::info::ActivityProgress;
 use crate::model::item::{OrchestrationItem, ScheduledActivityIdentifier};
+use crate::model::start::StartOutcome;
 use crate::model::stats::SystemStats;
 use crate::model::status::OrchestrationStatus;
 use crate::model::work_item::{WorkItem, kind_of};
@@ -437,6 +439,15 @@ impl Provider for SqliteProvider {
 
     async fn enqueue_for_orchestrator(&self, item: WorkItem, delay: Option<Duration>) -> Result<(), ProviderError> {
         self.enqueue(item, delay, None).await
+    }
+
+    async fn enqueue_start(&self, item: WorkItem) -> Result<StartOutcome, ProviderError> {
+        const OPERATION: &str = "enqueue_start";
+        if !matches!(item, WorkItem::StartOrchestration { .. }) {
+            return Err(ProviderError::permanent(OPERATION, "expected a StartOrchestration"));
+        }
+        let message = MessageRow::new(&item).map_err(|error| error.during(OPERATION))?;
+        self.write(OPERATION, move |conn, wakes| start::enqueue(conn, &item, &message, clock::now_ms(), wakes)).await
     }
 
     fn as_management_capability(&self) -> Option<&dyn ProviderAdmin> {

@@ -191,6 +191,13 @@ impl Location {
     /// The connection that writes.
     pub(super) fn connect(&self) -> Result<Connection, SqliteOpenError> {
         check_library()?;
+        self.try_connect().map_err(|error| match (self, error) {
+            (Location::File { path, .. }, SqliteOpenError::Database(error)) => explained(path, error),
+            (Location::File { .. } | Location::Memory { .. }, error) => error,
+        })
+    }
+
+    fn try_connect(&self) -> Result<Connection, SqliteOpenError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = match self {
             Location::File { path, create, .. } => {
@@ -320,6 +327,23 @@ fn ensure_file(path: &Path, create: bool) -> Result<(), SqliteOpenError> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path).map(drop).map_err(|source| SqliteOpenError::File { path: path.to_owned(), source })
+}
+
+/// SQLite says of a place where nothing can be written only that it cannot open the file. Whether that is so is tried
+/// beside the file: whoever opens and closes the file itself takes away the locks that others of this process hold on it.
+fn explained(path: &Path, error: Box<dyn std::error::Error + Send + Sync>) -> SqliteOpenError {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".writable");
+    let written = OpenOptions::new().write(true).create(true).truncate(false).open(&beside);
+    match written {
+        Ok(file) => {
+            drop(file);
+            // Nobody misses it, and the error to be told is another.
+            let _ = std::fs::remove_file(&beside);
+            SqliteOpenError::Database(error)
+        }
+        Err(source) => SqliteOpenError::File { path: path.to_owned(), source },
+    }
 }
 
 /// `%3F` and the like, so that a path may hold a question mark.

@@ -8,7 +8,7 @@ use crate::clock;
 use crate::observe::target;
 
 /// Each entry brings the database from its index to the next version; entries are never changed once released.
-const MIGRATIONS: &[&str] = &[INITIAL, PROGRESS];
+pub(super) const MIGRATIONS: &[&str] = &[INITIAL, PROGRESS];
 
 /// `state` of a queue row, written as a number because partial indexes want literals:
 /// 0 delayed (`visible_at` ahead), 1 ready (may be taken), 2 held (its instance or itself is leased),
@@ -146,6 +146,13 @@ CREATE TABLE quarantine (
 );
 ";
 
+/// What an activity last said of its progress: it goes with the row, so nobody has to clean up.
+const PROGRESS: &str = "
+ALTER TABLE worker_queue ADD COLUMN progress TEXT;
+ALTER TABLE worker_queue ADD COLUMN progress_at INTEGER;
+ALTER TABLE worker_queue ADD COLUMN progress_attempt INTEGER;
+";
+
 /// What an opened database was written by.
 enum Form {
     /// Nobody.
@@ -155,12 +162,6 @@ enum Form {
     /// The crate before its version 0.2, whose tables have the same names.
     Published,
 }
-/// What an activity last said of its progress: it goes with the row, so nobody has to clean up.
-const PROGRESS: &str = "
-ALTER TABLE worker_queue ADD COLUMN progress TEXT;
-ALTER TABLE worker_queue ADD COLUMN progress_at INTEGER;
-ALTER TABLE worker_queue ADD COLUMN progress_attempt INTEGER;
-";
 
 /// Brings the database to the newest version, and its queue rows to the state that the leases in it call for.
 pub(super) fn migrate(conn: &mut Connection) -> Result<(), SqliteOpenError> {

@@ -744,6 +744,43 @@ async fn a_database_of_somebody_else_is_refused() {
     assert!(SqliteProvider::open(dir.file()).await.is_err());
 }
 
+/// A file of the version before progress, with an activity in it.
+#[tokio::test]
+async fn a_file_of_the_first_schema_is_brought_up_to_date_with_what_is_in_it() {
+    let dir = Dir::new();
+    let conn = dir.foreign();
+    conn.execute_batch(schema::MIGRATIONS[0]).unwrap();
+    conn.execute("UPDATE duroxide_store SET schema_version = 1", []).unwrap();
+    let row = ActivityRow::new(activity("a", 2, None, None)).unwrap();
+    worker::enqueue(&conn, &row, clock::now_ms(), &mut Wakes::default()).unwrap();
+    drop(conn);
+    let store = dir.open().await;
+    let (_, token, _) = fetch_activity(&store).await.unwrap();
+    assert!(store.heartbeat_work_item(&token, "half").await.unwrap());
+    assert_eq!(store.read_progress("a").await.unwrap()[0].progress, "half");
+    assert_eq!(rows(&store, "SELECT schema_version FROM duroxide_store").await, schema::MIGRATIONS.len() as i64);
+}
+
+/// What is told to other systems must not be told twice, whatever a power cut takes; progress may be lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fence_is_flushed_before_it_is_told_and_progress_is_not() {
+    let dir = Dir::new();
+    let store = dir.open().await;
+    store.enqueue_for_worker(activity("a", 2, None, None)).await.unwrap();
+    let (_, token, _) = fetch_activity(&store).await.unwrap();
+    let held = hold_writer(&store);
+    let told = store.activity_fence(&token);
+    let batch = pragma(&store, Durability::Lease, "synchronous");
+    let (fence, synchronous, ()) = tokio::join!(told, batch, async { drop(held) });
+    assert_eq!(synchronous, "2");
+    assert_eq!(fence.unwrap(), Some(rows(&store, "SELECT fence FROM worker_queue").await as u64));
+    let held = hold_writer(&store);
+    let said = store.heartbeat_work_item(&token, "half");
+    let batch = pragma(&store, Durability::Lease, "synchronous");
+    let (kept, synchronous, ()) = tokio::join!(said, batch, async { drop(held) });
+    assert_eq!((kept, synchronous.as_str()), (Ok(true), "1"));
+}
+
 #[tokio::test]
 async fn a_checkpoint_empties_the_log_and_a_dump_shows_no_payloads() {
     let dir = Dir::new();

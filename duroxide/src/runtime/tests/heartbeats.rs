@@ -189,9 +189,7 @@ async fn a_heartbeat_finds_out_that_another_process_cancelled_the_activity() {
 #[cfg(feature = "macros")]
 #[tokio::test(start_paused = true)]
 async fn limits_of_the_builder_reach_activities_and_orchestrations() {
-    let mut limits = Limits::default();
-    limits.progress_bytes = 4;
-    limits.payload_bytes = 200;
+    let limits = Limits { progress_bytes: 4, payload_bytes: 200, ..Limits::default() };
     let activities = ActivityRegistry::builder()
         .register("Says", |ctx: ActivityContext, _| async move {
             ctx.heartbeat("four").await.unwrap();

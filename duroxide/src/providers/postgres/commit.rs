@@ -1,0 +1,248 @@
+//! What a turn changes, as one statement for all turns that are committed together.
+
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use super::ack::Ack;
+use super::error::StoreError;
+use super::row::{ActivityKey, int, opt_text, stored_opt};
+use super::writer::Query;
+
+/// The steps of a commit, one named part per step; each part works on what `held` proved.
+///
+/// Turns: $1 instance, $2 secret, $3 execution, $4 name, $5 version, $6 parent, $7 whether the custom status changes,
+/// $8 custom status, $9 to $11 pinned version, $12 status, $13 output, $14 whether key-values are to be folded. Events
+/// of turn $15: $16 id, $17 type, $18 data. Activities of turn $19: $20 to $22 identity, $23 item, $24 session, $25
+/// tag, $26 secret and $27 duration of a lease if they may be handed over, to $28. Messages of turn $29: $30 instance,
+/// $31 item, $32 due or null. Cancelled by turn $33: $34 to $36 identity. Done with turn $37: $38 to $41 key, $42
+/// secret.
+pub(super) const COMMIT: &str = "
+    WITH clock AS MATERIALIZED (SELECT @now AS ms),
+    turn AS MATERIALIZED (
+        SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[],
+            $8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::bool[])
+        WITH ORDINALITY AS t (instance_id, lock_token, execution_id, name, version, parent, sets_status, custom_status,
+            major, minor, patch, status, output, folds, n)),
+    held AS (
+        DELETE FROM @.instance_locks l USING turn t
+        WHERE l.instance_id = t.instance_id AND l.lock_token = t.lock_token
+            AND l.locked_until > (SELECT ms FROM clock)
+        RETURNING t.*, l.batch),
+    consumed AS (
+        DELETE FROM @.orchestrator_queue q USING (SELECT instance_id, unnest(batch) AS id FROM held) b
+        WHERE q.instance_id = b.instance_id AND q.id = b.id),
+    named AS (
+        INSERT INTO @.instances AS i (instance_id, orchestration_name, orchestration_version, current_execution_id,
+            parent_instance_id, created_at, updated_at, custom_status, custom_status_version)
+        SELECT instance_id, name, version, execution_id, parent, ms, ms, custom_status, sets_status
+        FROM held, clock WHERE name IS NOT NULL AND version IS NOT NULL ORDER BY n
+        ON CONFLICT (instance_id) DO UPDATE SET orchestration_name = excluded.orchestration_name,
+            orchestration_version = excluded.orchestration_version, updated_at = excluded.updated_at,
+            current_execution_id = GREATEST(i.current_execution_id, excluded.current_execution_id),
+            custom_status = CASE excluded.custom_status_version WHEN 0 THEN i.custom_status
+                ELSE excluded.custom_status END,
+            custom_status_version = i.custom_status_version + excluded.custom_status_version
+        RETURNING instance_id, row_id, custom_status, custom_status_version),
+    unnamed AS (
+        UPDATE @.instances i SET updated_at = ms,
+            current_execution_id = GREATEST(i.current_execution_id, h.execution_id),
+            custom_status = CASE h.sets_status WHEN 0 THEN i.custom_status ELSE h.custom_status END,
+            custom_status_version = i.custom_status_version + h.sets_status
+        FROM held h, clock WHERE i.instance_id = h.instance_id AND (h.name IS NULL OR h.version IS NULL)
+        RETURNING i.instance_id, i.row_id, i.custom_status, i.custom_status_version),
+    begun AS (
+        INSERT INTO @.executions (instance_id, execution_id, started_at, duroxide_version_major,
+            duroxide_version_minor, duroxide_version_patch, status, output, completed_at)
+        SELECT instance_id, execution_id, ms, major, minor, patch, COALESCE(status, 'Running'),
+            CASE WHEN status IS NOT NULL THEN output END, CASE WHEN status <> 'Running' THEN ms END
+        FROM held, clock ON CONFLICT DO NOTHING),
+    continued AS (
+        UPDATE @.executions e SET duroxide_version_major = COALESCE(h.major, e.duroxide_version_major),
+            duroxide_version_minor = COALESCE(h.minor, e.duroxide_version_minor),
+            duroxide_version_patch = COALESCE(h.patch, e.duroxide_version_patch),
+            status = COALESCE(h.status, e.status),
+            output = CASE WHEN h.status IS NULL THEN e.output ELSE h.output END,
+            completed_at = CASE WHEN h.status IS NULL THEN e.completed_at WHEN h.status <> 'Running' THEN ms END
+        FROM held h, clock WHERE e.instance_id = h.instance_id AND e.execution_id = h.execution_id
+            AND (h.status IS NOT NULL OR h.major IS NOT NULL)),
+    appended AS (
+        INSERT INTO @.history (instance_id, execution_id, event_id, event_type, event_data)
+        SELECT h.instance_id, h.execution_id, e.event_id, e.event_type, e.event_data
+        FROM unnest($15::bigint[], $16::bigint[], $17::text[], $18::text[]) AS e (n, event_id, event_type, event_data)
+        JOIN held h ON h.n = e.n),
+    folded AS (
+        DELETE FROM @.kv_delta d USING held h WHERE h.folds AND d.instance_id = h.instance_id RETURNING d.*),
+    kept AS (
+        INSERT INTO @.kv_store (instance_id, key, value, last_updated_at_ms)
+        SELECT instance_id, key, value, last_updated_at_ms FROM folded WHERE value IS NOT NULL
+        ON CONFLICT (instance_id, key) DO UPDATE
+            SET value = excluded.value, last_updated_at_ms = excluded.last_updated_at_ms),
+    dropped AS (
+        DELETE FROM @.kv_store s USING folded f
+        WHERE f.value IS NULL AND s.instance_id = f.instance_id AND s.key = f.key),
+    waiting AS MATERIALIZED (
+        SELECT cardinality(array_remove($26::text[], NULL)) > 0 AND EXISTS (
+            SELECT 1 FROM @.worker_queue WHERE state = 1 AND locked_until <= (SELECT ms FROM clock)) AS found),
+    asked AS (
+        INSERT INTO @.worker_queue (instance_id, execution_id, activity_id, work_item, session_id, tag, state,
+            visible_at, lock_token, locked_until, owner, fence, attempt_count)
+        SELECT a.instance_id, a.execution_id, a.activity_id, a.work_item, a.session_id, a.tag, 1, ms,
+            CASE WHEN a.handed THEN a.secret END,
+            CASE WHEN a.handed THEN ms + LEAST(a.lease_ms, 9223372036854775807 - ms) ELSE 0 END,
+            CASE WHEN a.handed THEN $28 END, CASE WHEN a.handed THEN nextval('@.fence') END,
+            CASE WHEN a.handed THEN 1 ELSE 0 END
+        FROM (
+            SELECT a.*, a.secret IS NOT NULL AND NOT (SELECT found FROM waiting) AS handed
+            FROM unnest($19::bigint[], $20::text[], $21::bigint[], $22::bigint[], $23::text[], $24::text[],
+                    $25::text[], $26::text[], $27::bigint[])
+                WITH ORDINALITY AS a (n, instance_id, execution_id, activity_id, work_item, session_id, tag, secret,
+                    lease_ms, place)
+            JOIN held h ON h.n = a.n) a
+        CROSS JOIN clock ORDER BY a.place
+        RETURNING id, lock_token),
+    sent AS (
+        INSERT INTO @.orchestrator_queue (instance_id, work_item, state, visible_at, enqueued_at)
+        SELECT m.instance_id, m.work_item, CASE WHEN m.due > ms THEN 0 ELSE 1 END, COALESCE(m.due, ms), ms
+        FROM unnest($29::bigint[], $30::text[], $31::text[], $32::bigint[]) WITH ORDINALITY
+            AS m (n, instance_id, work_item, due, place)
+        JOIN held h ON h.n = m.n CROSS JOIN clock ORDER BY m.place),
+    cancelled AS (
+        DELETE FROM @.worker_queue w
+        USING (SELECT c.* FROM unnest($33::bigint[], $34::text[], $35::bigint[], $36::bigint[])
+            AS c (n, instance_id, execution_id, activity_id) JOIN held h ON h.n = c.n) c
+        WHERE w.instance_id = c.instance_id AND w.execution_id = c.execution_id AND w.activity_id = c.activity_id),
+    done AS (
+        DELETE FROM @.worker_queue w
+        USING (SELECT d.* FROM unnest($37::bigint[], $38::text[], $39::bigint[], $40::bigint[], $41::bigint[],
+                $42::text[]) AS d (n, instance_id, execution_id, activity_id, id, secret)
+            JOIN held h ON h.n = d.n) d
+        WHERE w.instance_id = d.instance_id AND w.execution_id = d.execution_id AND w.activity_id = d.activity_id
+            AND w.id = d.id AND w.lock_token = d.secret
+        RETURNING w.session_id),
+    touched AS (
+        UPDATE @.sessions s SET last_activity_at = ms FROM done d, clock
+        WHERE s.session_id = d.session_id AND s.locked_until > ms)
+    SELECT pg_current_xact_id()::text, clock.ms, held.n, EXISTS (
+            SELECT 1 FROM @.orchestrator_queue q
+            WHERE q.instance_id = held.instance_id AND q.visible_at <= clock.ms AND q.id <> ALL(held.batch)),
+        COALESCE(named.row_id, unnamed.row_id), COALESCE(named.custom_status, unnamed.custom_status),
+        COALESCE(named.custom_status_version, unnamed.custom_status_version), NULL
+    FROM clock LEFT JOIN (held LEFT JOIN named ON named.instance_id = held.instance_id
+        LEFT JOIN unnamed ON unnamed.instance_id = held.instance_id) ON true
+    UNION ALL SELECT NULL, NULL, NULL, NULL, id, NULL, NULL, lock_token FROM asked WHERE lock_token IS NOT NULL";
+
+/// One row of the answer.
+pub(super) enum Answer {
+    /// A turn was committed.
+    Turn(CommittedTurn),
+    /// An activity was handed over, under this secret.
+    Handed { secret: String, id: i64 },
+    /// None was.
+    Nothing,
+}
+
+/// What the database says of a turn that it committed.
+#[derive(Debug)]
+pub(super) struct CommittedTurn {
+    /// Which of the batch, from 0.
+    pub(super) index: usize,
+    /// Whether other messages wait for the instance.
+    pub(super) has_more: bool,
+    /// What is new with every life of the instance; 0 when it has no row.
+    pub(super) row_id: i64,
+    pub(super) custom_status: Option<String>,
+    pub(super) custom_status_version: u64,
+}
+
+impl Answer {
+    pub(super) fn from_row(row: &PgRow) -> Result<Self, StoreError> {
+        if let Some(secret) = row.try_get(7)? {
+            return Ok(Answer::Handed { secret, id: row.try_get(4)? });
+        }
+        let Some(n) = row.try_get::<Option<i64>, _>(2)? else {
+            return Ok(Answer::Nothing);
+        };
+        Ok(Answer::Turn(CommittedTurn {
+            index: usize::try_from(n).unwrap_or_default() - 1,
+            has_more: row.try_get(3)?,
+            row_id: row.try_get::<Option<i64>, _>(4)?.unwrap_or_default(),
+            custom_status: opt_text(row, 5)?,
+            custom_status_version: super::row::opt_number(row, 6)?.unwrap_or_default(),
+        }))
+    }
+}
+
+/// Binds what [`COMMIT`] asks for. `owner` signs the leases that are handed over.
+pub(super) fn bind(query: Query, acks: &[&Ack], owner: &str) -> Query {
+    bind_gone(bind_queues(bind_turns(query, acks), acks, owner), acks)
+}
+
+/// One value of each turn.
+fn each<T>(acks: &[&Ack], value: impl Fn(&Ack) -> T) -> Vec<T> {
+    acks.iter().map(|ack| value(ack)).collect()
+}
+
+/// One value of each of the rows that a turn has several of.
+fn all<'a, R: 'a, T>(acks: &[&'a Ack], rows: impl Fn(&'a Ack) -> &'a [R], value: impl Fn(i64, &'a R) -> T) -> Vec<T> {
+    let numbered = (1..).zip(acks);
+    numbered.flat_map(|(n, ack)| rows(ack).iter().map(move |row| (n, row))).map(|(n, row)| value(n, row)).collect()
+}
+
+fn bind_turns(query: Query, acks: &[&Ack]) -> Query {
+    let pinned = |number: fn(&semver::Version) -> u64| {
+        each(acks, |ack| ack.metadata.pinned_duroxide_version.as_ref().map(|version| int(number(version))))
+    };
+    query
+        .bind(each(acks, |ack| ack.instance.clone()))
+        .bind(each(acks, |ack| ack.secret.clone()))
+        .bind(each(acks, |ack| ack.execution_id))
+        .bind(each(acks, |ack| stored_opt(ack.metadata.orchestration_name.as_deref())))
+        .bind(each(acks, |ack| stored_opt(ack.metadata.orchestration_version.as_deref())))
+        .bind(each(acks, |ack| stored_opt(ack.metadata.parent_instance_id.as_deref())))
+        .bind(each(acks, |ack| i64::from(ack.custom_status.is_some())))
+        .bind(each(acks, |ack| ack.custom_status.clone().flatten()))
+        .bind(pinned(|version| version.major))
+        .bind(pinned(|version| version.minor))
+        .bind(pinned(|version| version.patch))
+        .bind(each(acks, |ack| stored_opt(ack.metadata.status.as_deref())))
+        .bind(each(acks, |ack| stored_opt(ack.metadata.output.as_deref())))
+        // Changes of this very turn are applied and folded after this statement.
+        .bind(each(acks, |ack| ack.ends() && ack.kv.is_empty()))
+        .bind(all(acks, |ack| &ack.events, |n, _| n))
+        .bind(all(acks, |ack| &ack.events, |_, event| event.event_id))
+        .bind(all(acks, |ack| &ack.events, |_, event| event.event_type))
+        .bind(all(acks, |ack| &ack.events, |_, event| event.json.clone()))
+}
+
+fn bind_queues(query: Query, acks: &[&Ack], owner: &str) -> Query {
+    query
+        .bind(all(acks, |ack| &ack.activities, |n, _| n))
+        .bind(all(acks, |ack| &ack.activities, |_, asked| asked.row.identity.instance.clone()))
+        .bind(all(acks, |ack| &ack.activities, |_, asked| asked.row.identity.execution_id))
+        .bind(all(acks, |ack| &ack.activities, |_, asked| asked.row.identity.activity_id))
+        .bind(all(acks, |ack| &ack.activities, |_, asked| asked.row.json.clone()))
+        .bind(all(acks, |ack| &ack.activities, |_, asked| asked.row.session_id.clone()))
+        .bind(all(acks, |ack| &ack.activities, |_, asked| asked.row.tag.clone()))
+        .bind(all(acks, |ack| &ack.activities, |_, asked| asked.offered.as_ref().map(|offer| offer.secret.clone())))
+        .bind(all(acks, |ack| &ack.activities, |_, asked| asked.offered.as_ref().map(|offer| offer.lease_ms)))
+        .bind(owner.to_owned())
+        .bind(all(acks, |ack| &ack.messages, |n, _| n))
+        .bind(all(acks, |ack| &ack.messages, |_, message| message.instance.clone()))
+        .bind(all(acks, |ack| &ack.messages, |_, message| message.json.clone()))
+        .bind(all(acks, |ack| &ack.messages, |_, message| message.fire_at_ms.map(int)))
+}
+
+fn bind_gone(query: Query, acks: &[&Ack]) -> Query {
+    let key = |part: fn(&ActivityKey) -> i64| all(acks, |ack| &ack.done, |_, key| part(key));
+    query
+        .bind(all(acks, |ack| &ack.cancelled, |n, _| n))
+        .bind(all(acks, |ack| &ack.cancelled, |_, it| it.instance.clone()))
+        .bind(all(acks, |ack| &ack.cancelled, |_, it| it.execution_id))
+        .bind(all(acks, |ack| &ack.cancelled, |_, it| it.activity_id))
+        .bind(all(acks, |ack| &ack.done, |n, _| n))
+        .bind(all(acks, |ack| &ack.done, |_, key| key.identity.instance.clone()))
+        .bind(key(|key| key.identity.execution_id))
+        .bind(key(|key| key.identity.activity_id))
+        .bind(key(|key| key.id))
+        .bind(all(acks, |ack| &ack.done, |_, key| key.secret.clone()))
+}

@@ -1,0 +1,233 @@
+//! This store among those of the schema: a session of its own hears hints, and proves by a lock that its store lives.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::{PgListener, PgPoolOptions};
+use sqlx::{PgPool, Row};
+use tokio::task::AbortHandle;
+
+use super::error::StoreError;
+use super::hints::Hints;
+use super::open::PostgresOpenError;
+use super::writer::{Db, Durability};
+use crate::providers::signal::WorkQueue;
+use crate::seams;
+
+/// At most one message each, however many commits there are: a commit of a message locks all others of the database
+/// out for a moment.
+const QUIET: Duration = Duration::from_millis(20);
+
+/// Between two looks at whether other stores live.
+const LOOK: Duration = Duration::from_millis(400);
+
+/// How long our own session may be silent before it is asked whether it lives, and how long it may take to answer.
+const SILENCE: Duration = Duration::from_secs(2);
+
+/// Looks in a row that find no session of a store before it counts as dead: one that lost its connection has a new one
+/// by then.
+const LOOKS: u32 = 3;
+
+/// Wait before a lost session is opened again.
+const REOPEN: Duration = Duration::from_millis(200);
+
+/// A place among the stores of one schema.
+#[derive(Debug)]
+pub(super) struct Node {
+    /// Who holds the leases taken here: the number of the place, if there is one, and what is new with every object.
+    owner: Arc<str>,
+    tasks: Vec<AbortHandle>,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // The session ends with its task, and the lock with the session.
+        self.tasks.iter().for_each(AbortHandle::abort);
+    }
+}
+
+impl Node {
+    /// With a session of its own, or without: then leases of the dead end by themselves, and hints come from nobody.
+    pub(super) async fn start(db: &Arc<Db>, hints: &Arc<Hints>, has_session: bool) -> Result<Self, PostgresOpenError> {
+        let guid = seams::new_guid();
+        if !has_session {
+            return Ok(Node { owner: guid.into(), tasks: Vec::new() });
+        }
+        let register = db
+            .query("INSERT INTO @.nodes (owner, began_at) VALUES ($1, @now) RETURNING node_id")
+            .bind(guid.clone())
+            .fetch_one(db.pool())
+            .await?;
+        let node_id: i32 = register.try_get(0)?;
+        // Before the first lease is signed with it: a place without a lock is that of a dead store.
+        let session = Session { db: Arc::clone(db), hints: Arc::clone(hints), node_id, guid: guid.as_str().into() };
+        let listener = session.open().await?;
+        let tasks = vec![
+            tokio::spawn(session.clone().run(listener)).abort_handle(),
+            tokio::spawn(tell(Arc::clone(db), Arc::clone(hints), node_id)).abort_handle(),
+            tokio::spawn(bury(Arc::clone(db), Arc::clone(hints), node_id)).abort_handle(),
+        ];
+        Ok(Node { owner: format!("{node_id}/{guid}").into(), tasks })
+    }
+
+    /// What leases are signed with.
+    pub(super) fn owner(&self) -> Arc<str> {
+        Arc::clone(&self.owner)
+    }
+}
+
+/// The advisory lock of a place: the schema's half and the place's.
+const LOCK_CLASS: &str = "hashtext('duroxide node of ' || $1)";
+
+/// Where the stores of a schema speak to each other.
+fn channel(db: &Db) -> String {
+    format!("duroxide_{}", db.schema().name())
+}
+
+#[derive(Clone)]
+struct Session {
+    db: Arc<Db>,
+    hints: Arc<Hints>,
+    node_id: i32,
+    guid: Arc<str>,
+}
+
+impl Session {
+    /// A connection beside the pool, which holds the lock and listens.
+    async fn open(&self) -> Result<PgListener, sqlx::Error> {
+        let options = (*self.db.pool().connect_options()).clone();
+        let alone: PgPool =
+            PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None).connect_lazy_with(options);
+        let mut listener = PgListener::connect_with(&alone).await?;
+        // A session that comes back never meets a lock of its own, or only that of the lost one, which ends soon.
+        sqlx::query(sqlx::AssertSqlSafe(format!("SELECT pg_advisory_lock_shared({LOCK_CLASS}, $2)")))
+            .bind(self.db.schema().name().to_owned())
+            .bind(self.node_id)
+            .execute(&mut listener)
+            .await?;
+        listener.listen(&channel(&self.db)).await?;
+        Ok(listener)
+    }
+
+    async fn run(self, listener: PgListener) {
+        let mut open = Some(listener);
+        loop {
+            if let Some(mut listener) = open.take() {
+                self.listen(&mut listener).await;
+            }
+            tokio::time::sleep(REOPEN).await;
+            open = self.open().await.ok();
+            if open.is_some() && self.register_again().await.is_ok() {
+                // Whatever was said meanwhile was not heard.
+                self.hints.hear(WorkQueue::Orchestrator);
+                self.hints.hear(WorkQueue::Worker);
+            }
+        }
+    }
+
+    /// Others may have taken this store for dead, and forgotten its place.
+    async fn register_again(&self) -> Result<(), StoreError> {
+        let register = || {
+            let insert = self
+                .db
+                .query("INSERT INTO @.nodes (node_id, owner, began_at) VALUES ($1, $2, @now) ON CONFLICT DO NOTHING");
+            insert.bind(self.node_id).bind(self.guid.to_string())
+        };
+        self.db.all(register).await.map(drop)
+    }
+
+    /// Until the connection is lost.
+    async fn listen(&self, listener: &mut PgListener) {
+        loop {
+            match tokio::time::timeout(SILENCE, listener.try_recv()).await {
+                Ok(Ok(Some(message))) => self.hear(message.payload()),
+                Ok(Ok(None) | Err(_)) => return,
+                // Silence may be that of a dead connection.
+                Err(_) => {
+                    let alive = sqlx::query("SELECT 1").execute(&mut *listener);
+                    if !matches!(tokio::time::timeout(SILENCE, alive).await, Ok(Ok(_))) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn hear(&self, said: &str) {
+        let own = self.node_id.to_string();
+        match said.split_once(' ') {
+            Some((who, _)) if who == own => {}
+            Some((_, ORCHESTRATOR)) => self.hints.hear(WorkQueue::Orchestrator),
+            Some((_, WORKER)) => self.hints.hear(WorkQueue::Worker),
+            Some(_) | None => {}
+        }
+    }
+}
+
+const ORCHESTRATOR: &str = "orchestrator";
+const WORKER: &str = "worker";
+
+/// Tells the other stores what there is to tell, once in a while.
+async fn tell(db: Arc<Db>, hints: Arc<Hints>, node_id: i32) {
+    loop {
+        for queue in hints.news().await {
+            let what = match queue {
+                WorkQueue::Orchestrator => ORCHESTRATOR,
+                WorkQueue::Worker => WORKER,
+            };
+            let said = db.query("SELECT pg_notify($1, $2), set_config('synchronous_commit', 'off', true)");
+            // Only a hint: who does not hear it polls.
+            let _ = db.once(said.bind(channel(&db)).bind(format!("{node_id} {what}"))).await;
+        }
+        tokio::time::sleep(QUIET).await;
+    }
+}
+
+/// Looks whether the other stores live, and ends the leases of those that do not.
+async fn bury(db: Arc<Db>, hints: Arc<Hints>, own: i32) {
+    let mut missed: HashMap<i32, u32> = HashMap::new();
+    loop {
+        if let Ok(silent) = silent(&db, own).await {
+            missed.retain(|node_id, _| silent.contains(node_id));
+            for node_id in silent {
+                let looks = missed.entry(node_id).or_default();
+                *looks += 1;
+                if *looks >= LOOKS && end_leases(&db, node_id).await.is_ok() {
+                    hints.tell(WorkQueue::Orchestrator);
+                    hints.tell(WorkQueue::Worker);
+                }
+            }
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Places whose lock nobody holds at this moment.
+async fn silent(db: &Db, own: i32) -> Result<Vec<i32>, StoreError> {
+    let look =
+        format!("SELECT node_id FROM @.nodes WHERE node_id <> $2 AND pg_try_advisory_xact_lock({LOCK_CLASS}, node_id)");
+    let rows = db.all(|| db.query(&look).bind(db.schema().name().to_owned()).bind(own)).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+/// Ends the leases that a dead store signed, and forgets its place. If it lives in spite of all, it is fenced: its
+/// tokens meet leases that are over.
+async fn end_leases(db: &Db, node_id: i32) -> Result<(), StoreError> {
+    let mut tx = db.begin(Durability::Lease).await?;
+    let lock = format!("SELECT pg_try_advisory_xact_lock({LOCK_CLASS}, $2)");
+    let dead = tx.all(db.query(&lock).bind(db.schema().name().to_owned()).bind(node_id)).await?;
+    if dead[0].try_get(0)? {
+        for sql in [
+            "UPDATE @.instance_locks SET locked_until = LEAST(locked_until, @now) WHERE owner LIKE $1 || '/%'",
+            "UPDATE @.worker_queue SET locked_until = LEAST(locked_until, @now)
+             WHERE locked_until > @now AND owner LIKE $1 || '/%'",
+            "UPDATE @.sessions SET locked_until = LEAST(locked_until, @now) WHERE owner LIKE $1 || '/%'",
+            "DELETE FROM @.nodes WHERE node_id = $1::int",
+        ] {
+            tx.all(db.query(sql).bind(node_id.to_string())).await?;
+        }
+        tracing::warn!(node_id, "a store is gone without a trace: its leases are over");
+    }
+    tx.commit().await
+}

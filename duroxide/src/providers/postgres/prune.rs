@@ -1,0 +1,261 @@
+//! Delete and prune.
+
+use std::collections::HashSet;
+
+use sqlx::Row;
+
+use super::admin::strings;
+use super::error::StoreError;
+use super::row::{int, number, stored, text};
+use super::writer::{Db, Query, Tx, xid};
+use crate::model::prune::{DeleteInstanceResult, InstanceFilter, PruneOptions, PruneResult};
+use crate::seams;
+
+/// Instances that one bulk call looks at unless it says otherwise.
+const BULK_LIMIT: u32 = 1_000;
+
+/// Deletes these instances, all or nothing.
+pub(super) async fn delete_instances(db: &Db, ids: &[String], force: bool) -> Result<DeleteInstanceResult, StoreError> {
+    if ids.is_empty() {
+        return Ok(DeleteInstanceResult::default());
+    }
+    let stored_ids: Vec<String> = ids.iter().map(|id| stored(id).into_owned()).collect();
+    let mut tx = db.begin_long().await?;
+    match delete_in(db, &mut tx, &stored_ids, force).await {
+        Ok((mut result, xid)) => {
+            tx.commit_surely(&xid).await?;
+            result.instances_deleted = ids.len() as u64;
+            Ok(result)
+        }
+        Err(error) => {
+            tx.rollback().await;
+            Err(error)
+        }
+    }
+}
+
+async fn delete_in(
+    db: &Db,
+    tx: &mut Tx<'_>,
+    ids: &[String],
+    force: bool,
+) -> Result<(DeleteInstanceResult, String), StoreError> {
+    seize(db, tx, ids).await?;
+    if !force {
+        refuse_running(db, tx, ids).await?;
+    }
+    refuse_orphans(db, tx, ids).await?;
+    let mut result = DeleteInstanceResult::default();
+    for (table, count) in [
+        ("history", Some(&mut result.events_deleted)),
+        ("executions", Some(&mut result.executions_deleted)),
+        ("orchestrator_queue", None),
+        ("worker_queue", None),
+        ("kv_store", None),
+        ("kv_delta", None),
+        ("instances", None),
+    ] {
+        let deleted = delete_from(db, tx, table, ids).await?;
+        if let Some(count) = count {
+            *count += deleted;
+        } else if table.ends_with("_queue") {
+            result.queue_messages_deleted += deleted;
+        }
+    }
+    // Last: until here nobody else may lease what is going.
+    delete_from(db, tx, "instance_locks", ids).await?;
+    let own = tx.all(db.query("SELECT pg_current_xact_id()::text")).await?;
+    Ok((result, xid(&own[0], 0)?))
+}
+
+async fn delete_from(db: &Db, tx: &mut Tx<'_>, table: &str, ids: &[String]) -> Result<u64, StoreError> {
+    let delete = format!(
+        "WITH gone AS (DELETE FROM @.{table} WHERE instance_id = ANY($1) RETURNING 1) SELECT count(*) FROM gone"
+    );
+    let rows = tx.all(db.query(&delete).bind(ids.to_vec())).await?;
+    number(&rows[0], 0)
+}
+
+/// Takes the leases away, whoever has them: a turn still under way is waited for if it is just being committed, and
+/// refused from then on.
+async fn seize(db: &Db, tx: &mut Tx<'_>, ids: &[String]) -> Result<(), StoreError> {
+    tx.all(
+        db.query(
+            "INSERT INTO @.instance_locks (instance_id, lock_token, locked_until, locked_at, owner, fence)
+             SELECT DISTINCT id, $2, 9223372036854775807, @now, 'deletion', nextval('@.fence')
+             FROM unnest($1::text[]) AS given (id) ORDER BY id
+             ON CONFLICT (instance_id) DO UPDATE SET lock_token = excluded.lock_token,
+                 locked_until = excluded.locked_until, owner = excluded.owner, fence = excluded.fence",
+        )
+        .bind(ids.to_vec())
+        .bind(seams::lock_token()),
+    )
+    .await?;
+    Ok(())
+}
+
+async fn refuse_running(db: &Db, tx: &mut Tx<'_>, ids: &[String]) -> Result<(), StoreError> {
+    let running = tx
+        .all(
+            db.query(
+                "SELECT i.instance_id FROM @.instances i
+                 JOIN @.executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id
+                 WHERE i.instance_id = ANY($1) AND e.status = 'Running' LIMIT 1",
+            )
+            .bind(ids.to_vec()),
+        )
+        .await?;
+    match running.first() {
+        Some(row) => Err(StoreError::Refused(format!(
+            "instance {} is still running; cancel it first, or delete with force",
+            text(row, 0)?
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// A child that was born since the tree was walked would lose its parent.
+async fn refuse_orphans(db: &Db, tx: &mut Tx<'_>, ids: &[String]) -> Result<(), StoreError> {
+    let orphans = tx
+        .all(
+            db.query(
+                "SELECT parent_instance_id, instance_id FROM @.instances
+                 WHERE parent_instance_id = ANY($1) AND instance_id <> ALL($1) LIMIT 1",
+            )
+            .bind(ids.to_vec()),
+        )
+        .await?;
+    match orphans.first() {
+        Some(row) => Err(StoreError::Refused(format!(
+            "Cannot delete: instance {} has child {} that was created after tree traversal. \
+             Re-fetch the tree and retry.",
+            text(row, 0)?,
+            text(row, 1)?
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The ids of a filter, its time, and its limit, as $1 to $3.
+fn with_filter(query: Query, filter: &InstanceFilter) -> Query {
+    let ids = filter.instance_ids.as_ref();
+    query
+        .bind(ids.map(|ids| ids.iter().map(|id| stored(id).into_owned()).collect::<Vec<_>>()))
+        .bind(filter.completed_before.map(int))
+        .bind(i64::from(filter.limit.unwrap_or(BULK_LIMIT)))
+}
+
+/// Deletes roots that ended and match, each with its descendants; a transaction per tree, so that other writers get
+/// their turn.
+pub(super) async fn delete_bulk(db: &Db, filter: &InstanceFilter) -> Result<DeleteInstanceResult, StoreError> {
+    let roots = strings(db, || {
+        let roots = db.query(
+            "SELECT i.instance_id FROM @.instances i
+             JOIN @.executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id
+             WHERE i.parent_instance_id IS NULL AND e.status IN ('Completed', 'Failed', 'ContinuedAsNew')
+                 AND ($1::text[] IS NULL OR i.instance_id = ANY($1)) AND ($2 IS NULL OR e.completed_at < $2)
+             ORDER BY i.row_id LIMIT $3",
+        );
+        with_filter(roots, filter)
+    })
+    .await?;
+    let mut total = DeleteInstanceResult::default();
+    for root in roots {
+        let deleted = delete_finished_tree(db, &root).await?;
+        total.instances_deleted += deleted.instances_deleted;
+        total.executions_deleted += deleted.executions_deleted;
+        total.events_deleted += deleted.events_deleted;
+        total.queue_messages_deleted += deleted.queue_messages_deleted;
+    }
+    Ok(total)
+}
+
+/// A root that has ended, with its descendants, whether they ended or not; nothing if it runs again or is gone.
+async fn delete_finished_tree(db: &Db, root: &str) -> Result<DeleteInstanceResult, StoreError> {
+    let tree = strings(db, || {
+        db.query(
+            "WITH RECURSIVE tree (instance_id) AS (
+                 SELECT i.instance_id FROM @.instances i JOIN @.executions e
+                     ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id
+                 WHERE i.instance_id = $1 AND e.status IN ('Completed', 'Failed', 'ContinuedAsNew')
+                 UNION
+                 SELECT i.instance_id FROM @.instances i JOIN tree t ON i.parent_instance_id = t.instance_id)
+             SELECT instance_id FROM tree",
+        )
+        .bind(stored(root).into_owned())
+    })
+    .await?;
+    // Each id once; the order does not matter.
+    let tree: Vec<String> = tree.into_iter().collect::<HashSet<_>>().into_iter().collect();
+    delete_instances(db, &tree, true).await
+}
+
+/// Deletes old executions of one instance.
+pub(super) async fn prune_executions(
+    db: &Db,
+    instance: &str,
+    options: &PruneOptions,
+) -> Result<PruneResult, StoreError> {
+    match prune_if_there(db, instance, options).await? {
+        Some(result) => Ok(result),
+        None => Err(StoreError::not_found(&format!("instance {instance}"))),
+    }
+}
+
+/// The same for an instance that may be gone.
+async fn prune_if_there(db: &Db, instance: &str, options: &PruneOptions) -> Result<Option<PruneResult>, StoreError> {
+    let mut tx = db.begin_long().await?;
+    let prune = db
+        .query(
+            "WITH current AS MATERIALIZED (
+                 SELECT current_execution_id FROM @.instances WHERE instance_id = $1 FOR UPDATE),
+             old AS (
+                 DELETE FROM @.executions e USING current
+                 WHERE e.instance_id = $1 AND e.execution_id <> current_execution_id AND e.status <> 'Running'
+                     AND e.execution_id NOT IN (SELECT execution_id FROM @.executions WHERE instance_id = $1
+                                                ORDER BY execution_id DESC LIMIT $2)
+                     AND ($3 IS NULL OR e.completed_at < $3)
+                 RETURNING e.execution_id),
+             events AS (
+                 DELETE FROM @.history h USING old
+                 WHERE h.instance_id = $1 AND h.execution_id = old.execution_id RETURNING 1)
+             SELECT (SELECT count(*) FROM current), (SELECT count(*) FROM old), (SELECT count(*) FROM events),
+                 pg_current_xact_id()::text",
+        )
+        .bind(stored(instance).into_owned())
+        .bind(i64::from(options.keep_last.unwrap_or(0)))
+        .bind(options.completed_before.map(int));
+    let rows = tx.all(prune).await?;
+    let row = &rows[0];
+    let is_there = row.try_get::<i64, _>(0)? > 0;
+    let result =
+        PruneResult { instances_processed: 1, executions_deleted: number(row, 1)?, events_deleted: number(row, 2)? };
+    tx.commit_surely(&xid(row, 3)?).await?;
+    Ok(is_there.then_some(result))
+}
+
+/// Deletes old executions of all instances that match, of any status.
+pub(super) async fn prune_bulk(
+    db: &Db,
+    filter: &InstanceFilter,
+    options: &PruneOptions,
+) -> Result<PruneResult, StoreError> {
+    let instances = strings(db, || {
+        let matching = db.query(
+            "SELECT i.instance_id FROM @.instances i
+             LEFT JOIN @.executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id
+             WHERE ($1::text[] IS NULL OR i.instance_id = ANY($1)) AND ($2 IS NULL OR e.completed_at < $2)
+             ORDER BY i.row_id LIMIT $3",
+        );
+        with_filter(matching, filter)
+    })
+    .await?;
+    let mut total = PruneResult::default();
+    for instance in instances {
+        let pruned = prune_if_there(db, &instance, options).await?.unwrap_or_default();
+        total.instances_processed += pruned.instances_processed;
+        total.executions_deleted += pruned.executions_deleted;
+        total.events_deleted += pruned.events_deleted;
+    }
+    Ok(total)
+}

@@ -1,0 +1,1 @@
+//! What is particular to this store: text, errors, connections.

@@ -1,0 +1,284 @@
+//! Transactions: begun on a connection that lives, committed once, and never left in doubt where that can be known.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::{AssertSqlSafe, Executor, PgConnection, PgPool, Postgres, Row};
+
+use super::error::{Kind, StoreError};
+use super::open::Schema;
+use super::row::uint;
+use crate::clock;
+
+/// A statement with its arguments.
+pub(super) type Query = sqlx::query::Query<'static, Postgres, PgArguments>;
+
+/// How long one statement may take before its connection counts as dead: longer than any of ours should, shorter than
+/// the leases that hang on it.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// The same for statements that delete whole trees.
+const LONG_PATIENCE: Duration = Duration::from_secs(600);
+
+/// Pauses before a request is repeated on another connection. A server that restarts is back after them, mostly;
+/// until then the pool itself waits.
+const PAUSES_MS: [u64; 6] = [0, 0, 20, 100, 300, 1_000];
+
+/// How long the fate of a commit may stay unknown, because the server has not noticed that its client is gone.
+const FATE_LOOKS: u32 = 100;
+const FATE_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a crash of the server may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Durability {
+    /// Nothing: the answer comes after the flush.
+    Flushed,
+    /// Leases and attempt counts: committed, so that everybody sees them, but not flushed alone.
+    Lease,
+}
+
+/// The database, as all parts of a store share it.
+#[derive(Debug)]
+pub(super) struct Db {
+    pool: PgPool,
+    schema: Schema,
+    /// How far the database's clock is ahead of this process's, in milliseconds.
+    ahead_ms: AtomicI64,
+}
+
+impl Db {
+    pub(super) fn new(pool: PgPool, schema: Schema) -> Self {
+        Db { pool, schema, ahead_ms: AtomicI64::new(0) }
+    }
+
+    pub(super) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    pub(super) fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The template as a statement of this store's schema.
+    pub(super) fn query(&self, template: &str) -> Query {
+        sqlx::query(self.schema.sql(template))
+    }
+
+    /// How far the database's clock is ahead of this process's, in milliseconds, as of the last look.
+    pub(super) fn ahead_ms(&self) -> i64 {
+        self.ahead_ms.load(Ordering::Relaxed)
+    }
+
+    /// Learns what the database's clock says. Answers take a moment, so it is right up to that.
+    pub(super) fn learn_clock(&self, database_ms: i64) {
+        let here = i64::try_from(clock::now_ms()).unwrap_or(i64::MAX);
+        self.ahead_ms.store(database_ms.saturating_sub(here), Ordering::Relaxed);
+    }
+
+    /// A time of the database's clock as this process's clock would show it.
+    pub(super) fn here_ms(&self, database_ms: u64) -> u64 {
+        database_ms.saturating_add_signed(self.ahead_ms().saturating_neg())
+    }
+
+    /// One statement that reads, or whose repetition does no harm, on its own.
+    pub(super) async fn all(&self, build: impl Fn() -> Query) -> Result<Vec<PgRow>, StoreError> {
+        let mut failures = 0;
+        loop {
+            match self.once(build()).await {
+                Err(error) if error.can_repeat() => pause(&mut failures, error).await?,
+                answer => return answer,
+            }
+        }
+    }
+
+    /// One statement that must not be repeated: what a lost answer would have told is lost with it.
+    pub(super) async fn once(&self, query: Query) -> Result<Vec<PgRow>, StoreError> {
+        let mut session = Session::acquire(&self.pool, PATIENCE).await?;
+        let answer = session.all(query).await;
+        session.end(&answer);
+        answer
+    }
+
+    /// The same for a statement whose one row says all.
+    pub(super) async fn one(&self, build: impl Fn() -> Query) -> Result<PgRow, StoreError> {
+        let rows = self.all(build).await?;
+        rows.into_iter().next().ok_or(StoreError::from(sqlx::Error::RowNotFound))
+    }
+
+    /// The same for a statement whose answer may be empty.
+    pub(super) async fn optional(&self, build: impl Fn() -> Query) -> Result<Option<PgRow>, StoreError> {
+        Ok(self.all(build).await?.into_iter().next())
+    }
+
+    /// Begins a transaction, on another connection if the first one is dead.
+    pub(super) async fn begin(&self, durability: Durability) -> Result<Tx<'_>, StoreError> {
+        self.begin_with(durability, PATIENCE).await
+    }
+
+    /// The same for work that takes long.
+    pub(super) async fn begin_long(&self) -> Result<Tx<'_>, StoreError> {
+        self.begin_with(Durability::Flushed, LONG_PATIENCE).await
+    }
+
+    async fn begin_with(&self, durability: Durability, patience: Duration) -> Result<Tx<'_>, StoreError> {
+        // A client that is cut off must not hold rows for ever.
+        const FLUSHED: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '15s'";
+        const LEASE: &str =
+            "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL idle_in_transaction_session_timeout = '15s'";
+        let begin = match durability {
+            Durability::Flushed => FLUSHED,
+            Durability::Lease => LEASE,
+        };
+        let mut failures = 0;
+        loop {
+            let begun = match Session::acquire(&self.pool, patience).await {
+                Ok(mut session) => session.raw(begin).await.map(|()| Tx { session, db: self }),
+                Err(error) => Err(error),
+            };
+            match begun {
+                Err(error) if error.can_repeat() => pause(&mut failures, error).await?,
+                begun => return begun,
+            }
+        }
+    }
+
+    /// What became of a transaction whose commit was not answered.
+    async fn fate_of(&self, xid: &str) -> Result<(), StoreError> {
+        for _ in 0..FATE_LOOKS {
+            let status = self.one(|| sqlx::query("SELECT pg_xact_status($1::xid8)").bind(xid.to_owned())).await;
+            match status.and_then(|row| Ok(row.try_get::<Option<String>, _>(0)?)) {
+                Ok(Some(status)) if status == "committed" => return Ok(()),
+                Ok(Some(status)) if status == "aborted" => return Err(StoreError::NoAnswer),
+                // In progress: the server has not noticed yet that nobody is there.
+                Ok(Some(_)) => tokio::time::sleep(FATE_PAUSE).await,
+                Ok(None) => break,
+                Err(error) if error.kind() == Kind::Connection => tokio::time::sleep(FATE_PAUSE).await,
+                Err(_) => break,
+            }
+        }
+        Err(StoreError::Ambiguous)
+    }
+}
+
+/// Waits before a repetition, or gives up.
+async fn pause(failures: &mut usize, error: StoreError) -> Result<(), StoreError> {
+    let Some(pause) = PAUSES_MS.get(*failures) else {
+        return Err(error);
+    };
+    *failures += 1;
+    tracing::debug!(failures, "a request to PostgreSQL is repeated: {error:?}");
+    tokio::time::sleep(Duration::from_millis(*pause)).await;
+    Ok(())
+}
+
+/// Repeats a whole transaction while that is safe.
+pub(super) async fn with_repeats<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>> + Send,
+{
+    let mut failures = 0;
+    loop {
+        match attempt().await {
+            Err(error) if error.can_repeat() => pause(&mut failures, error).await?,
+            ended => return ended,
+        }
+    }
+}
+
+/// A connection that is closed, and not given back, unless what was under way on it came to its end.
+struct Session {
+    conn: Option<PoolConnection<Postgres>>,
+    patience: Duration,
+}
+
+impl Session {
+    async fn acquire(pool: &PgPool, patience: Duration) -> Result<Self, StoreError> {
+        Ok(Session { conn: Some(pool.acquire().await?), patience })
+    }
+
+    fn conn(&mut self) -> &mut PgConnection {
+        self.conn.as_mut().expect("only `end` and `drop` take it")
+    }
+
+    async fn all(&mut self, query: Query) -> Result<Vec<PgRow>, StoreError> {
+        let patience = self.patience;
+        let answer = tokio::time::timeout(patience, query.fetch_all(self.conn())).await;
+        Ok(answer.map_err(|_| StoreError::NoAnswer)??)
+    }
+
+    async fn raw(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        let patience = self.patience;
+        let answer = tokio::time::timeout(patience, self.conn().execute(sqlx::raw_sql(AssertSqlSafe(sql)))).await;
+        answer.map_err(|_| StoreError::NoAnswer)??;
+        Ok(())
+    }
+
+    /// The connection may be used again, unless this outcome says that it is dead.
+    fn end<T>(mut self, outcome: &Result<T, StoreError>) {
+        let dead = outcome.as_ref().is_err_and(|error| error.kind() == Kind::Connection);
+        if !dead {
+            drop(self.conn.take());
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(conn) = self.conn.take() {
+            // Closes the socket: the server rolls back what was open.
+            drop(conn.detach());
+        }
+    }
+}
+
+/// An open transaction. Dropping it rolls back, by closing its connection.
+pub(super) struct Tx<'a> {
+    session: Session,
+    db: &'a Db,
+}
+
+impl Tx<'_> {
+    pub(super) fn conn(&mut self) -> &mut PgConnection {
+        self.session.conn()
+    }
+
+    pub(super) async fn all(&mut self, query: Query) -> Result<Vec<PgRow>, StoreError> {
+        self.session.all(query).await
+    }
+
+    /// Commits what need not be told for certain: a lease that is lost ends by itself.
+    pub(super) async fn commit(mut self) -> Result<(), StoreError> {
+        let committed = self.session.raw("COMMIT").await;
+        self.session.end(&committed);
+        committed
+    }
+
+    /// Commits, and finds out what became of it when the answer is lost. `xid` is the transaction's own id.
+    pub(super) async fn commit_surely(mut self, xid: &str) -> Result<(), StoreError> {
+        let committed = self.session.raw("COMMIT").await;
+        let lost = committed.as_ref().is_err_and(|error| error.kind() == Kind::Connection);
+        let db = self.db;
+        self.session.end(&committed);
+        if lost { db.fate_of(xid).await } else { committed }
+    }
+
+    /// Undoes everything.
+    pub(super) async fn rollback(mut self) {
+        let undone = self.session.raw("ROLLBACK").await;
+        self.session.end(&undone);
+    }
+}
+
+/// The transaction's own id, from a statement that tells it in this column.
+pub(super) fn xid(row: &PgRow, index: usize) -> Result<String, StoreError> {
+    Ok(row.try_get(index)?)
+}
+
+/// The database's clock, from a statement that tells it in this column.
+pub(super) fn database_ms(db: &Db, row: &PgRow, index: usize) -> Result<u64, StoreError> {
+    let now_ms: i64 = row.try_get(index)?;
+    db.learn_clock(now_ms);
+    Ok(uint(now_ms))
+}

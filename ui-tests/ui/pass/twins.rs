@@ -1,0 +1,43 @@
+//! What each code allows, beside its mistake in `codes/`.
+#![forbid(unsafe_code)]
+#![deny(warnings)]
+#![allow(dead_code)]
+
+#[path = "../codes/allowed/dx0001.rs"]
+mod dx0001;
+#[path = "../codes/allowed/dx0002.rs"]
+mod dx0002;
+#[path = "../codes/allowed/dx0003.rs"]
+mod dx0003;
+#[path = "../codes/allowed/dx0004.rs"]
+mod dx0004;
+#[path = "../codes/allowed/dx0005.rs"]
+mod dx0005;
+#[path = "../codes/allowed/dx0006.rs"]
+mod dx0006;
+#[path = "../codes/allowed/dx0007.rs"]
+mod dx0007;
+#[path = "../codes/allowed/dx0008.rs"]
+mod dx0008;
+#[path = "../codes/allowed/dx0009.rs"]
+mod dx0009;
+#[path = "../codes/allowed/dx0010.rs"]
+mod dx0010;
+#[path = "../codes/allowed/dx0011.rs"]
+mod dx0011;
+#[path = "../codes/allowed/dx0012.rs"]
+mod dx0012;
+#[path = "../codes/allowed/dx0013.rs"]
+mod dx0013;
+#[path = "../codes/allowed/dx1003.rs"]
+mod dx1003;
+#[path = "../codes/allowed/dx1004.rs"]
+mod dx1004;
+#[path = "../codes/allowed/dx1008.rs"]
+mod dx1008;
+#[path = "../codes/allowed/dx2001.rs"]
+mod dx2001;
+#[path = "../codes/allowed/dx2002.rs"]
+mod dx2002;
+
+fn main() {}
