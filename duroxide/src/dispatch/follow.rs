@@ -66,8 +66,8 @@ async fn alone(env: &Arc<Env>, ended: Vec<Done>) {
     // All at once: a store that can puts them into one commit.
     let mut completing = JoinSet::new();
     for done in ended {
-        let env = Arc::clone(env);
-        completing.spawn(async move { activity::complete(&env, done).await });
+        let own = Arc::clone(env);
+        completing.spawn(env.tasks.track_future(async move { activity::complete(&own, done).await }));
     }
     while completing.join_next().await.is_some() {}
 }
