@@ -187,7 +187,7 @@ impl Orchestrations {
         if let Some(delay) = super::test_hooks::get_orch_processing_delay(&work.item.instance) {
             tokio::time::sleep(delay).await;
         }
-        let (warm, rested) = self.env.warm.begin(&work.item.instance);
+        let (warm, rested) = self.env.warm.begin(&work.item.instance).await;
         let rested = rested.filter(|rested| work.continues(rested));
         let prepared = match (work.extent, rested) {
             (Extent::Known(head), Some(rested)) if self.is_plain(&work) => {
