@@ -247,7 +247,7 @@ impl OrchestrationContext {
 
 fn ended(reply: Reply) -> Result<String, ErrorDetails> {
     match reply {
-        Reply::Ended(result) => result,
+        Reply::Ended(result) => result.map_err(|details| *details),
         Reply::Fired | Reply::Data(_) => unreachable!("activities and children are only answered by their end"),
     }
 }
