@@ -83,7 +83,7 @@ async fn run(env: &Arc<Env>, suspended: Suspended, ended: Vec<Done>) -> Option<S
         execution.advance(TurnInput { start: None, messages, now_ms: clock::now_ms() });
         orchestration::conclude(env, &mut execution, &head, None).await
     };
-    let report = report.concluded(&commit, execution.outcome());
+    let report = report.concluded(&commit, &execution);
     let waits = *execution.outcome() == Outcome::Continue;
     let outgoing = Outgoing::new(env, &head, &commit, report);
     let tokens: Vec<String> = ended.iter().map(|done| done.token().to_string()).collect();

@@ -291,7 +291,7 @@ impl Orchestrations {
         };
         execution.advance(TurnInput { start: head.start.clone(), messages, now_ms: clock::now_ms() });
         let mut commit = conclude(&self.env, &mut execution, &head, Some(&kept)).await;
-        let report = report.concluded(&commit, execution.outcome());
+        let report = report.concluded(&commit, &execution);
         let waits = *execution.outcome() == Outcome::Continue;
         // Who looks after executions of older versions is told of each turn of them, so each is a replay.
         let waiting = (waits && !execution.is_foreign()).then_some((execution, takes_completions));
