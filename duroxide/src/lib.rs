@@ -118,4 +118,6 @@ mod pages {
     struct Guide;
     #[doc = include_str!("../../docs/limits.md")]
     struct Limits;
+    #[doc = include_str!("../../docs/determinism.md")]
+    struct Determinism;
 }

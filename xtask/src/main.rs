@@ -3,7 +3,10 @@
 mod bench;
 mod bless;
 mod compat;
+mod compile_time;
 mod failure;
+mod link;
+mod net;
 mod sim;
 mod test;
 #[cfg(test)]
@@ -45,6 +48,12 @@ const COMMANDS: &[Command] = &[
         run: bless::run,
     },
     Command {
+        name: "link",
+        arguments: "",
+        help: "handlers of several crates are found in debug, release and fat LTO (minutes)",
+        run: link::run,
+    },
+    Command {
         name: "bench",
         arguments: "[w1 ..] [--sync full|normal] [--json FILE] [--rounds N] [--ours] [--long]",
         help: "our crate and the published one under the same workloads, in turn (minutes)",
@@ -61,6 +70,12 @@ const COMMANDS: &[Command] = &[
         arguments: "",
         help: "what programs for the published 0.1.32 would miss, but for what docs/compatibility.md explains",
         run: compat::run,
+    },
+    Command {
+        name: "compile-time",
+        arguments: "",
+        help: "what typed handlers cost to compile, against the same by strings (a minute)",
+        run: compile_time::run,
     },
 ];
 

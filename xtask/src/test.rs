@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
+use crate::net;
 use crate::sim;
 use crate::tidy;
 use crate::workspace::Workspace;
@@ -35,6 +36,7 @@ const STEPS: &[Step] = &[
         what: "no warnings anywhere",
         run: |workspace| workspace.cargo("clippy --workspace --all-targets --all-features -- -D warnings"),
     },
+    Step { name: "net", what: "clippy finds in orchestrations what the macros cannot see", run: net::check },
     Step { name: "features", what: "each feature compiles alone, and leaves nothing unused", run: each_feature_alone },
     Step {
         name: "doc",

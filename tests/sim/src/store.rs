@@ -265,9 +265,8 @@ impl Line {
 
     /// What of a turn's messages the store gets at once, and what arrives later or once more.
     fn post(&self, items: Vec<WorkItem>) -> (Vec<WorkItem>, Vec<WorkItem>, Vec<WorkItem>) {
-        let (hidden, seen): (Vec<_>, Vec<_>) = items
-            .into_iter()
-            .partition(|item| self.truth.strikes(Fault::DelayedVisibility) || self.is_early(item));
+        let (hidden, seen): (Vec<_>, Vec<_>) =
+            items.into_iter().partition(|item| self.truth.strikes(Fault::DelayedVisibility) || self.is_early(item));
         let again = seen.iter().filter(|item| self.is_doubled(item)).cloned().collect();
         (seen, hidden, again)
     }
@@ -696,8 +695,7 @@ impl ExpressProvider for Line {
             let lost = self.sometimes(Flaw::ActivitiesAreLost);
             let worker_items = if lost { Vec::new() } else { commit.worker_items };
             let commit = Commit { orchestrator_items: seen, worker_items, ..commit };
-            let committed =
-                self.store.complete_with_turn(activity_tokens, instance, base, commit, handover).await?;
+            let committed = self.store.complete_with_turn(activity_tokens, instance, base, commit, handover).await?;
             if committed.is_some() {
                 self.post_later(hidden, again).await?;
             }
@@ -706,7 +704,8 @@ impl ExpressProvider for Line {
         self.through(Call::new("complete_with_turn", instance), act, |result| match result {
             Ok(Some(committed)) => {
                 let now_ms = self.truth.store_ms();
-                let is_held = self.truth.book().leases.live(now_ms).any(|thing| *thing == Thing::Instance(instance.to_owned()));
+                let is_held =
+                    self.truth.book().leases.live(now_ms).any(|thing| *thing == Thing::Instance(instance.to_owned()));
                 if is_held {
                     self.truth.violated(format!("a turn of {instance} was committed while somebody else holds it"));
                 }

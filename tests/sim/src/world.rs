@@ -164,7 +164,13 @@ impl World {
         let mut processes = JoinSet::new();
         for node in 1..=self.nodes {
             let random = self.random.fork(&format!("node {node}"));
-            let process = Process::new(Arc::clone(&self.truth), Arc::clone(&self.store), node, (self.is_told, self.is_express), random);
+            let process = Process::new(
+                Arc::clone(&self.truth),
+                Arc::clone(&self.store),
+                node,
+                (self.is_told, self.is_express),
+                random,
+            );
             processes.spawn(process.live(stop.clone()));
         }
         processes

@@ -168,9 +168,9 @@ impl Tables {
 
     /// Whether an activity could be taken by somebody.
     pub(super) fn has_waiting_activity(&self, now_ms: u64) -> bool {
-        self.activities.values().any(|row| {
-            row.visible_at_ms <= now_ms && row.lease.as_ref().is_none_or(|lease| !lease.is_live(now_ms))
-        })
+        self.activities
+            .values()
+            .any(|row| row.visible_at_ms <= now_ms && row.lease.as_ref().is_none_or(|lease| !lease.is_live(now_ms)))
     }
 
     /// The row of an activity, by what it is for.
