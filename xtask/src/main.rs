@@ -4,6 +4,7 @@ mod bench;
 mod bless;
 mod compat;
 mod failure;
+mod postgres;
 mod test;
 #[cfg(test)]
 mod tests;
