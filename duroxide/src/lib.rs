@@ -27,6 +27,7 @@ mod ledger;
 #[cfg(feature = "macros")]
 mod macros;
 mod model;
+mod mutants;
 mod observe;
 #[cfg(feature = "provider-test")]
 pub mod provider_stress_test;
@@ -117,4 +118,6 @@ mod pages {
     struct Guide;
     #[doc = include_str!("../../docs/limits.md")]
     struct Limits;
+    #[doc = include_str!("../../docs/determinism.md")]
+    struct Determinism;
 }

@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+use tokio::task::JoinSet;
+
 use super::activity::{self, Done};
 use super::orchestration;
 use super::outgoing::Outgoing;
@@ -61,9 +63,13 @@ async fn lead(env: &Arc<Env>, mut turn: Turn, mut suspended: Suspended, mut ende
 }
 
 async fn alone(env: &Arc<Env>, ended: Vec<Done>) {
+    // All at once: a store that can puts them into one commit.
+    let mut completing = JoinSet::new();
     for done in ended {
-        activity::complete(env, done).await;
+        let own = Arc::clone(env);
+        completing.spawn(env.tasks.track_future(async move { activity::complete(&own, done).await }));
     }
+    while completing.join_next().await.is_some() {}
 }
 
 /// One turn. Returns the execution if it was committed and its code waits.
@@ -77,7 +83,7 @@ async fn run(env: &Arc<Env>, suspended: Suspended, ended: Vec<Done>) -> Option<S
         execution.advance(TurnInput { start: None, messages, now_ms: clock::now_ms() });
         orchestration::conclude(env, &mut execution, &head, None).await
     };
-    let report = report.concluded(&commit, execution.outcome());
+    let report = report.concluded(&commit, &execution);
     let waits = *execution.outcome() == Outcome::Continue;
     let outgoing = Outgoing::new(env, &head, &commit, report);
     let tokens: Vec<String> = ended.iter().map(|done| done.token().to_string()).collect();

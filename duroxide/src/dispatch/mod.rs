@@ -11,7 +11,6 @@ pub(crate) mod orchestration;
 mod outgoing;
 mod processor;
 mod report;
-mod running;
 pub(crate) mod session;
 pub(crate) mod settings;
 mod supply;
@@ -36,14 +35,14 @@ use tokio_util::task::TaskTracker;
 
 use crate::activity::ActivityRegistry;
 use crate::observe::{MetricsProvider, target};
-use crate::providers::signal::{Ticket, WorkQueue, WorkSignal};
+use crate::providers::running::Running;
+use crate::providers::signal::{Reach, Ticket, WorkQueue, WorkSignal};
 use crate::providers::{Provider, ProviderError};
 use crate::registry::OrchestrationRegistry;
 
 use keeper::Keeper;
 use names::Names;
 use processor::{Processor, Weigh};
-use running::Running;
 use session::Sessions;
 use settings::Settings;
 use supply::Supply;
@@ -79,7 +78,7 @@ pub(crate) struct Env {
     keeper: Keeper,
     signal: Option<Arc<WorkSignal>>,
     names: Names,
-    running: Running,
+    running: Arc<Running>,
     sessions: Sessions,
     warm: Arc<Warm>,
     turns: Arc<Supply<orchestration::Fetched>>,
@@ -102,11 +101,13 @@ impl Env {
         tasks: TaskTracker,
     ) -> Self {
         let drained = CancellationToken::new();
+        let signal = store.work_signal();
         Env {
             keeper: Keeper::start(Arc::clone(&store), &tasks),
-            signal: store.work_signal(),
             names: Names::default(),
-            running: Running::default(),
+            // Whichever runtime of this process runs an activity, a cancel by any of them reaches it.
+            running: signal.as_ref().map_or_else(Arc::default, |signal| Arc::clone(signal.running())),
+            signal,
             sessions: Sessions::new(settings.sessions_max),
             warm: Arc::new(Warm::new(settings.warmth)),
             turns: Arc::new(Supply::new()),
@@ -163,6 +164,14 @@ pub(crate) fn tend_supplies(env: &Env) -> impl Future<Output = ()> + Send + use<
     }
 }
 
+/// A look at the store that found nothing.
+#[derive(Clone, Copy)]
+struct Look {
+    /// What had been told before.
+    ticket: Option<Ticket>,
+    at: Instant,
+}
+
 /// Whether giving work back counts as an attempt.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Redelivery {
@@ -204,6 +213,7 @@ impl<P: Processor> Slot<P> {
 
     async fn work(&self, commits: &mut JoinSet<()>) {
         let mut failures = 0;
+        let mut nothing = None;
         while !self.stop.is_cancelled() {
             // Taken before looking, so that what arrives in between ends the wait.
             let ticket = self.signal.as_ref().map(|signal| signal.ticket(P::QUEUE));
@@ -212,7 +222,7 @@ impl<P: Processor> Slot<P> {
             let fetched = tokio::select! {
                 biased;
                 // A fetch that has ended is seen first: it may have brought work.
-                fetched = contain::contain(self.processor.fetch(&self.worker_id)) => fetched,
+                fetched = contain::contain(self.fetch(nothing)) => fetched,
                 () = self.stop.cancelled() => return,
             };
             match fetched {
@@ -225,7 +235,9 @@ impl<P: Processor> Slot<P> {
                 }
                 Ok(Ok(None)) => {
                     failures = 0;
-                    self.idle(ticket, self.poll_min.saturating_sub(began.elapsed())).await;
+                    let look = nothing.filter(|look| self.counts(look)).unwrap_or(Look { ticket, at: began });
+                    nothing = Some(look);
+                    self.idle(look.ticket, self.poll_min.saturating_sub(look.at.elapsed())).await;
                 }
                 Ok(Err(error)) => {
                     failures += 1;
@@ -233,6 +245,25 @@ impl<P: Processor> Slot<P> {
                 }
                 Err(panic) => self.recover(&panic).await,
             }
+        }
+    }
+
+    /// Takes what was fetched ahead, or asks the store unless it is known to have nothing.
+    async fn fetch(&self, nothing: Option<Look>) -> Result<Option<P::Work>, ProviderError> {
+        match nothing {
+            Some(look) if self.counts(&look) => Ok(self.processor.supply().pop()),
+            Some(_) | None => self.processor.fetch(&self.worker_id).await,
+        }
+    }
+
+    /// Whether a look that found nothing would find nothing again: the store has told of no work since, and would
+    /// have. All the same it is looked at once in a poll interval.
+    fn counts(&self, look: &Look) -> bool {
+        match (&self.signal, look.ticket) {
+            (Some(signal), Some(ticket)) => {
+                signal.reach() == Reach::All && signal.is_quiet(P::QUEUE, ticket) && look.at.elapsed() < self.poll_min
+            }
+            _ => false,
         }
     }
 

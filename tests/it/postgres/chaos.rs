@@ -8,7 +8,8 @@ use std::time::Duration;
 use duroxide::providers::postgres::{PostgresOptions, PostgresProvider};
 use duroxide::providers::{EventKind, Provider};
 use duroxide::runtime::Runtime;
-use duroxide::{Client, OrchestrationContext, RuntimeOptions, activity, orchestration};
+use duroxide::typed::StartError;
+use duroxide::{Client, ClientError, OrchestrationContext, RuntimeOptions, activity, orchestration};
 use serde::{Deserialize, Serialize};
 use sqlx::{AssertSqlSafe, Row};
 use tokio::io::AsyncReadExt;
@@ -51,7 +52,7 @@ async fn chaos_child(ctx: OrchestrationContext, n: u64) -> Result<u64, String> {
 }
 
 /// Where an orchestration is: which one, in which of its executions, and what it came to so far.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Round {
     n: u64,
     round: u64,
@@ -210,10 +211,10 @@ impl Scene {
 }
 
 /// Whether the server took a call. A refusal that says "try again" changed nothing, so that it is repeated.
-fn is_taken<T>(outcome: Result<T, duroxide::ClientError>) -> bool {
+fn is_taken<T, E: std::fmt::Display>(outcome: Result<T, E>, is_retryable: fn(&E) -> bool) -> bool {
     match outcome {
         Ok(_) => true,
-        Err(error) if error.is_retryable() => false,
+        Err(error) if is_retryable(&error) => false,
         Err(error) => panic!("{error}"),
     }
 }
@@ -221,9 +222,11 @@ fn is_taken<T>(outcome: Result<T, duroxide::ClientError>) -> bool {
 async fn start_all(client: Client) {
     for n in 0..ORCHESTRATIONS {
         let id = format!("chaos-{n}");
-        while !is_taken(chaos_sink::start(&client, &id, Round { n, round: 0, sum: 0 }).await) {}
+        let first = Round { n, round: 0, sum: 0 };
+        while !is_taken(chaos_sink::start(&client, &id, first.clone()).await, StartError::is_retryable) {}
         for round in 0..3 {
-            while !is_taken(client.enqueue_event(&id, "inbox", message(n, round).to_string()).await) {}
+            let sent = message(n, round).to_string();
+            while !is_taken(client.enqueue_event(&id, "inbox", sent.clone()).await, ClientError::is_retryable) {}
         }
     }
 }
