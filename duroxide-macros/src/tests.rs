@@ -1,6 +1,7 @@
 //! The attributes on `quote!` input.
 
 mod keys;
+mod page;
 mod rules;
 mod soup;
 

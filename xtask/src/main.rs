@@ -3,9 +3,11 @@
 mod bench;
 mod bless;
 mod compat;
+mod compile_time;
 mod failure;
 mod link;
 mod net;
+mod postgres;
 mod sim;
 mod test;
 #[cfg(test)]
@@ -69,6 +71,12 @@ const COMMANDS: &[Command] = &[
         arguments: "",
         help: "what programs for the published 0.1.32 would miss, but for what docs/compatibility.md explains",
         run: compat::run,
+    },
+    Command {
+        name: "compile-time",
+        arguments: "",
+        help: "what typed handlers cost to compile, against the same by strings (a minute)",
+        run: compile_time::run,
     },
 ];
 
