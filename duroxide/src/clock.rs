@@ -8,12 +8,41 @@ use crate::model::event::{Event, EventKind};
 /// Wall clock, milliseconds since the Unix epoch; 0 for a clock set before it.
 #[expect(clippy::disallowed_methods, reason = "this is the seam that everyone else is sent to")]
 pub(crate) fn now_ms() -> u64 {
+    #[cfg(feature = "test-hooks")]
+    if let Some(now_ms) = simulated::now_ms() {
+        return now_ms;
+    }
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, as_ms)
 }
 
 /// Whole milliseconds of a duration, saturating.
 pub(crate) fn as_ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The clock of a simulation, which may stand still, jump, and be another for each process that is simulated.
+#[cfg(feature = "test-hooks")]
+pub(crate) mod simulated {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    type Clock = Rc<dyn Fn() -> u64>;
+
+    thread_local! {
+        static CLOCK: RefCell<Option<Clock>> = const { RefCell::new(None) };
+    }
+
+    /// What this thread takes for the wall clock from now on, in milliseconds since the Unix epoch; `None` for the
+    /// real one.
+    pub fn set_clock(clock: Option<Clock>) {
+        CLOCK.set(clock);
+    }
+
+    pub(super) fn now_ms() -> Option<u64> {
+        // Taken out first: the clock is code of the test and may do what it likes.
+        let clock = CLOCK.with_borrow(Clone::clone)?;
+        Some(clock())
+    }
 }
 
 impl Event {

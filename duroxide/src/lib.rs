@@ -27,6 +27,7 @@ mod ledger;
 #[cfg(feature = "macros")]
 mod macros;
 mod model;
+mod mutants;
 mod observe;
 #[cfg(feature = "provider-test")]
 pub mod provider_stress_test;

@@ -20,8 +20,8 @@ pub use crate::context::durable::{Durable, DurableBlock};
 pub use crate::context::orchestration::OrchestrationContext;
 pub use crate::model::retry::{BackoffStrategy, RetryPolicy};
 pub use crate::typed::{
-    Activity, Again, Call, Child, Entry, Expectation, Fields, Handle, Handler, Need, Object, Orchestration, Outcome,
-    RunActivity, RunOrchestration, Signal, Start, States, start_detached,
+    Activity, Again, Argument, Call, Child, Detached, Entry, Expectation, Fields, Handle, Handler, Need, Object,
+    Orchestration, Outcome, RunActivity, RunOrchestration, Signal, Start, States,
 };
 
 use serde::Serialize;

@@ -4,6 +4,9 @@ mod bench;
 mod bless;
 mod compat;
 mod failure;
+mod link;
+mod net;
+mod sim;
 mod test;
 #[cfg(test)]
 mod tests;
@@ -23,7 +26,7 @@ struct Command {
     run: fn(&Workspace, &[String]) -> Result<(), Failure>,
 }
 
-/// Every command. A new one (`sim`, `prove`) is a row here and a file of the same name.
+/// Every command. A new one (`prove`) is a row here and a file of the same name.
 const COMMANDS: &[Command] = &[
     Command {
         name: "test",
@@ -44,10 +47,22 @@ const COMMANDS: &[Command] = &[
         run: bless::run,
     },
     Command {
+        name: "link",
+        arguments: "",
+        help: "handlers of several crates are found in debug, release and fat LTO (minutes)",
+        run: link::run,
+    },
+    Command {
         name: "bench",
         arguments: "[w1 ..] [--sync full|normal] [--json FILE] [--rounds N] [--ours] [--long]",
         help: "our crate and the published one under the same workloads, in turn (minutes)",
         run: bench::run,
+    },
+    Command {
+        name: "sim",
+        arguments: "[SEED | --seeds N [--from SEED] | --mutants]",
+        help: "simulated runs: one in all detail, many, or each planted bug until it is found",
+        run: sim::run,
     },
     Command {
         name: "compat",

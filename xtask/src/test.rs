@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
+use crate::net;
+use crate::sim;
 use crate::tidy;
 use crate::workspace::Workspace;
 
@@ -34,6 +36,7 @@ const STEPS: &[Step] = &[
         what: "no warnings anywhere",
         run: |workspace| workspace.cargo("clippy --workspace --all-targets --all-features -- -D warnings"),
     },
+    Step { name: "net", what: "clippy finds in orchestrations what the macros cannot see", run: net::check },
     Step { name: "features", what: "each feature compiles alone, and leaves nothing unused", run: each_feature_alone },
     Step {
         name: "doc",
@@ -48,6 +51,8 @@ const STEPS: &[Step] = &[
         what: "unit, integration, ui and doc tests",
         run: |workspace| workspace.cargo("test --workspace --all-features"),
     },
+    Step { name: "sim", what: "a thousand simulated runs with everything that can go wrong", run: sim::step },
+    Step { name: "mutants", what: "bugs that are planted are found by simulated runs", run: sim::mutants },
     Step {
         name: "warmth",
         what: "the same behaviour with orchestrations that never stay in memory, and with ones that leave after each turn",

@@ -78,9 +78,16 @@ impl Workspace {
 
     /// What cargo writes on standard output, whether it succeeds or not; the rest goes to the terminal.
     pub(crate) fn output(&self, arguments: &str) -> Result<String, Failure> {
-        println!("$ cargo {arguments}");
+        self.output_with(&[], arguments)
+    }
+
+    /// The same, with variables added to the environment.
+    pub(crate) fn output_with(&self, variables: &[(&str, &str)], arguments: &str) -> Result<String, Failure> {
+        let shown = variables.iter().map(|(key, value)| format!("{key}={value:?} "));
+        println!("$ {}cargo {arguments}", shown.collect::<String>());
         let output = self
             .command(arguments)
+            .envs(variables.iter().copied())
             .stderr(Stdio::inherit())
             .output()
             .map_err(|error| Failure::because(format!("cannot run `cargo {arguments}`"), error))?;

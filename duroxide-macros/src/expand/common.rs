@@ -103,6 +103,8 @@ impl<'a> Parts<'a> {
             quote_spanned!(at=> <#output as #there::Outcome>::#name)
         });
         let (encode, decode, input) = (self.encode(), self.decode(), input_ident());
+        let names = self.arguments.iter().map(|argument| argument.name.unraw().to_string());
+        let types = self.arguments.iter().map(|argument| &argument.ty);
         let tuple = if self.arguments.len() == 1 { quote!((#input,)) } else { quote!(#input) };
         quote! {
             type In = #input_type;
@@ -113,6 +115,9 @@ impl<'a> Parts<'a> {
                 #encode
             }
             #decode
+            fn arguments() -> #private::Vec<#private::Argument> {
+                #private::Vec::from([#(#private::Argument::of::<#types>(#names)),*])
+            }
             fn spread(#input: Self::In) -> Self::Args {
                 #tuple
             }

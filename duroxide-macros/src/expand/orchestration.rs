@@ -69,8 +69,8 @@ fn calls(function: &Function, parts: &Parts<'_>) -> TokenStream {
                 #private::Again::new(#ctx, &#value)
             }
             /// Starts an independent instance from an orchestration, and does not wait for it.
-            #vis fn start_detached(#ctx: &#private::OrchestrationContext, #id: #into_string, #declared) {
-                #private::start_detached::<Self>(#ctx, #id, &#value)
+            #vis fn start_detached(#ctx: &#private::OrchestrationContext, #id: #into_string, #declared) -> #private::Detached<Self> {
+                #private::Detached::new(#ctx, #id, &#value)
             }
         }
     }

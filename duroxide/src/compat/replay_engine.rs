@@ -120,23 +120,25 @@ impl ReplayEngine {
             name: orchestration_name,
             version: orchestration_version,
             input,
-            history: persisted.to_vec(),
+            history: Vec::new(),
             kv_snapshot: self.kv_snapshot.clone(),
             now_ms,
         };
-        let new = fresh.iter().chain(&self.delta).cloned().collect();
-        let step = Execution::open(handler, opening).step(new, now_ms);
-        self.take(step)
+        let mut new = fresh.to_vec();
+        new.append(&mut self.delta);
+        let step = Execution::open_lent(handler, opening, persisted).step(new, now_ms);
+        let fresh = fresh.len();
+        self.take(step, fresh)
     }
 
-    fn take(&mut self, step: Step) -> TurnResult {
-        self.delta.extend(step.events);
+    fn take(&mut self, mut step: Step, fresh: usize) -> TurnResult {
+        self.delta = step.events.split_off(fresh);
         self.asked = step.asked;
         self.dropped_activities = step.dropped_activities;
         self.dropped_children = step.dropped_children;
         match step.outcome {
             Outcome::Continue => TurnResult::Continue,
-            Outcome::Completed(output) => TurnResult::Completed(output),
+            Outcome::Completed(output) => TurnResult::Completed(Arc::unwrap_or_clone(output)),
             Outcome::Failed(details) => TurnResult::Failed(details),
             Outcome::ContinueAsNew { input, version } => {
                 TurnResult::ContinueAsNew { input, version, unconsumed_queue_arrivals: Some(step.unread) }

@@ -1,13 +1,17 @@
 //! `join*`, `select*` and `Either*`.
 //!
-//! All children are polled in argument order on every poll, and no waker is relied upon: results arrive one history
-//! event at a time, so the winner of a race is decided by history first and by argument order second.
+//! Children are polled in argument order, and no waker is relied upon: results arrive one history event at a time, so
+//! the winner of a race is decided by history first and by argument order second. A [`Join`] leaves out the children
+//! for which nothing changed.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::orchestration::OrchestrationContext;
+use crate::ledger::Ledger;
+use crate::ledger::joins::Seat;
+use crate::ledger::probe::Probe;
 
 /// Which of two was first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +88,8 @@ impl<T> Either3<T, T, T> {
 impl OrchestrationContext {
     /// Waits for all; outputs come in argument order. An empty join is ready at once.
     pub fn join<T, F: Future<Output = T>>(&self, futures: Vec<F>) -> Join<F> {
-        Join { children: futures.into_iter().map(Child::new).collect() }
+        let children: Vec<_> = futures.into_iter().map(Child::new).collect();
+        Join { seating: Seating { ledger: self.ledger.clone(), join: None }, waiting: children.len(), children }
     }
 
     /// Waits for both.
@@ -155,6 +160,9 @@ impl<F: Future> Child<F> {
 /// All of many; made by [`OrchestrationContext::join`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct Join<F: Future> {
+    seating: Seating,
+    /// Children that are not done.
+    waiting: usize,
     children: Vec<Child<F>>,
 }
 
@@ -162,12 +170,80 @@ impl<F: Future> Future for Join<F> {
     type Output = Vec<F::Output>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // No short cut at the first that is not ready: each must be polled each time.
-        let waiting = self.children.iter_mut().filter_map(|child| (!child.is_done(cx)).then_some(())).count();
-        if waiting > 0 {
+        let join = &mut *self;
+        if join.waiting > 0 {
+            join.waiting = join.seating.poll_due(join.waiting, &mut join.children, cx);
+        }
+        if join.waiting > 0 {
             return Poll::Pending;
         }
-        Poll::Ready(self.children.iter_mut().map(Child::take).collect())
+        Poll::Ready(join.children.iter_mut().map(Child::take).collect())
+    }
+}
+
+/// A join's place in the ledger, which knows whose answers changed.
+struct Seating {
+    ledger: Ledger,
+    /// Its number, once it was polled.
+    join: Option<u32>,
+}
+
+impl Seating {
+    /// Polls, in order, the children that may be done: at first all, then those that were called, and those in which
+    /// something waits that cannot call. `waiting` children are not done; returns how many are not done then.
+    fn poll_due<F: Future>(&mut self, mut waiting: usize, children: &mut [Child<F>], cx: &Context<'_>) -> usize {
+        let number = &mut self.join;
+        let (join, within, is_watched) = self.ledger.with(|book| {
+            let join = *number.get_or_insert_with(|| book.joins.open(children.len()));
+            (join, book.joins.begin(join), book.probe.is(cx.waker()))
+        });
+        let round = Round { ledger: &self.ledger, join, within };
+        // The engine's own probe will do; somebody else's waker is watched by one of ours.
+        let own = (!is_watched).then(|| Probe::within(cx.waker().clone()));
+        let waker = own.as_ref().map_or(cx.waker(), Probe::waker);
+        while let Some(((at, signs), traces)) = self.ledger.with(|book| {
+            let next = book.joins.next(join)?;
+            Some((next, own.as_ref().unwrap_or(&book.probe).traces()))
+        }) {
+            let Some(child) = children.get_mut(at) else { break };
+            if matches!(child, Child::Done(_)) {
+                continue;
+            }
+            if child.is_done(&mut Context::from_waker(waker)) {
+                waiting -= 1;
+                continue;
+            }
+            self.ledger.with(|book| {
+                let is_foreign = own.as_ref().unwrap_or(&book.probe).traces().grew_since(traces);
+                book.joins.wait(signs, is_foreign);
+            });
+        }
+        drop(round);
+        if waiting > 0 {
+            self.ledger.with(|book| book.joins.rest(join));
+        }
+        waiting
+    }
+}
+
+impl Drop for Seating {
+    fn drop(&mut self) {
+        if let Some(join) = self.join {
+            self.ledger.with(|book| book.joins.close(join));
+        }
+    }
+}
+
+/// One poll of a join; afterwards, and after a panic, whoever polls the join has its seat back.
+struct Round<'a> {
+    ledger: &'a Ledger,
+    join: u32,
+    within: Option<Seat>,
+}
+
+impl Drop for Round<'_> {
+    fn drop(&mut self) {
+        self.ledger.with(|book| book.joins.end(self.join, self.within));
     }
 }
 

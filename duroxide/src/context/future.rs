@@ -104,16 +104,7 @@ impl<T: Send + 'static> DurableFuture<T> {
         let State::Asked { ledger, token, .. } = &self.state else {
             return;
         };
-        ledger.with(|book| {
-            if !book.amend(*token, change) {
-                book.misuse.get_or_insert_with(|| {
-                    format!(
-                        "{option} came after an await: what it should change was already scheduled without it; \
-                         call it directly on what made the request"
-                    )
-                });
-            }
-        });
+        ledger.amend(*token, option, change);
     }
 
     /// Drops it; what the engine has not taken yet was never asked for.

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::future::DurableFuture;
 use super::orchestration::OrchestrationContext;
+use crate::ledger::Ledger;
 use crate::ledger::bindings::{Class, Reply};
 use crate::model::action::Action;
 use crate::model::error::{AppErrorKind, ErrorDetails};
@@ -172,16 +173,31 @@ impl OrchestrationContext {
         instance: impl Into<String>,
         input: impl Into<String>,
     ) {
-        let instance = instance.into();
+        self.tell_start(name.into(), version, instance.into(), input.into());
+    }
+
+    /// The same, to be amended.
+    #[cfg(feature = "macros")]
+    pub(crate) fn start_detached_raw(
+        &self,
+        name: String,
+        version: Option<String>,
+        instance: String,
+        input: String,
+    ) -> DetachedStart {
+        let token = self.tell_start(name, version, instance, input);
+        DetachedStart { ledger: self.ledger.clone(), token }
+    }
+
+    fn tell_start(&self, name: String, version: Option<String>, instance: String, input: String) -> u64 {
         assert!(
             !ids::uses_reserved_marker(&instance),
             "detached orchestration instance id '{instance}' uses the reserved sub-orchestration marker 'sub::'; \
              root instance ids must not start with it or contain '::sub::'"
         );
-        let (name, input) = (name.into(), input.into());
         self.ledger.with(|book| {
-            book.tell(Action::StartOrchestrationDetached { scheduling_event_id: 0, name, version, instance, input });
-        });
+            book.tell(Action::StartOrchestrationDetached { scheduling_event_id: 0, name, version, instance, input })
+        })
     }
 
     /// Ends this execution and begins the next with `input`, in the version that the registry resolves. Never
@@ -196,11 +212,11 @@ impl OrchestrationContext {
     }
 
     fn continue_with(&self, version: Option<String>, input: String) -> ContinueAsNew {
-        self.ledger.with(|book| {
+        let token = self.ledger.with(|book| {
             book.continued = true;
-            book.tell(Action::ContinueAsNew { input, version });
+            book.tell(Action::ContinueAsNew { input, version })
         });
-        ContinueAsNew { _private: () }
+        ContinueAsNew { ledger: self.ledger.clone(), token }
     }
 
     /// A random UUID, version 4, recorded: a replay gets the same.
@@ -231,7 +247,7 @@ impl OrchestrationContext {
 
 fn ended(reply: Reply) -> Result<String, ErrorDetails> {
     match reply {
-        Reply::Ended(result) => result,
+        Reply::Ended(result) => result.map_err(|details| *details),
         Reply::Fired | Reply::Data(_) => unreachable!("activities and children are only answered by their end"),
     }
 }
@@ -247,7 +263,40 @@ fn data(reply: Reply) -> String {
 #[derive(Debug)]
 #[must_use = "await it: what follows would run in an execution that has ended"]
 pub struct ContinueAsNew {
-    _private: (),
+    ledger: Ledger,
+    token: u64,
+}
+
+#[cfg(feature = "macros")]
+impl ContinueAsNew {
+    /// Changes the version of the next execution. `option` names the call that came too late.
+    pub(crate) fn amend_version(&self, option: &str, new: String) {
+        self.ledger.amend(self.token, option, |emitted| {
+            if let Action::ContinueAsNew { version, .. } = &mut emitted.action {
+                *version = Some(new);
+            }
+        });
+    }
+}
+
+/// The start of an independent orchestration.
+#[cfg(feature = "macros")]
+#[derive(Debug)]
+pub(crate) struct DetachedStart {
+    ledger: Ledger,
+    token: u64,
+}
+
+#[cfg(feature = "macros")]
+impl DetachedStart {
+    /// Changes the version that is started. `option` names the call that came too late.
+    pub(crate) fn amend_version(&self, option: &str, new: String) {
+        self.ledger.amend(self.token, option, |emitted| {
+            if let Action::StartOrchestrationDetached { version, .. } = &mut emitted.action {
+                *version = Some(new);
+            }
+        });
+    }
 }
 
 impl Future for ContinueAsNew {

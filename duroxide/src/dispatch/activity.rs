@@ -19,6 +19,7 @@ use crate::lease::is_poisoned;
 use crate::model::error::{AppErrorKind, ErrorDetails, PoisonMessageType};
 use crate::model::ids::SYSCALL_PREFIX;
 use crate::model::work_item::{WorkItem, kind_of};
+use crate::mutants::{Bug, is_planted};
 use crate::observe::target;
 use crate::providers::ProviderError;
 use crate::providers::express::ActivityRequest;
@@ -321,7 +322,7 @@ impl Activities {
     async fn ended(&self, mut task: AbortOnDropHandle<Result<String, String>>, kept: &Kept) -> Ended {
         tokio::select! {
             biased;
-            () = kept.lost().cancelled() => {
+            () = kept.lost().cancelled(), if !is_planted(Bug::LostLeaseIsIgnored) => {
                 let grace = self.env.settings.cancellation_grace;
                 // Its result counts for nothing; when the time is over, dropping the handle aborts it.
                 let _ = tokio::time::timeout(grace, task).await;
@@ -368,7 +369,8 @@ impl Activities {
     }
 
     async fn ack(&self, token: &Arc<str>, completion: WorkItem) -> Result<(), ProviderError> {
-        with_retries(|| self.env.store.ack_work_item(token, Some(completion.clone()))).await
+        let completion = Some(completion).filter(|_| !is_planted(Bug::ResultIsNotSent));
+        with_retries(|| self.env.store.ack_work_item(token, completion.clone())).await
     }
 
     async fn poison(&self, token: &Arc<str>, item: WorkItem, attempt: u32) {

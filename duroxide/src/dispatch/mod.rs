@@ -36,7 +36,7 @@ use tokio_util::task::TaskTracker;
 use crate::activity::ActivityRegistry;
 use crate::observe::{MetricsProvider, target};
 use crate::providers::running::Running;
-use crate::providers::signal::{Ticket, WorkQueue, WorkSignal};
+use crate::providers::signal::{Reach, Ticket, WorkQueue, WorkSignal};
 use crate::providers::{Provider, ProviderError};
 use crate::registry::OrchestrationRegistry;
 
@@ -164,6 +164,14 @@ pub(crate) fn tend_supplies(env: &Env) -> impl Future<Output = ()> + Send + use<
     }
 }
 
+/// A look at the store that found nothing.
+#[derive(Clone, Copy)]
+struct Look {
+    /// What had been told before.
+    ticket: Option<Ticket>,
+    at: Instant,
+}
+
 /// Whether giving work back counts as an attempt.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Redelivery {
@@ -205,6 +213,7 @@ impl<P: Processor> Slot<P> {
 
     async fn work(&self, commits: &mut JoinSet<()>) {
         let mut failures = 0;
+        let mut nothing = None;
         while !self.stop.is_cancelled() {
             // Taken before looking, so that what arrives in between ends the wait.
             let ticket = self.signal.as_ref().map(|signal| signal.ticket(P::QUEUE));
@@ -213,7 +222,7 @@ impl<P: Processor> Slot<P> {
             let fetched = tokio::select! {
                 biased;
                 // A fetch that has ended is seen first: it may have brought work.
-                fetched = contain::contain(self.processor.fetch(&self.worker_id)) => fetched,
+                fetched = contain::contain(self.fetch(nothing)) => fetched,
                 () = self.stop.cancelled() => return,
             };
             match fetched {
@@ -226,7 +235,9 @@ impl<P: Processor> Slot<P> {
                 }
                 Ok(Ok(None)) => {
                     failures = 0;
-                    self.idle(ticket, self.poll_min.saturating_sub(began.elapsed())).await;
+                    let look = nothing.filter(|look| self.counts(look)).unwrap_or(Look { ticket, at: began });
+                    nothing = Some(look);
+                    self.idle(look.ticket, self.poll_min.saturating_sub(look.at.elapsed())).await;
                 }
                 Ok(Err(error)) => {
                     failures += 1;
@@ -234,6 +245,25 @@ impl<P: Processor> Slot<P> {
                 }
                 Err(panic) => self.recover(&panic).await,
             }
+        }
+    }
+
+    /// Takes what was fetched ahead, or asks the store unless it is known to have nothing.
+    async fn fetch(&self, nothing: Option<Look>) -> Result<Option<P::Work>, ProviderError> {
+        match nothing {
+            Some(look) if self.counts(&look) => Ok(self.processor.supply().pop()),
+            Some(_) | None => self.processor.fetch(&self.worker_id).await,
+        }
+    }
+
+    /// Whether a look that found nothing would find nothing again: the store has told of no work since, and would
+    /// have. All the same it is looked at once in a poll interval.
+    fn counts(&self, look: &Look) -> bool {
+        match (&self.signal, look.ticket) {
+            (Some(signal), Some(ticket)) => {
+                signal.reach() == Reach::All && signal.is_quiet(P::QUEUE, ticket) && look.at.elapsed() < self.poll_min
+            }
+            _ => false,
         }
     }
 

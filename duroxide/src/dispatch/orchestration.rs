@@ -22,6 +22,7 @@ use crate::model::filter::DispatcherCapabilityFilter;
 use crate::model::ids::INITIAL_EXECUTION_ID;
 use crate::model::item::OrchestrationItem;
 use crate::model::work_item::WorkItem;
+use crate::mutants::{Bug, is_planted};
 use crate::observe::target;
 use crate::providers::ProviderError;
 use crate::providers::express::{self, Committed, Handover, TurnRequest};
@@ -78,7 +79,7 @@ pub(crate) struct Done {
     base: express::Head,
     figures: Figures,
     /// The execution, if its code waits, and whether its next completions may be committed with their turn.
-    waiting: Option<(Execution, bool)>,
+    waiting: Option<(Box<Execution>, bool)>,
 }
 
 /// What a turn needs.
@@ -98,7 +99,7 @@ enum Stage {
     Opened { handler: Arc<dyn OrchestrationHandler>, opening: Opening },
 }
 
-impl Weigh for Done {
+impl Weigh for Box<Done> {
     fn weight(&self) -> usize {
         self.commit.delta.iter().map(|event| weight::of_event(&event.kind)).sum()
     }
@@ -117,7 +118,7 @@ enum Acked {
 
 impl Processor for Orchestrations {
     type Work = Fetched;
-    type Done = Done;
+    type Done = Box<Done>;
     const QUEUE: WorkQueue = WorkQueue::Orchestrator;
 
     async fn fetch(&self, _worker_id: &Arc<str>) -> Result<Option<Fetched>, ProviderError> {
@@ -151,7 +152,7 @@ impl Processor for Orchestrations {
         self.abandon(&work.token, Duration::ZERO, Redelivery::Free).await;
     }
 
-    async fn process(&self, _worker_id: &Arc<str>, work: Fetched) -> Option<Done> {
+    async fn process(&self, _worker_id: &Arc<str>, work: Fetched) -> Option<Box<Done>> {
         self.env.metrics.record_orch_dispatcher_items_fetched(1);
         let began = Instant::now();
         let kept = self.env.keeper.hold(Lease {
@@ -166,7 +167,7 @@ impl Processor for Orchestrations {
         done
     }
 
-    async fn commit(&self, done: Done) {
+    async fn commit(&self, done: Box<Done>) {
         let began = done.began;
         self.finish(done).await;
         self.record_duration(began);
@@ -180,7 +181,7 @@ impl Orchestrations {
     }
 
     /// One turn, up to its commit; one that needs no code is committed here.
-    async fn turn(&self, work: Fetched, kept: Kept, began: Instant) -> Option<Done> {
+    async fn turn(&self, work: Fetched, kept: Kept, began: Instant) -> Option<Box<Done>> {
         let token = Arc::clone(&work.token);
         #[cfg(feature = "test-hooks")]
         if let Some(delay) = super::test_hooks::get_orch_processing_delay(&work.item.instance) {
@@ -200,7 +201,7 @@ impl Orchestrations {
             (Extent::Whole | Extent::WholeTo(_), rested) => self.decide(work, rested).await,
         };
         match prepared {
-            Some(prepared) => Some(self.run(token, kept, prepared, warm, began).await),
+            Some(prepared) => Some(Box::new(self.run(token, kept, prepared, warm, began).await)),
             None => {
                 follow::over(&self.env, warm).await;
                 None
@@ -283,8 +284,10 @@ impl Orchestrations {
         let takes_completions = messages.iter().all(leaves_completions_alone);
         let _code = self.env.code.acquire().await.expect("nobody closes the semaphore");
         let mut execution = match stage {
-            Stage::Resting(execution) => *execution,
-            Stage::Opened { handler, opening } => Execution::open(handler, opening).within(self.env.settings.limits),
+            Stage::Resting(execution) => execution,
+            Stage::Opened { handler, opening } => {
+                Box::new(Execution::open(handler, opening).within(self.env.settings.limits))
+            }
         };
         execution.advance(TurnInput { start: head.start.clone(), messages, now_ms: clock::now_ms() });
         let mut commit = conclude(&self.env, &mut execution, &head, Some(&kept)).await;
@@ -297,8 +300,8 @@ impl Orchestrations {
     }
 
     /// Commits a turn and does what follows from success or failure.
-    async fn finish(&self, done: Done) {
-        let Done { token, head, commit, collisions, report, _kept, warm, base, figures, waiting, .. } = done;
+    async fn finish(&self, done: Box<Done>) {
+        let Done { token, head, commit, collisions, report, _kept, warm, base, figures, waiting, .. } = *done;
         let (token, head) = (&token, &head);
         let outgoing = Outgoing::new(&self.env, head, &commit, report);
         let plain_head = warm::head_of(base, &commit.delta);
@@ -397,6 +400,7 @@ impl Orchestrations {
     async fn acked(&self, token: &Arc<str>, acked: Result<Option<Committed>, ProviderError>) -> Acked {
         match acked {
             Ok(committed) => Acked::Done(committed),
+            Err(error) if error.is_retryable() && is_planted(Bug::BusyEndsTheTurn) => Acked::Refused(error),
             Err(error) if error.is_retryable() => Acked::Busy(error),
             Err(error) => self.why_refused(token, error).await,
         }
@@ -514,7 +518,7 @@ impl Fetched {
     /// Whether history ends where a resting execution does.
     fn continues(&self, rested: &Suspended) -> bool {
         let end = self.end_of_history();
-        express::Head { seen: end.seen, ..rested.head } == end
+        express::Head { seen: end.seen, ..rested.head } == end || is_planted(Bug::RestsUnconfirmed)
     }
 }
 
@@ -529,7 +533,7 @@ fn prepared_known(item: OrchestrationItem, base: express::Head, rested: Suspende
         is_continue_as_new: false,
         base,
         figures,
-        stage: Stage::Resting(Box::new(execution)),
+        stage: Stage::Resting(execution),
     }
 }
 
@@ -539,7 +543,7 @@ fn prepared_whole(turn: Turn, base: express::Head, rested: Option<Suspended>) ->
     let figures = Figures::of(&history);
     let base = if history.is_empty() { express::Head::of_new(head.execution_id, base.seen) } else { base };
     let stage = match rested {
-        Some(rested) if !history.is_empty() => Stage::Resting(Box::new(rested.execution)),
+        Some(rested) if !history.is_empty() => Stage::Resting(rested.execution),
         _ => Stage::Opened {
             handler,
             opening: Opening {

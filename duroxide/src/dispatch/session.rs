@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::settings::Settings;
+use crate::mutants::{Bug, is_planted};
 use crate::observe::target;
 use crate::providers::{Provider, SessionFetchConfig};
 
@@ -58,7 +59,7 @@ impl Drop for Entered {
         let mut held = lock(&self.held);
         if let Some(count) = held.get_mut(&self.session_id) {
             *count -= 1;
-            if *count == 0 {
+            if *count == 0 && !is_planted(Bug::SessionIsNeverLeft) {
                 held.remove(&self.session_id);
             }
         }

@@ -172,7 +172,8 @@ impl<T: Send> Supply<T> {
         }
     }
 
-    fn pop(&self) -> Option<T> {
+    /// The next piece in stock.
+    pub(super) fn pop(&self) -> Option<T> {
         let mut stock = self.stock();
         let (since, piece) = stock.ready.pop_front()?;
         if since.elapsed() > WAIT_GOAL {

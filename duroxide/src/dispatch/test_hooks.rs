@@ -1,7 +1,11 @@
-//! Faults a test may switch on, for the whole process.
+//! Faults a test may switch on: a delay for the whole process; clock, randomness and broken rules for one thread.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+pub use crate::clock::simulated::set_clock;
+pub use crate::mutants::{Bug, plant};
+pub use crate::seams::simulated::set_seed;
 
 use super::Warmth;
 

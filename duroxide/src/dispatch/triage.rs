@@ -15,6 +15,7 @@ use crate::model::filter::SemverRange;
 use crate::model::ids::INITIAL_EVENT_ID;
 use crate::model::item::OrchestrationItem;
 use crate::model::work_item::WorkItem;
+use crate::mutants::{Bug, is_planted};
 use crate::registry::OrchestrationRegistry;
 use crate::replay::Parent;
 use crate::replay::batch::{Batch, read_batch};
@@ -138,6 +139,9 @@ fn run(item: OrchestrationItem, phase: Phase, attempt: u32, rules: &Rules<'_>) -
     let Batch { start, messages, ignored_starts, is_continue_as_new } =
         read_batch(item.messages, history_is_empty, &item.instance);
     if phase == Phase::Continued && !is_continue_as_new {
+        if is_planted(Bug::GapDropsTheBatch) {
+            return Verdict::Drop;
+        }
         return abandon(rules.unregistered.delay(attempt), Reluctance::BetweenExecutions);
     }
     let Some((name, wanted, input)) = asked_for(start.as_ref(), &item.history) else {
@@ -256,7 +260,7 @@ fn collision(instance: &str, start: &WorkItem, own_parent: Option<&Parent>, how:
     let WorkItem::StartOrchestration { .. } = start else {
         return None;
     };
-    let parent = parent_in(start)?;
+    let parent = parent_in(start).filter(|_| !is_planted(Bug::CollisionIsNotTold))?;
     if parent.execution_id.is_some() && own_parent == Some(&parent) {
         return None;
     }

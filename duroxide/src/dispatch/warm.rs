@@ -47,7 +47,7 @@ impl Default for Warmth {
 
 /// An execution between two turns.
 pub(super) struct Suspended {
-    pub(super) execution: Execution,
+    pub(super) execution: Box<Execution>,
     pub(super) head: Head,
     /// What its history came to.
     pub(super) figures: Figures,

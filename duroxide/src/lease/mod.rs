@@ -6,6 +6,8 @@ mod policy;
 
 use std::time::Duration;
 
+use crate::mutants::{Bug, is_planted};
+
 pub(crate) use policy::{attempts_given_back, is_poisoned, renewal_interval, retry_renewal_in};
 
 /// Who may write, until when.
@@ -88,14 +90,14 @@ impl Lease {
 
     /// Whether `owner` may [`reclaim`] it.
     pub(crate) fn is_open_to(&self, owner: &str, now_ms: u64) -> bool {
-        !self.is_live(now_ms) || self.owner == owner
+        !self.is_live(now_ms) || self.owner == owner || is_planted(Bug::AnybodyReclaims)
     }
 
     /// Whether the bearer of `token` may write.
     pub(crate) fn check(&self, token: &str, now_ms: u64) -> Result<(), Refusal> {
         if self.token != token {
             Err(Refusal::Unknown)
-        } else if self.is_live(now_ms) {
+        } else if self.is_live(now_ms) || is_planted(Bug::ExpiredHolderWrites) {
             Ok(())
         } else {
             Err(Refusal::Expired)
@@ -104,8 +106,13 @@ impl Lease {
 
     /// Lasts until now + `extend_for` from here on, sooner or later than before; token and fence stay.
     pub(crate) fn renew(&mut self, token: &str, now_ms: u64, extend_for: Duration) -> Result<(), Refusal> {
-        self.check(token, now_ms)?;
-        self.until_ms = until(now_ms, extend_for);
+        match self.check(token, now_ms) {
+            Err(Refusal::Expired) if is_planted(Bug::ExpiredLeaseIsRenewed) => {}
+            checked => checked?,
+        }
+        if !is_planted(Bug::RenewalChangesNothing) {
+            self.until_ms = until(now_ms, extend_for);
+        }
         Ok(())
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::mutants::{Bug, is_planted};
+
 /// Leases at least this long are renewed a fixed time before they end; shorter ones halfway.
 const LONG_LEASE: Duration = Duration::from_secs(15);
 
@@ -18,7 +20,8 @@ const RETRY_FLOOR: Duration = Duration::from_millis(10);
 pub(crate) fn renewal_interval(timeout: Duration, buffer: Duration) -> Duration {
     let wanted = if timeout >= LONG_LEASE { timeout.saturating_sub(buffer) } else { whole_seconds_up(timeout / 2) };
     let interval = wanted.max(RENEWAL_FLOOR);
-    if interval < timeout { interval } else { timeout / 2 }
+    let interval = if interval < timeout { interval } else { timeout / 2 };
+    if is_planted(Bug::RenewsTooLate) { timeout * 2 } else { interval }
 }
 
 fn whole_seconds_up(duration: Duration) -> Duration {
@@ -31,12 +34,12 @@ fn whole_seconds_up(duration: Duration) -> Duration {
 pub(crate) fn retry_renewal_in(until_ms: u64, now_ms: u64) -> Option<Duration> {
     let left = Duration::from_millis(until_ms.saturating_sub(now_ms));
     let wait = (left / 4).max(RETRY_FLOOR);
-    (wait < left).then_some(wait)
+    (wait < left && !is_planted(Bug::OneFailedRenewalLoses)).then_some(wait)
 }
 
 /// Whether work that was handed out `attempt_count` times, this one included, is not tried again.
 pub(crate) fn is_poisoned(attempt_count: u32, max_attempts: u32) -> bool {
-    attempt_count > max_attempts
+    attempt_count > max_attempts || (attempt_count > 1 && is_planted(Bug::SecondAttemptIsPoison))
 }
 
 /// The attempts that count when the last one shall not.

@@ -1,8 +1,8 @@
 //! Token -> history event -> result.
 
-use std::collections::{BTreeSet, HashMap};
-
 use super::Governed;
+use super::ascending::Ascending;
+use super::joins::Seat;
 use crate::model::error::ErrorDetails;
 
 /// What kind of answer a request waits for.
@@ -19,20 +19,32 @@ pub(crate) enum Class {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Reply {
     /// An activity or a child ended.
-    Ended(Result<String, ErrorDetails>),
+    Ended(Result<String, Box<ErrorDetails>>),
     /// A timer fired.
     Fired,
     /// An event or a queue message arrived.
     Data(String),
 }
 
-/// Requests that are open, answered or abandoned. What was taken is forgotten.
+/// What is known of an answer.
+pub(super) enum Found {
+    Answer(Reply),
+    /// It would be in the mailbox, for this wait.
+    Signal(u64),
+    /// It would be in the mailbox, for this dequeue.
+    Message(u64),
+    Nothing,
+}
+
+/// Requests that are open or answered. What was taken or abandoned is forgotten.
 #[derive(Debug, Default)]
 pub(crate) struct Bindings {
-    by_token: HashMap<u64, Binding>,
-    waiting: usize,
-    /// Abandoned requests with their history event: what replay compares with the recorded cancellations.
-    abandoned: BTreeSet<(Class, u64)>,
+    by_token: Ascending<Binding>,
+    /// Requests that are neither taken nor abandoned nor answered.
+    outstanding: usize,
+    /// Requests abandoned since they were last taken account of, with their history events: what replay compares with
+    /// the recorded cancellations.
+    abandoned: Vec<(Class, u64)>,
 }
 
 #[derive(Debug)]
@@ -40,7 +52,10 @@ struct Binding {
     class: Class,
     event_id: Option<u64>,
     reply: Option<Reply>,
+    /// Before it had its event; with it, the binding goes.
     abandoned: bool,
+    /// Who polled for the answer in vain.
+    seat: Option<Seat>,
     /// Until its holder knows.
     #[cfg_attr(not(feature = "macros"), expect(dead_code, reason = "only typed calls go by policies"))]
     governed: Option<Box<Governed>>,
@@ -48,78 +63,100 @@ struct Binding {
 
 impl Bindings {
     pub(super) fn open(&mut self, token: u64, class: Class) {
-        let binding = Binding { class, event_id: None, reply: None, abandoned: false, governed: None };
+        let binding = Binding { class, event_id: None, reply: None, abandoned: false, seat: None, governed: None };
         self.by_token.insert(token, binding);
-        self.waiting += 1;
+        self.outstanding += 1;
     }
 
-    pub(super) fn class(&self, token: u64) -> Option<Class> {
-        self.by_token.get(&token).map(|binding| binding.class)
-    }
-
-    pub(super) fn event_id(&self, token: u64) -> Option<u64> {
-        self.by_token.get(&token).and_then(|binding| binding.event_id)
-    }
-
-    pub(super) fn bind(&mut self, token: u64, event_id: u64) {
-        if let Some(binding) = self.by_token.get_mut(&token) {
-            binding.event_id = Some(event_id);
-            if binding.abandoned {
-                self.abandoned.insert((binding.class, event_id));
-            }
+    /// Returns whether somebody still waits for the request.
+    pub(super) fn bind(&mut self, token: u64, event_id: u64) -> bool {
+        let Some(binding) = self.by_token.get_mut(token) else {
+            return false;
+        };
+        binding.event_id = Some(event_id);
+        let (class, abandoned) = (binding.class, binding.abandoned);
+        if abandoned {
+            self.abandoned.push((class, event_id));
+            self.by_token.remove(token);
         }
+        !abandoned
+    }
+
+    pub(super) fn seat(&self, token: u64) -> Option<Seat> {
+        self.by_token.get(token).and_then(|binding| binding.seat)
     }
 
     pub(super) fn govern(&mut self, token: u64, governed: Governed) {
-        if let Some(binding) = self.by_token.get_mut(&token) {
+        if let Some(binding) = self.by_token.get_mut(token) {
             binding.governed = Some(Box::new(governed));
         }
     }
 
     #[cfg(feature = "macros")]
     pub(super) fn governed(&mut self, token: u64) -> Option<Box<Governed>> {
-        self.by_token.get_mut(&token)?.governed.take()
+        self.by_token.get_mut(token)?.governed.take()
     }
 
-    /// Lays an answer down for whoever holds the token.
-    pub(crate) fn deliver(&mut self, token: u64, reply: Reply) {
-        if let Some(binding) = self.by_token.get_mut(&token) {
-            binding.reply = Some(reply);
+    pub(super) fn deliver(&mut self, token: u64, reply: Reply) {
+        if let Some(binding) = self.by_token.get_mut(token)
+            && binding.reply.replace(reply).is_none()
+            && !binding.abandoned
+        {
+            self.outstanding -= 1;
         }
     }
 
-    pub(super) fn reply(&mut self, token: u64) -> Option<Reply> {
-        self.by_token.get_mut(&token).and_then(|binding| binding.reply.take())
+    /// The answer that was laid down, which ends the request; or where to look for it. Whoever asked sits on `seat`.
+    pub(super) fn take(&mut self, token: u64, seat: Option<Seat>) -> Found {
+        let Some(binding) = self.by_token.get_mut(token) else {
+            return Found::Nothing;
+        };
+        binding.seat = seat;
+        match (binding.class, binding.event_id, binding.reply.take()) {
+            (_, _, Some(reply)) => {
+                self.by_token.remove(token);
+                Found::Answer(reply)
+            }
+            (Class::External, Some(event_id), None) => Found::Signal(event_id),
+            (Class::Queue, Some(event_id), None) => Found::Message(event_id),
+            (Class::Activity | Class::Timer | Class::Child, _, None) | (_, None, None) => Found::Nothing,
+        }
     }
 
+    /// The request is over, and was not answered here.
     pub(super) fn close(&mut self, token: u64) {
-        if self.by_token.remove(&token).is_some_and(|binding| !binding.abandoned) {
-            self.waiting -= 1;
+        if let Some(binding) = self.by_token.remove(token) {
+            self.outstanding -= usize::from(binding.is_outstanding());
         }
     }
 
     pub(super) fn abandon(&mut self, token: u64) -> Option<(Class, Option<u64>)> {
-        let binding = self.by_token.get_mut(&token).filter(|binding| !binding.abandoned)?;
+        let binding = self.by_token.get_mut(token).filter(|binding| !binding.abandoned)?;
+        self.outstanding -= usize::from(binding.is_outstanding());
         binding.abandoned = true;
-        self.waiting -= 1;
-        if let Some(event_id) = binding.event_id {
-            self.abandoned.insert((binding.class, event_id));
+        let (class, event_id) = (binding.class, binding.event_id);
+        if let Some(event_id) = event_id {
+            self.abandoned.push((class, event_id));
+            self.by_token.remove(token);
         }
-        Some((binding.class, binding.event_id))
-    }
-
-    pub(super) fn is_abandoned(&self, token: u64) -> bool {
-        self.by_token.get(&token).is_some_and(|binding| binding.abandoned)
+        Some((class, event_id))
     }
 
     /// Requests that are neither taken nor abandoned nor answered.
     pub(super) fn outstanding(&self) -> usize {
-        let answered = self.by_token.values().filter(|binding| !binding.abandoned && binding.reply.is_some()).count();
-        self.waiting - answered
+        self.outstanding
     }
 
-    /// Schedule events whose futures were dropped unanswered, ascending within a class.
-    pub(crate) fn abandoned(&self) -> &BTreeSet<(Class, u64)> {
-        &self.abandoned
+    /// Schedule events whose futures were dropped unanswered since this was last called, ascending within a class.
+    pub(crate) fn take_abandoned(&mut self) -> Vec<(Class, u64)> {
+        let mut abandoned = std::mem::take(&mut self.abandoned);
+        abandoned.sort_unstable();
+        abandoned
+    }
+}
+
+impl Binding {
+    fn is_outstanding(&self) -> bool {
+        !self.abandoned && self.reply.is_none()
     }
 }

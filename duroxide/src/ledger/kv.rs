@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::model::item::KvEntry;
+use crate::mutants::{Bug, is_planted};
 
 /// What reads inside the orchestration see: earlier executions' values under this execution's calls.
 #[derive(Debug, Default)]
@@ -20,7 +21,8 @@ impl Overlay {
 
     /// Sets a value and returns the time it counts from.
     pub(crate) fn set(&mut self, key: String, value: String, now_ms: u64) -> u64 {
-        let last_updated_at_ms = self.recorded_ms.pop_front().unwrap_or(now_ms);
+        let recorded_ms = self.recorded_ms.pop_front().filter(|_| !is_planted(Bug::KeysAreStampedAgain));
+        let last_updated_at_ms = recorded_ms.unwrap_or(now_ms);
         self.values.insert(key, KvEntry { value, last_updated_at_ms });
         last_updated_at_ms
     }

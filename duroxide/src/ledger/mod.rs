@@ -1,8 +1,11 @@
 //! What one execution has asked for and been given: shared by user code and engine.
 
+pub(crate) mod ascending;
 pub(crate) mod bindings;
+pub(crate) mod joins;
 pub(crate) mod kv;
 pub(crate) mod mailbox;
+pub(crate) mod probe;
 #[cfg(test)]
 mod tests;
 
@@ -12,9 +15,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::model::action::Action;
 use crate::model::retry::RetryPolicy;
 
-use bindings::{Bindings, Class, Reply};
+use bindings::{Bindings, Class, Found, Reply};
+use joins::Joins;
 use kv::Overlay;
 use mailbox::Mailbox;
+use probe::Probe;
 
 /// Who writes on a ledger; never changes during an execution.
 #[derive(Debug)]
@@ -77,6 +82,9 @@ pub(crate) struct Book {
     /// Requests in the order made.
     pub emitted: VecDeque<Emitted>,
     pub bindings: Bindings,
+    pub joins: Joins,
+    /// Watches the waker that the code is polled with.
+    pub probe: Probe,
     pub mailbox: Mailbox,
     pub kv: Overlay,
     pub custom_status: Option<String>,
@@ -104,6 +112,20 @@ impl Ledger {
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut Book) -> R) -> R {
         // A panic under the lock would be a bug of ours; the book stays usable for dropping what is left.
         f(&mut self.shared.book.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes what was asked for, while the engine has not taken it. `option` names the call that came too late.
+    pub(crate) fn amend(&self, token: u64, option: &str, change: impl FnOnce(&mut Emitted)) {
+        self.with(|book| {
+            if !book.amend(token, change) {
+                book.misuse.get_or_insert_with(|| {
+                    format!(
+                        "{option} came after an await: what it should change was already scheduled without it; \
+                         call it directly on what made the request"
+                    )
+                });
+            }
+        });
     }
 
     /// From now on nothing that user code does or drops is recorded.
@@ -140,19 +162,63 @@ impl Book {
         }
     }
 
-    /// The answer to a request, once.
+    /// The answer to a request, once. Whoever asks in vain is called when it is there.
     pub(crate) fn take(&mut self, token: u64) -> Option<Reply> {
-        let reply = match (self.bindings.class(token)?, self.bindings.event_id(token)) {
-            (Class::Activity | Class::Timer | Class::Child, _) => self.bindings.reply(token),
-            (Class::External, Some(event_id)) => self.mailbox.take_signal(event_id).map(Reply::Data),
-            (Class::Queue, Some(event_id)) => self.mailbox.take_message(event_id).map(Reply::Data),
-            (Class::External | Class::Queue, None) => None,
+        let reply = match self.bindings.take(token, self.joins.seat()) {
+            Found::Answer(reply) => Some(reply),
+            Found::Signal(event_id) => self.mailbox.take_signal(event_id).map(Reply::Data),
+            Found::Message(event_id) => self.mailbox.take_message(event_id).map(Reply::Data),
+            Found::Nothing => None,
         };
-        if reply.is_some() {
+        if let Some(Reply::Data(_)) = reply {
             self.bindings.close(token);
-            self.taken += 1;
+        }
+        match reply {
+            Some(_) => self.taken += 1,
+            None => self.joins.sit(),
         }
         reply
+    }
+
+    /// Lays an answer down for whoever holds the token.
+    pub(crate) fn deliver(&mut self, token: u64, reply: Reply) {
+        self.bindings.deliver(token, reply);
+        self.call(token);
+    }
+
+    /// An external event arrived. Returns whether a wait got it.
+    pub(crate) fn signal(&mut self, name: &str, data: String) -> bool {
+        let answered = self.mailbox.signal(name, data);
+        self.call_any(answered);
+        answered.is_some()
+    }
+
+    /// A queue message arrived.
+    pub(crate) fn message(&mut self, name: &str, data: String) {
+        let answered = self.mailbox.message(name, data);
+        self.call_any(answered);
+    }
+
+    /// A positional wait is given up; a value it had got is discarded.
+    pub(crate) fn cancel_signal(&mut self, event_id: u64) {
+        self.mailbox.cancel_signal(event_id);
+    }
+
+    /// A dequeue is given up; its message goes to the next one.
+    pub(crate) fn cancel_message(&mut self, event_id: u64) {
+        let answered = self.mailbox.cancel_message(event_id);
+        self.call_any(answered);
+    }
+
+    /// Something changed for the holder of a token.
+    fn call(&mut self, token: u64) {
+        self.joins.call(self.bindings.seat(token));
+    }
+
+    fn call_any(&mut self, token: Option<u64>) {
+        if let Some(token) = token {
+            self.call(token);
+        }
     }
 
     /// The policy that governs a request, once; then its answer, once.
@@ -172,12 +238,13 @@ impl Book {
         if self.detached {
             return;
         }
+        self.joins.leave();
         let Some((class, event_id)) = self.bindings.abandon(token) else {
             return;
         };
         match (class, event_id) {
-            (Class::External, Some(event_id)) => self.mailbox.cancel_signal(event_id),
-            (Class::Queue, Some(event_id)) => self.mailbox.cancel_message(event_id),
+            (Class::External, Some(event_id)) => self.cancel_signal(event_id),
+            (Class::Queue, Some(event_id)) => self.cancel_message(event_id),
             (Class::External | Class::Queue, None) | (Class::Activity | Class::Timer | Class::Child, _) => {}
         }
     }
@@ -190,6 +257,7 @@ impl Book {
     /// The call with this token is governed by a policy, which its holder learns on the next poll.
     pub(crate) fn govern(&mut self, token: u64, governed: Governed) {
         self.bindings.govern(token, governed);
+        self.call(token);
     }
 
     /// Whether something was asked for, behind the first `seen` requests, after which the code must be polled again.
@@ -199,18 +267,24 @@ impl Book {
         self.emitted.iter().skip(seen).any(leads_to_one)
     }
 
-    /// A positional wait got its history event.
+    /// A positional wait got its history event. One that was dropped meanwhile takes its place all the same.
     pub(crate) fn bind_signal(&mut self, token: u64, event_id: u64, name: &str) {
         self.bindings.bind(token, event_id);
-        self.mailbox.subscribe_signal(event_id, name);
+        self.mailbox.subscribe_signal(event_id, token, name);
     }
 
-    /// A dequeue got its history event; one that was dropped meanwhile takes no place.
+    /// A dequeue got its history event, and its message may be there; one that was dropped meanwhile takes no place.
     pub(crate) fn bind_message(&mut self, token: u64, event_id: u64, name: &str) {
-        self.bindings.bind(token, event_id);
-        self.mailbox.subscribe_message(event_id, name);
-        if self.bindings.is_abandoned(token) {
-            self.mailbox.cancel_message(event_id);
+        if self.bindings.bind(token, event_id) {
+            self.mailbox.subscribe_message(event_id, token, name);
+            self.call(token);
+        }
+    }
+
+    /// Gives back the room that only a running turn needs: most executions wait for long.
+    pub(crate) fn rest(&mut self) {
+        if self.emitted.is_empty() {
+            self.emitted = VecDeque::new();
         }
     }
 

@@ -296,8 +296,7 @@ pub async fn test_continue_as_new_duplicate_start<F: ProviderFactory + ?Sized>(f
 }
 
 fn moves_on(ctx: OrchestrationContext, _: String) -> impl Future<Output = Output> + Send {
-    let next = ctx.continue_as_new_versioned("2.0.0", "next");
-    async move { next.await }
+    ctx.continue_as_new_versioned("2.0.0", "next")
 }
 
 fn is_continued(kind: &EventKind) -> bool {

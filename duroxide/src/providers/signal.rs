@@ -2,11 +2,11 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::running::Running;
 use crate::clock;
@@ -66,7 +66,10 @@ pub struct Ticket {
 
 #[derive(Debug)]
 struct Bell {
-    rung: watch::Sender<u64>,
+    /// How often it rang.
+    count: AtomicU64,
+    /// Wakes those who wait in the order in which they came: a run can be repeated exactly.
+    rung: Notify,
     /// When delayed rows become visible, milliseconds since the Unix epoch, soonest first.
     due: Mutex<BinaryHeap<Reverse<u64>>>,
 }
@@ -102,7 +105,9 @@ impl WorkSignal {
 
     /// Work is visible now.
     pub fn ready(&self, queue: WorkQueue) {
-        self.bell(queue).rung.send_modify(|count| *count += 1);
+        let bell = self.bell(queue);
+        bell.count.fetch_add(1, Ordering::Release);
+        bell.rung.notify_waiters();
     }
 
     /// Work becomes visible at `at_ms`, milliseconds since the Unix epoch.
@@ -116,16 +121,22 @@ impl WorkSignal {
 
     /// What has been signalled so far; taken before looking for work.
     pub fn ticket(&self, queue: WorkQueue) -> Ticket {
-        Ticket { rung: *self.bell(queue).rung.borrow(), taken_at_ms: clock::now_ms() }
+        Ticket { rung: self.bell(queue).count.load(Ordering::Acquire), taken_at_ms: clock::now_ms() }
+    }
+
+    /// Whether nothing was signalled since `ticket`, and no delayed row is due.
+    pub fn is_quiet(&self, queue: WorkQueue, ticket: Ticket) -> bool {
+        let bell = self.bell(queue);
+        let is_due = |Reverse(at_ms): &Reverse<u64>| *at_ms <= clock::now_ms();
+        bell.count.load(Ordering::Acquire) == ticket.rung && !bell.due().peek().is_some_and(is_due)
     }
 
     /// Returns when work was signalled after `ticket`, a delayed row is due, or `at_most` has passed.
     pub async fn wait(&self, queue: WorkQueue, ticket: Ticket, at_most: Duration) {
         let bell = self.bell(queue);
-        let mut rung = bell.rung.subscribe();
         let wait = bell.until_due(ticket.taken_at_ms, clock::now_ms()).map_or(at_most, |due| due.min(at_most));
-        // A closed channel cannot be: `self` holds the sender.
-        let _ = tokio::time::timeout(wait, rung.wait_for(|count| *count != ticket.rung)).await;
+        // The time is over: look again.
+        let _ = tokio::time::timeout(wait, bell.rung_since(ticket.rung)).await;
     }
 
     /// A turn of `instance` was committed: whoever watches it looks again.
@@ -227,7 +238,16 @@ impl Drop for InstanceWatch {
 
 impl Bell {
     fn new() -> Self {
-        Bell { rung: watch::Sender::new(0), due: Mutex::new(BinaryHeap::new()) }
+        Bell { count: AtomicU64::new(0), rung: Notify::new(), due: Mutex::new(BinaryHeap::new()) }
+    }
+
+    /// Returns when it rang after it had rung `seen` times.
+    async fn rung_since(&self, seen: u64) {
+        // In line before looking, so that what rings in between is not missed.
+        let rung = self.rung.notified();
+        if self.count.load(Ordering::Acquire) == seen {
+            rung.await;
+        }
     }
 
     fn due(&self) -> MutexGuard<'_, BinaryHeap<Reverse<u64>>> {

@@ -6,6 +6,7 @@ use crate::ledger::bindings::Class;
 use crate::model::error::ErrorDetails;
 use crate::model::event::{Event, EventKind};
 use crate::model::work_item::{WorkItem, kind_of};
+use crate::mutants::{Bug, is_planted};
 
 /// What a message is to an execution.
 enum Arrival {
@@ -108,7 +109,9 @@ fn arrival(message: WorkItem, history: &History) -> Arrival {
             Arrival::Event(None, EventKind::QueueEventDelivered { name, data })
         }
         WorkItem::CancelInstance { .. } if history.was_ended() => Arrival::Dropped("the execution has ended"),
-        WorkItem::CancelInstance { .. } if history.cancel_reason().is_some() => {
+        WorkItem::CancelInstance { .. }
+            if history.cancel_reason().is_some() && !is_planted(Bug::SecondCancelCounts) =>
+        {
             Arrival::Dropped("cancellation was already requested; the first reason stays")
         }
         WorkItem::CancelInstance { reason, .. } => {
@@ -123,7 +126,7 @@ fn arrival(message: WorkItem, history: &History) -> Arrival {
 
 /// The answer to a request of this execution: once, and in kind.
 fn answer(history: &History, execution_id: u64, id: u64, class: Class, event: EventKind) -> Arrival {
-    if execution_id != history.execution_id() {
+    if execution_id != history.execution_id() && !is_planted(Bug::AnswerOfOtherExecutionCounts) {
         return Arrival::Dropped("it is for another execution");
     }
     match history.schedule(id) {
@@ -132,7 +135,9 @@ fn answer(history: &History, execution_id: u64, id: u64, class: Class, event: Ev
         Some(schedule) if schedule.class != class => {
             Arrival::Alien(nondeterminism::message_in_kind(id, schedule.class, class))
         }
-        Some(schedule) if schedule.answered => Arrival::Dropped("it was answered before"),
+        Some(schedule) if schedule.answered && !is_planted(Bug::DuplicateAnswerCounts) => {
+            Arrival::Dropped("it was answered before")
+        }
         Some(_) => Arrival::Event(Some(id), event),
     }
 }

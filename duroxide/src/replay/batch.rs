@@ -1,6 +1,7 @@
 //! What a batch of messages means to an instance: at most one start, and the rest in order.
 
 use crate::model::work_item::{WorkItem, kind_of};
+use crate::mutants::{Bug, is_planted};
 
 /// A batch, read.
 #[derive(Debug, Default)]
@@ -47,7 +48,11 @@ pub(crate) fn read_batch(messages: Vec<WorkItem>, history_is_empty: bool, instan
             name: name.clone(),
             data: data.clone(),
         });
-        batch.messages = delivered.chain(std::mem::take(&mut batch.messages)).collect();
+        batch.messages = match std::mem::take(&mut batch.messages) {
+            newer if is_planted(Bug::CarriedAreForgotten) => newer,
+            newer if is_planted(Bug::CarriedComeLast) => newer.into_iter().chain(delivered).collect(),
+            newer => delivered.chain(newer).collect(),
+        };
         *carry_forward_events = carried;
         batch.is_continue_as_new = true;
     }

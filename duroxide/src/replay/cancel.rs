@@ -8,9 +8,8 @@ use crate::ledger::bindings::Class;
 use crate::model::error::ErrorDetails;
 use crate::model::event::EventKind;
 
-/// Classes in the order in which their rows are written, and what messages call them. Timers are not cancelled: they
-/// fire and nobody listens.
-const ORDER: [(Class, &str); 4] = [
+/// Classes in the order in which their rows are written, which is that of [`Class`], and what messages call them.
+const LABELS: [(Class, &str); 4] = [
     (Class::Activity, "activities"),
     (Class::Child, "sub-orchestrations"),
     (Class::External, "external waits"),
@@ -23,27 +22,29 @@ impl Execution {
     /// # Errors
     /// When history records a dropped future that this run still holds.
     pub(super) fn cancel_dropped(&mut self) -> Result<Vec<(Class, u64)>, ErrorDetails> {
-        let dropped = self.ledger.with(|book| book.bindings.abandoned().clone());
-        if self.history.has_persisted() {
-            self.compare(&dropped)?;
+        let mut dropped = self.ledger.with(|book| book.bindings.take_abandoned());
+        // Timers are not cancelled: they fire and nobody listens.
+        dropped.retain(|(class, _)| *class != Class::Timer);
+        let recorded = self.history.take_dropped();
+        if self.history.has_persisted() && !recorded.is_empty() {
+            self.compare(&recorded, &dropped)?;
         }
-        let mut new = Vec::new();
-        for (class, _) in ORDER {
-            let of_class =
-                of(&dropped, class).difference(&of(self.history.dropped(), class)).copied().collect::<Vec<_>>();
-            for event_id in of_class {
-                self.append(Some(event_id), row(class));
-                new.push((class, event_id));
-            }
+        dropped.retain(|row| !recorded.contains(row));
+        for (class, event_id) in &dropped {
+            self.append(Some(*event_id), row(*class));
         }
-        Ok(new)
+        // These are this run's own, and need no comparison with it.
+        self.history.take_dropped();
+        Ok(dropped)
     }
 
-    fn compare(&self, dropped: &BTreeSet<(Class, u64)>) -> Result<(), ErrorDetails> {
-        for (class, label) in ORDER {
-            let recorded = of(self.history.dropped(), class);
-            let mut repeated = of(dropped, class);
-            repeated.retain(|event_id| self.history.is_persisted(*event_id));
+    /// What an earlier run recorded, this one must have repeated. Only a replay can find a difference, and only once:
+    /// from then on the records are this run's own.
+    fn compare(&self, recorded: &BTreeSet<(Class, u64)>, dropped: &[(Class, u64)]) -> Result<(), ErrorDetails> {
+        let is_persisted = |row: &&(Class, u64)| self.history.is_persisted(row.1);
+        let repeated: BTreeSet<(Class, u64)> = dropped.iter().filter(is_persisted).copied().collect();
+        for (class, label) in LABELS {
+            let (recorded, repeated) = (of(recorded, class), of(&repeated, class));
             if !recorded.is_subset(&repeated) {
                 return Err(ErrorDetails::nondeterminism(format!(
                     "cancellation mismatch ({label}): baseline_dropped_future_cancel_requests={recorded:?} \

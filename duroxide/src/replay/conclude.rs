@@ -3,6 +3,7 @@
 use semver::Version;
 
 use super::{Execution, Outcome, Parent, limits};
+use crate::ledger::Book;
 use crate::ledger::bindings::Class;
 use crate::model::action::Action;
 use crate::model::commit::{Commit, ExecutionMetadata};
@@ -12,6 +13,7 @@ use crate::model::ids::{self, INITIAL_EXECUTION_ID};
 use crate::model::item::ScheduledActivityIdentifier;
 use crate::model::limits::MAX_CARRY_FORWARD_EVENTS;
 use crate::model::work_item::WorkItem;
+use crate::mutants::{Bug, is_planted};
 
 const ORCHESTRATION_TERMINAL: &str = "orchestration_terminal";
 
@@ -23,6 +25,13 @@ enum Requests {
     Discarded,
     /// A limit was broken that keeps what was asked for out of history, too.
     Withdrawn,
+}
+
+/// Messages of a turn.
+#[derive(Default)]
+struct Outbox {
+    to_workers: Vec<WorkItem>,
+    to_orchestrations: Vec<WorkItem>,
 }
 
 /// How an execution ends: its last event, and why its activities are given up.
@@ -59,10 +68,9 @@ impl Execution {
             self.over_limit = true;
         }
         let outcome = self.outcome.clone();
-        let mut orchestrator_items = self.outbox(&outcome, requests);
-        orchestrator_items.extend(self.notice_to_parent(&outcome, parent_execution_id));
-        orchestrator_items.extend(self.cancels_of_dropped_children(&cancelled));
-        let worker_items = if outcome == Outcome::Continue { self.activities() } else { Vec::new() };
+        let mut outbox = self.outbox(&outcome, requests);
+        outbox.to_orchestrations.extend(self.notice_to_parent(&outcome, parent_execution_id));
+        outbox.to_orchestrations.extend(self.cancels_of_dropped_children(&cancelled));
         let mut gone: Vec<u64> = of_class(&cancelled, Class::Activity).collect();
         if let Some(ending) = ending(&outcome) {
             gone.extend(self.end(ending));
@@ -70,7 +78,7 @@ impl Execution {
         if requests == Requests::Withdrawn {
             self.withdraw_requests();
         }
-        self.commit(worker_items, orchestrator_items, gone)
+        self.commit(outbox, gone)
     }
 
     /// Only what user code decided is followed by dropped-future rows, not what the machine found or others asked for.
@@ -100,7 +108,7 @@ impl Execution {
     }
 
     /// Packs the turn up and leaves the execution ready for the next one.
-    fn commit(&mut self, worker_items: Vec<WorkItem>, orchestrator_items: Vec<WorkItem>, gone: Vec<u64>) -> Commit {
+    fn commit(&mut self, outbox: Outbox, gone: Vec<u64>) -> Commit {
         let identity = self.ledger.identity();
         let identify = |activity_id| ScheduledActivityIdentifier {
             instance: identity.instance.clone(),
@@ -109,111 +117,92 @@ impl Execution {
         };
         let commit = Commit {
             execution_id: identity.execution_id,
-            worker_items,
-            orchestrator_items,
+            worker_items: outbox.to_workers,
+            orchestrator_items: outbox.to_orchestrations,
             metadata: metadata(&self.delta),
-            cancelled_activities: gone.into_iter().map(identify).collect(),
+            cancelled_activities: gone
+                .into_iter()
+                .filter(|_| !is_planted(Bug::DroppedActivityStays))
+                .map(identify)
+                .collect(),
             delta: std::mem::take(&mut self.delta),
         };
-        self.asked.clear();
         self.history.seal();
         for event in &commit.delta {
             self.give_up_wait(event);
         }
+        self.ledger.with(Book::rest);
         commit
     }
 
     /// Messages that follow from the requests of the turn, by how it ended.
-    fn outbox(&self, outcome: &Outcome, requests: Requests) -> Vec<WorkItem> {
+    fn outbox(&mut self, outcome: &Outcome, requests: Requests) -> Outbox {
+        let asked = std::mem::take(&mut self.asked);
+        let mut outbox = Outbox::default();
         match outcome {
-            Outcome::Continue => self.asked.iter().filter_map(|action| self.message(action)).collect(),
-            Outcome::Completed(_) | Outcome::Failed(_) if requests == Requests::Count => {
-                self.asked.iter().filter_map(|action| self.detached_start(action)).collect()
+            Outcome::Continue => asked.into_iter().for_each(|action| self.send(action, &mut outbox)),
+            Outcome::Completed(_) | Outcome::Failed(_) => {
+                if requests == Requests::Count && !is_planted(Bug::LastDetachedIsLost) {
+                    outbox.to_orchestrations.extend(asked.into_iter().filter_map(detached_start));
+                }
             }
-            Outcome::Completed(_) | Outcome::Failed(_) => Vec::new(),
-            Outcome::ContinueAsNew { input, version } => vec![self.next_execution(input, version.as_deref())],
+            Outcome::ContinueAsNew { input, version } => {
+                outbox.to_orchestrations.push(self.next_execution(input, version.as_deref()));
+            }
+            Outcome::Cancelled(_) if is_planted(Bug::ChildOutlivesCancel) => {}
             Outcome::Cancelled(_) => {
                 let started = self.history.in_flight(Class::Child).filter(|(id, _)| self.history.is_persisted(*id));
-                cancels(started.filter_map(|(_, schedule)| schedule.target.as_deref()), "parent canceled")
+                let children = started.filter_map(|(_, schedule)| schedule.target.as_deref());
+                outbox.to_orchestrations.extend(cancels(children, "parent canceled"));
             }
         }
+        outbox
     }
 
-    /// What a request sends while the orchestration goes on. Activities go to the other queue.
-    fn message(&self, action: &Action) -> Option<WorkItem> {
+    /// What a request sends while the orchestration goes on. A system call was answered inside the turn and has nothing
+    /// left to run.
+    fn send(&self, action: Action, outbox: &mut Outbox) {
         let identity = self.ledger.identity();
+        let (instance, execution_id) = (|| identity.instance.clone(), identity.execution_id);
         match action {
-            Action::CreateTimer { scheduling_event_id, fire_at_ms } => Some(WorkItem::TimerFired {
-                instance: identity.instance.clone(),
-                execution_id: identity.execution_id,
-                id: *scheduling_event_id,
-                fire_at_ms: *fire_at_ms,
-            }),
-            Action::StartSubOrchestration { scheduling_event_id, name, version, instance, input } => {
-                Some(WorkItem::StartOrchestration {
-                    instance: ids::build_child_instance_id(&identity.instance, instance),
-                    orchestration: name.clone(),
-                    input: input.clone(),
-                    version: version.clone(),
-                    parent_instance: Some(identity.instance.clone()),
-                    parent_id: Some(*scheduling_event_id),
-                    parent_execution_id: Some(identity.execution_id),
-                    execution_id: INITIAL_EXECUTION_ID,
-                })
+            Action::CallActivity { scheduling_event_id: id, name, input, session_id, tag } => {
+                if !self.history.schedule(id).is_some_and(|schedule| schedule.answered) {
+                    let instance = instance();
+                    let work = WorkItem::ActivityExecute { instance, execution_id, id, name, input, session_id, tag };
+                    outbox.to_workers.push(work);
+                }
             }
-            Action::StartOrchestrationDetached { .. } => self.detached_start(action),
-            Action::CallActivity { .. }
-            | Action::WaitExternal { .. }
+            Action::CreateTimer { scheduling_event_id: id, fire_at_ms } => {
+                let timer = WorkItem::TimerFired { instance: instance(), execution_id, id, fire_at_ms };
+                outbox.to_orchestrations.push(timer);
+            }
+            Action::StartSubOrchestration { scheduling_event_id, name, version, instance: child, input } => {
+                outbox.to_orchestrations.push(WorkItem::StartOrchestration {
+                    instance: ids::build_child_instance_id(&identity.instance, &child),
+                    orchestration: name,
+                    input,
+                    version,
+                    parent_instance: Some(instance()),
+                    parent_id: Some(scheduling_event_id),
+                    parent_execution_id: Some(execution_id),
+                    execution_id: INITIAL_EXECUTION_ID,
+                });
+            }
+            Action::StartOrchestrationDetached { .. } => outbox.to_orchestrations.extend(detached_start(action)),
+            Action::WaitExternal { .. }
             | Action::ContinueAsNew { .. }
             | Action::UpdateCustomStatus { .. }
             | Action::DequeueEvent { .. }
             | Action::SetKeyValue { .. }
             | Action::ClearKeyValue { .. }
-            | Action::ClearKeyValues => None,
+            | Action::ClearKeyValues => {}
         }
-    }
-
-    fn detached_start(&self, action: &Action) -> Option<WorkItem> {
-        let Action::StartOrchestrationDetached { name, version, instance, input, .. } = action else {
-            return None;
-        };
-        Some(WorkItem::StartOrchestration {
-            instance: instance.clone(),
-            orchestration: name.clone(),
-            input: input.clone(),
-            version: version.clone(),
-            parent_instance: None,
-            parent_id: None,
-            parent_execution_id: None,
-            execution_id: INITIAL_EXECUTION_ID,
-        })
-    }
-
-    /// Activities to run. A system call was answered inside the turn and has nothing left to run.
-    fn activities(&self) -> Vec<WorkItem> {
-        let identity = self.ledger.identity();
-        let activities = self.asked.iter().filter_map(|action| match action {
-            Action::CallActivity { scheduling_event_id: id, name, input, session_id, tag }
-                if !self.history.schedule(*id).is_some_and(|schedule| schedule.answered) =>
-            {
-                Some(WorkItem::ActivityExecute {
-                    instance: identity.instance.clone(),
-                    execution_id: identity.execution_id,
-                    id: *id,
-                    name: name.clone(),
-                    input: input.clone(),
-                    session_id: session_id.clone(),
-                    tag: tag.clone(),
-                })
-            }
-            _ => None,
-        });
-        activities.collect()
     }
 
     fn next_execution(&self, input: &str, version: Option<&str>) -> WorkItem {
         let identity = self.ledger.identity();
-        let parent = self.history.parent();
+        let parent = self.history.parent().filter(|_| !is_planted(Bug::ParentLinkIsLost));
+        let custom_status = self.history.custom_status().filter(|_| !is_planted(Bug::StatusIsNotCarried));
         WorkItem::ContinueAsNew {
             instance: identity.instance.clone(),
             orchestration: identity.name.clone(),
@@ -223,14 +212,15 @@ impl Execution {
             parent_id: parent.map(|parent| parent.id),
             parent_execution_id: parent.and_then(|parent| parent.execution_id),
             carry_forward_events: self.carry_forward(),
-            initial_custom_status: self.history.custom_status().map(str::to_owned),
+            initial_custom_status: custom_status.map(str::to_owned),
         }
     }
 
     /// What nobody read, oldest first; what exceeds the limit is dropped, newest first to go.
     pub(super) fn carry_forward(&self) -> Vec<(String, String)> {
         let mut carried = self.ledger.with(|book| book.mailbox.unread());
-        let kept = carried.len().min(MAX_CARRY_FORWARD_EVENTS);
+        let lost = usize::from(is_planted(Bug::NewestIsNotCarried));
+        let kept = carried.len().saturating_sub(lost).min(MAX_CARRY_FORWARD_EVENTS);
         for (name, data) in carried.drain(kept..) {
             tracing::warn!(
                 target: "duroxide::runtime::execution",
@@ -258,8 +248,10 @@ impl Execution {
                 parent_instance: instance,
                 parent_execution_id,
                 parent_id: id,
-                result: result.clone(),
+                result: String::clone(result),
             }),
+            Outcome::Failed(_) if is_planted(Bug::FailureIsNotTold) => None,
+            Outcome::Cancelled(_) if is_planted(Bug::CancelIsNotTold) => None,
             Outcome::Failed(details) => Some(failed(details.clone())),
             Outcome::Cancelled(reason) => Some(failed(ErrorDetails::cancelled(reason.as_str()))),
         }
@@ -268,12 +260,31 @@ impl Execution {
     /// Children whose futures were dropped. One that was asked for in the turn that ends the orchestration was never
     /// started, and nobody is sent a cancel for it.
     fn cancels_of_dropped_children(&self, cancelled: &[(Class, u64)]) -> Vec<WorkItem> {
+        if is_planted(Bug::DroppedChildRunsOn) {
+            return Vec::new();
+        }
         let is_started = |id: &u64| self.outcome == Outcome::Continue || self.history.is_persisted(*id);
         let children = of_class(cancelled, Class::Child)
             .filter(is_started)
             .filter_map(|id| self.history.schedule(id).and_then(|schedule| schedule.target.as_deref()));
         cancels(children, "parent dropped sub-orchestration future")
     }
+}
+
+fn detached_start(action: Action) -> Option<WorkItem> {
+    let Action::StartOrchestrationDetached { name, version, instance, input, .. } = action else {
+        return None;
+    };
+    Some(WorkItem::StartOrchestration {
+        instance,
+        orchestration: name,
+        input,
+        version,
+        parent_instance: None,
+        parent_id: None,
+        parent_execution_id: None,
+        execution_id: INITIAL_EXECUTION_ID,
+    })
 }
 
 fn of_class(cancelled: &[(Class, u64)], wanted: Class) -> impl Iterator<Item = u64> {
@@ -293,7 +304,7 @@ fn ending(outcome: &Outcome) -> Option<Ending> {
     match outcome {
         Outcome::Continue => None,
         Outcome::Completed(output) => Some(Ending {
-            event: EventKind::OrchestrationCompleted { output: output.clone() },
+            event: EventKind::OrchestrationCompleted { output: String::clone(output) },
             activities: "orchestration_terminal_completed",
         }),
         Outcome::Failed(details) => Some(failed(details.clone())),

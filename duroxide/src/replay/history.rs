@@ -1,7 +1,8 @@
 //! What the rows of an execution say, kept up row by row.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
+use crate::ledger::ascending::Ascending;
 use crate::ledger::bindings::Class;
 use crate::model::VERSION;
 use crate::model::event::{Event, EventKind};
@@ -25,7 +26,7 @@ pub(crate) struct Parent {
 pub(super) struct Schedule {
     pub class: Class,
     /// The full instance id of a child, the name of a wait.
-    pub target: Option<String>,
+    pub target: Option<Box<str>>,
     pub answered: bool,
     pub cancel_requested: bool,
 }
@@ -50,12 +51,12 @@ pub(super) struct History {
     parent: Option<Parent>,
     cancel_reason: Option<String>,
     custom_status: Option<String>,
-    schedules: BTreeMap<u64, Schedule>,
+    schedules: Ascending<Schedule>,
     /// Open positional waits by name.
     signals: HashMap<String, BTreeSet<u64>>,
     /// What the rows say of each queue.
     queues: HashMap<String, Dequeues>,
-    /// Schedules that rows of reason `dropped_future` cancelled.
+    /// Schedules that rows of reason `dropped_future` cancelled, until they were compared with what the code dropped.
     dropped: BTreeSet<(Class, u64)>,
     policies: Policies,
 }
@@ -81,7 +82,7 @@ impl History {
             parent: None,
             cancel_reason: None,
             custom_status: None,
-            schedules: BTreeMap::new(),
+            schedules: Ascending::default(),
             signals: HashMap::new(),
             queues: HashMap::new(),
             dropped: BTreeSet::new(),
@@ -143,14 +144,14 @@ impl History {
     }
 
     pub(super) fn schedule(&self, event_id: u64) -> Option<&Schedule> {
-        self.schedules.get(&event_id)
+        self.schedules.get(event_id)
     }
 
     /// Schedules of a class nobody answered and nobody cancelled, ascending.
     pub(super) fn in_flight(&self, class: Class) -> impl Iterator<Item = (u64, &Schedule)> {
         self.schedules.iter().filter_map(move |(event_id, schedule)| {
             let open = schedule.class == class && !schedule.answered && !schedule.cancel_requested;
-            open.then_some((*event_id, schedule))
+            open.then_some((event_id, schedule))
         })
     }
 
@@ -164,8 +165,9 @@ impl History {
         sorted(self.queues.values().flat_map(|queue| queue.waiting.iter().skip(queue.arrivals).copied()))
     }
 
-    pub(super) fn dropped(&self) -> &BTreeSet<(Class, u64)> {
-        &self.dropped
+    /// The recorded cancellations of dropped futures that nobody has taken yet.
+    pub(super) fn take_dropped(&mut self) -> BTreeSet<(Class, u64)> {
+        std::mem::take(&mut self.dropped)
     }
 
     /// The text of the policy recorded for a call, wherever its row stands.
@@ -225,18 +227,18 @@ impl History {
             EventKind::TimerCreated { .. } => self.scheduled(id, Class::Timer, None),
             EventKind::SubOrchestrationScheduled { instance, .. } => {
                 let child = ids::build_child_instance_id(&self.instance, instance);
-                self.scheduled(id, Class::Child, Some(child));
+                self.scheduled(id, Class::Child, Some(child.into()));
             }
             EventKind::ExternalSubscribed { name } => {
-                self.scheduled(id, Class::External, Some(name.clone()));
+                self.scheduled(id, Class::External, Some(name.as_str().into()));
                 self.signals.entry(name.clone()).or_default().insert(id);
             }
             EventKind::QueueSubscribed { name } => {
-                self.scheduled(id, Class::Queue, Some(name.clone()));
+                self.scheduled(id, Class::Queue, Some(name.as_str().into()));
                 self.queues.entry(name.clone()).or_default().waiting.insert(id);
             }
             EventKind::ExternalEvent { name, .. } => {
-                self.signals.get_mut(name).and_then(BTreeSet::pop_first);
+                self.close_signal(name, |open| open.pop_first().is_some());
             }
             EventKind::QueueEventDelivered { name, .. } => {
                 self.queues.entry(name.clone()).or_default().arrivals += 1;
@@ -260,7 +262,7 @@ impl History {
         }
     }
 
-    fn scheduled(&mut self, event_id: u64, class: Class, target: Option<String>) {
+    fn scheduled(&mut self, event_id: u64, class: Class, target: Option<Box<str>>) {
         let schedule = Schedule { class, target, answered: false, cancel_requested: false };
         self.schedules.insert(event_id, schedule);
     }
@@ -284,7 +286,7 @@ impl History {
     }
 
     fn answered(&mut self, source: Option<u64>) {
-        if let Some(schedule) = source.and_then(|id| self.schedules.get_mut(&id)) {
+        if let Some(schedule) = source.and_then(|id| self.schedules.get_mut(id)) {
             schedule.answered = true;
         }
     }
@@ -294,19 +296,32 @@ impl History {
         if reason == DROPPED_FUTURE {
             self.dropped.insert((class, event_id));
         }
-        let Some(schedule) = self.schedules.get_mut(&event_id) else {
+        let Some(schedule) = self.schedules.get_mut(event_id) else {
             return;
         };
         schedule.cancel_requested = true;
         let name = schedule.target.as_deref().unwrap_or_default();
         match class {
             Class::External => {
-                self.signals.entry(name.to_owned()).or_default().remove(&event_id);
+                let name = name.to_owned();
+                self.close_signal(&name, |open| open.remove(&event_id));
             }
             Class::Queue => {
-                self.queues.entry(name.to_owned()).or_default().waiting.remove(&event_id);
+                if let Some(queue) = self.queues.get_mut(name) {
+                    queue.waiting.remove(&event_id);
+                }
             }
             Class::Activity | Class::Timer | Class::Child => {}
+        }
+    }
+
+    /// Closes one of the open waits of a name; a name without any is forgotten.
+    fn close_signal(&mut self, name: &str, close: impl FnOnce(&mut BTreeSet<u64>) -> bool) {
+        if let Some(open) = self.signals.get_mut(name)
+            && close(open)
+            && open.is_empty()
+        {
+            self.signals.remove(name);
         }
     }
 

@@ -13,7 +13,6 @@ mod limits;
 mod matching;
 mod nondeterminism;
 mod policy;
-mod probe;
 pub(crate) mod step;
 mod syscall;
 mod turn;
@@ -29,6 +28,7 @@ use std::sync::Arc;
 
 use crate::context::handler::OrchestrationHandler;
 use crate::context::orchestration::OrchestrationContext;
+use crate::ledger::ascending::Ascending;
 use crate::ledger::bindings::Class;
 use crate::ledger::kv::Overlay;
 use crate::ledger::{Book, Identity, Ledger};
@@ -73,8 +73,8 @@ pub(crate) struct TurnInput {
 pub(crate) enum Outcome {
     /// The code waits.
     Continue,
-    /// The code returned `Ok`.
-    Completed(String),
+    /// The code returned `Ok`. Shared, because outputs may be large.
+    Completed(Arc<String>),
     /// The code returned an error, panicked, or asked for something else than history records.
     Failed(ErrorDetails),
     /// The code asked for the next execution.
@@ -93,9 +93,9 @@ pub(crate) struct Execution {
     defined_at: Option<&'static str>,
     history: History,
     /// Schedule events whose answers the code may still take.
-    open: HashMap<u64, (u64, Class)>,
+    open: Ascending<(u64, Class)>,
     /// What the code returned.
-    output: Option<Result<String, String>>,
+    output: Option<Result<Arc<String>, String>>,
     /// Why the execution cannot go on, whatever the code returned.
     failure: Option<ErrorDetails>,
     /// Something changed that the code has not seen.
@@ -118,8 +118,25 @@ pub(crate) struct Execution {
 
 impl Execution {
     /// Starts the code and leads it through what storage has.
-    pub(crate) fn open(handler: Arc<dyn OrchestrationHandler>, opening: Opening) -> Execution {
-        let Opening { instance, execution_id, name, version, input, history, kv_snapshot, now_ms } = opening;
+    pub(crate) fn open(handler: Arc<dyn OrchestrationHandler>, mut opening: Opening) -> Execution {
+        let history = std::mem::take(&mut opening.history);
+        let mut execution = Execution::begin(handler, opening, &history);
+        execution.note(&history);
+        execution.replay(history);
+        execution
+    }
+
+    /// The same for a history that somebody else keeps; that of `opening` is empty.
+    pub(crate) fn open_lent(handler: Arc<dyn OrchestrationHandler>, opening: Opening, history: &[Event]) -> Execution {
+        let mut execution = Execution::begin(handler, opening, history);
+        execution.note(history);
+        execution.replay(history);
+        execution
+    }
+
+    /// An execution whose code has not run yet.
+    fn begin(handler: Arc<dyn OrchestrationHandler>, opening: Opening, history: &[Event]) -> Execution {
+        let Opening { instance, execution_id, name, version, input, history: _, kv_snapshot, now_ms } = opening;
         let identity = Identity { instance, execution_id, name, version };
         let mut book = Book::default();
         book.now_ms = now_ms;
@@ -128,12 +145,12 @@ impl Execution {
         let ledger = Ledger::new(identity, book);
         let defined_at = handler.defined_at();
         let context = OrchestrationContext::of(ledger.clone());
-        let mut execution = Execution {
+        Execution {
             history: History::new(&ledger.identity().instance, execution_id),
             ledger,
             code: Some(Box::pin(async move { handler.invoke(context, input).await })),
             defined_at,
-            open: HashMap::new(),
+            open: Ascending::default(),
             output: None,
             failure: None,
             must_poll: true,
@@ -146,9 +163,7 @@ impl Execution {
             limits: Limits::default(),
             over_limit: false,
             outcome: Outcome::Continue,
-        };
-        execution.replay(&history);
-        execution
+        }
     }
 
     /// Sets what the code may ask for.
@@ -215,7 +230,8 @@ impl Execution {
         self.history.parent()
     }
 
-    fn replay(&mut self, events: &[Event]) {
+    /// Learns what the rows of storage say, before the code is led through them.
+    fn note(&mut self, events: &[Event]) {
         let Some(first) = events.first() else { return };
         self.foreign = nondeterminism::warn_of_foreign_stamp(self.ledger.identity(), &first.duroxide_version);
         match &first.kind {
@@ -224,6 +240,9 @@ impl Execution {
         }
         events.iter().for_each(|event| self.history.note(event));
         self.history.seal();
+    }
+
+    fn replay<R: turn::Row>(&mut self, events: impl IntoIterator<Item = R>) {
         if !self.history.was_ended() {
             self.walk(events);
         }

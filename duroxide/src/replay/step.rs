@@ -8,7 +8,7 @@ use crate::model::event::{Event, EventKind};
 /// What a turn came to, before anything is concluded from it.
 pub(crate) struct Step {
     pub(crate) outcome: Outcome,
-    /// Events the code added, in order.
+    /// The events that were given, and behind them those that the code added.
     pub(crate) events: Vec<Event>,
     /// What the code asked for, in order, with event ids.
     pub(crate) asked: Vec<Action>,
@@ -28,7 +28,6 @@ impl Execution {
             book.now_ms = now_ms;
             book.replaying = false;
         });
-        let given = events.len();
         if self.history.is_empty() {
             self.begin_unstored(events.first());
         }
@@ -38,7 +37,7 @@ impl Execution {
             self.run(0);
             self.outcome = self.verdict();
         }
-        self.into_step(given)
+        self.into_step()
     }
 
     /// The first event of an execution of which storage has nothing.
@@ -55,7 +54,7 @@ impl Execution {
         }
     }
 
-    fn into_step(mut self, given: usize) -> Step {
+    fn into_step(mut self) -> Step {
         let mut dropped = Vec::new();
         if !self.history.was_ended() && self.counts_drops() {
             match self.cancel_dropped() {
@@ -67,9 +66,9 @@ impl Execution {
         let child = |id| self.history.schedule(id).and_then(|schedule| schedule.target.clone());
         Step {
             dropped_activities: of(Class::Activity).collect(),
-            dropped_children: of(Class::Child).filter_map(child).collect(),
+            dropped_children: of(Class::Child).filter_map(child).map(String::from).collect(),
             unread: self.ledger.with(|book| book.mailbox.unread()),
-            events: self.delta.split_off(given),
+            events: std::mem::take(&mut self.delta),
             asked: std::mem::take(&mut self.asked),
             outcome: self.outcome.clone(),
         }

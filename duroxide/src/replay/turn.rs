@@ -2,11 +2,13 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::task::Poll;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use super::{Execution, Outcome, matching, nondeterminism, probe};
+use super::{Execution, Outcome, matching, nondeterminism};
 use crate::ledger::Emitted;
 use crate::ledger::bindings::{Class, Reply};
+use crate::ledger::probe::Probe;
 use crate::model::action::Action;
 use crate::model::error::{AppErrorKind, ErrorDetails};
 use crate::model::event::{Event, EventKind};
@@ -23,6 +25,33 @@ enum Recorded {
     Dequeue,
     /// A call under a policy: the code learns it now.
     Governed,
+}
+
+/// An event on its way to the code: given away, or lent by whoever has to store it.
+pub(super) trait Row {
+    fn event(&self) -> &Event;
+    /// What it carries: moved when it is given away, copied when it is lent.
+    fn payload(self) -> EventKind;
+}
+
+impl Row for Event {
+    fn event(&self) -> &Event {
+        self
+    }
+
+    fn payload(self) -> EventKind {
+        self.kind
+    }
+}
+
+impl Row for &Event {
+    fn event(&self) -> &Event {
+        self
+    }
+
+    fn payload(self) -> EventKind {
+        self.kind.clone()
+    }
 }
 
 impl Execution {
@@ -48,7 +77,7 @@ impl Execution {
         }
         match &self.output {
             None => Outcome::Continue,
-            Some(Ok(output)) => Outcome::Completed(output.clone()),
+            Some(Ok(output)) => Outcome::Completed(Arc::clone(output)),
             Some(Err(message)) => {
                 Outcome::Failed(ErrorDetails::application(AppErrorKind::OrchestrationFailed, message))
             }
@@ -56,12 +85,14 @@ impl Execution {
     }
 
     /// Applies events in order, polling before each whatever changed before it. What comes after the code's end is
-    /// ignored, but for queue messages: the next execution may read them.
-    pub(super) fn walk(&mut self, events: &[Event]) {
-        for (at, event) in events.iter().enumerate() {
+    /// ignored, but for queue messages: the next execution may read them. Events that are given away need no copies of
+    /// their payloads.
+    pub(super) fn walk<R: Row>(&mut self, events: impl IntoIterator<Item = R>) {
+        let mut events = events.into_iter();
+        while let Some(event) = events.next() {
             self.poll_if_changed();
             if self.is_over() {
-                return self.keep_messages(&events[at..]);
+                return self.keep_messages(std::iter::once(event).chain(events));
             }
             if let Err(details) = self.apply(event) {
                 self.failure = Some(details);
@@ -70,10 +101,10 @@ impl Execution {
         }
     }
 
-    fn keep_messages(&self, events: &[Event]) {
+    fn keep_messages<R: Row>(&self, events: impl Iterator<Item = R>) {
         for event in events {
-            if let EventKind::QueueEventDelivered { name, data } = &event.kind {
-                self.ledger.with(|book| book.mailbox.message(name, data));
+            if let EventKind::QueueEventDelivered { name, data } = &event.event().kind {
+                self.ledger.with(|book| book.message(name, data.clone()));
             }
         }
     }
@@ -120,8 +151,8 @@ impl Execution {
             self.asked.push(action);
             return Recorded::Quiet;
         };
-        let event_id = self.append(None, event.clone());
-        let class = self.bind(token, event_id, &event);
+        let event_id = self.append(None, event);
+        let class = self.bind(token, event_id, &action);
         let mut recorded = if class == Some(Class::Queue) { Recorded::Dequeue } else { Recorded::Quiet };
         if let Some(policy) = &policy {
             self.record_policy(event_id, policy);
@@ -135,20 +166,25 @@ impl Execution {
     }
 
     /// Ties a request to its event. Returns what it waits for.
-    fn bind(&mut self, token: u64, event_id: u64, event: &EventKind) -> Option<Class> {
-        let class = match event {
-            EventKind::ActivityScheduled { .. } => Class::Activity,
-            EventKind::TimerCreated { .. } => Class::Timer,
-            EventKind::SubOrchestrationScheduled { .. } => Class::Child,
-            EventKind::ExternalSubscribed { name } => {
+    fn bind(&mut self, token: u64, event_id: u64, action: &Action) -> Option<Class> {
+        let class = match action {
+            Action::CallActivity { .. } => Class::Activity,
+            Action::CreateTimer { .. } => Class::Timer,
+            Action::StartSubOrchestration { .. } => Class::Child,
+            Action::WaitExternal { name, .. } => {
                 self.ledger.with(|book| book.bind_signal(token, event_id, name));
                 return Some(Class::External);
             }
-            EventKind::QueueSubscribed { name } => {
+            Action::DequeueEvent { name, .. } => {
                 self.ledger.with(|book| book.bind_message(token, event_id, name));
                 return Some(Class::Queue);
             }
-            _ => return None,
+            Action::StartOrchestrationDetached { .. }
+            | Action::ContinueAsNew { .. }
+            | Action::UpdateCustomStatus { .. }
+            | Action::SetKeyValue { .. }
+            | Action::ClearKeyValue { .. }
+            | Action::ClearKeyValues => return None,
         };
         self.ledger.with(|book| book.bind(token, event_id));
         self.open.insert(event_id, (token, class));
@@ -156,8 +192,8 @@ impl Execution {
     }
 
     /// One event of history reaches the code, or is matched with what the code asked for.
-    fn apply(&mut self, event: &Event) -> Result<(), ErrorDetails> {
-        let source = event.source_event_id;
+    fn apply<R: Row>(&mut self, row: R) -> Result<(), ErrorDetails> {
+        let event = row.event();
         match &event.kind {
             EventKind::ActivityScheduled { .. } | EventKind::ActivityCompleted { .. }
                 if self.history.is_of_policy(event) => {}
@@ -182,24 +218,13 @@ impl Execution {
                     self.meet_if_asked(&event.kind, "kv clear")?;
                 }
             }
-            EventKind::ActivityCompleted { result } => {
-                self.answer(source, Class::Activity, Reply::Ended(Ok(result.clone())))?;
-            }
-            EventKind::ActivityFailed { details } => {
-                self.answer(source, Class::Activity, Reply::Ended(Err(details.clone())))?;
-            }
-            EventKind::TimerFired { .. } => self.answer(source, Class::Timer, Reply::Fired)?,
-            EventKind::SubOrchestrationCompleted { result } => {
-                self.answer(source, Class::Child, Reply::Ended(Ok(result.clone())))?;
-            }
-            EventKind::SubOrchestrationFailed { details } => {
-                self.answer(source, Class::Child, Reply::Ended(Err(details.clone())))?;
-            }
-            EventKind::ExternalEvent { name, data } => self.signal(name, data),
-            EventKind::QueueEventDelivered { name, data } => {
-                self.ledger.with(|book| book.mailbox.message(name, data));
-                self.must_poll = true;
-            }
+            EventKind::ActivityCompleted { .. }
+            | EventKind::ActivityFailed { .. }
+            | EventKind::TimerFired { .. }
+            | EventKind::SubOrchestrationCompleted { .. }
+            | EventKind::SubOrchestrationFailed { .. }
+            | EventKind::ExternalEvent { .. }
+            | EventKind::QueueEventDelivered { .. } => self.arrive(event.source_event_id, row.payload())?,
             EventKind::ExternalSubscribedCancelled { .. } | EventKind::QueueSubscriptionCancelled { .. } => {
                 self.give_up_wait(event);
             }
@@ -214,6 +239,33 @@ impl Execution {
         Ok(())
     }
 
+    /// What came from outside goes to whoever waits for it.
+    fn arrive(&mut self, source: Option<u64>, kind: EventKind) -> Result<(), ErrorDetails> {
+        match kind {
+            EventKind::ActivityCompleted { result } => self.answer(source, Class::Activity, Reply::Ended(Ok(result))),
+            EventKind::ActivityFailed { details } => {
+                self.answer(source, Class::Activity, Reply::Ended(Err(Box::new(details))))
+            }
+            EventKind::TimerFired { .. } => self.answer(source, Class::Timer, Reply::Fired),
+            EventKind::SubOrchestrationCompleted { result } => {
+                self.answer(source, Class::Child, Reply::Ended(Ok(result)))
+            }
+            EventKind::SubOrchestrationFailed { details } => {
+                self.answer(source, Class::Child, Reply::Ended(Err(Box::new(details))))
+            }
+            EventKind::ExternalEvent { name, data } => {
+                self.signal(&name, data);
+                Ok(())
+            }
+            EventKind::QueueEventDelivered { name, data } => {
+                self.ledger.with(|book| book.message(&name, data));
+                self.must_poll = true;
+                Ok(())
+            }
+            _ => unreachable!("`apply` sends only arrivals here"),
+        }
+    }
+
     /// The next request of the code must be the one that this event records.
     fn meet(&mut self, event: &Event, what: &str) -> Result<(), ErrorDetails> {
         let Some(emitted) = self.ledger.with(|book| book.emitted.pop_front()) else {
@@ -222,7 +274,7 @@ impl Execution {
         if !matching::is_recorded_as(&emitted.action, &event.kind) {
             return Err(nondeterminism::mismatch("schedule", &emitted.action, &event.kind));
         }
-        self.bind(emitted.token, event.event_id, &event.kind);
+        self.bind(emitted.token, event.event_id, &emitted.action);
         if self.govern(emitted.token, event.event_id, &emitted.action)? {
             self.must_poll = true;
         }
@@ -241,18 +293,18 @@ impl Execution {
 
     fn answer(&mut self, source: Option<u64>, class: Class, reply: Reply) -> Result<(), ErrorDetails> {
         let Some(source) = source else { return Ok(()) };
-        match self.open.get(&source) {
+        match self.open.get(source) {
             None => return Err(nondeterminism::not_open()),
             Some((_, asked)) if *asked != class => return Err(nondeterminism::answered_in_kind(class)),
-            Some((token, _)) => self.ledger.with(|book| book.bindings.deliver(*token, reply)),
+            Some((token, _)) => self.ledger.with(|book| book.deliver(*token, reply)),
         }
-        self.open.remove(&source);
+        self.open.remove(source);
         self.must_poll = true;
         Ok(())
     }
 
-    fn signal(&mut self, name: &str, data: &str) {
-        if self.ledger.with(|book| book.mailbox.signal(name, data)) {
+    fn signal(&mut self, name: &str, data: String) {
+        if self.ledger.with(|book| book.signal(name, data)) {
             self.must_poll = true;
         } else if !self.ledger.with(|book| book.replaying) {
             tracing::warn!(
@@ -268,8 +320,8 @@ impl Execution {
     pub(super) fn give_up_wait(&mut self, event: &Event) {
         let Some(source) = event.source_event_id else { return };
         self.ledger.with(|book| match event.kind {
-            EventKind::ExternalSubscribedCancelled { .. } => book.mailbox.cancel_signal(source),
-            EventKind::QueueSubscriptionCancelled { .. } => book.mailbox.cancel_message(source),
+            EventKind::ExternalSubscribedCancelled { .. } => book.cancel_signal(source),
+            EventKind::QueueSubscriptionCancelled { .. } => book.cancel_message(source),
             _ => {}
         });
     }
@@ -289,14 +341,18 @@ impl Execution {
     fn poll(&mut self) {
         self.must_poll = false;
         let Some(code) = self.code.as_mut() else { return };
-        let polled = catch_unwind(AssertUnwindSafe(|| probe::poll(code.as_mut())));
-        let taken = match polled {
-            Ok((Poll::Ready(output), _)) => {
-                self.output = Some(output);
+        let (waker, before) = self.ledger.with(|book| {
+            let waker = book.probe.waker().clone();
+            (waker, book.probe.traces())
+        });
+        let mut cx = Context::from_waker(&waker);
+        let taken = match catch_unwind(AssertUnwindSafe(|| code.as_mut().poll(&mut cx))) {
+            Ok(Poll::Ready(output)) => {
+                self.output = Some(output.map(Arc::new));
                 self.retire();
                 false
             }
-            Ok((Poll::Pending, taken)) => taken,
+            Ok(Poll::Pending) => self.ledger.with(|book| book.probe.traces().grew_since(before)),
             Err(panic) => {
                 self.failure = Some(ErrorDetails::application(AppErrorKind::Panicked, panic_text(panic.as_ref())));
                 return self.retire();
@@ -305,6 +361,8 @@ impl Execution {
         if let Some(misuse) = self.ledger.with(|book| book.misuse.take()) {
             self.failure = Some(ErrorDetails::application(AppErrorKind::OrchestrationFailed, misuse));
         } else if taken {
+            // Who kept this waker need not take it again; a new one shows who still waits.
+            self.ledger.with(|book| book.probe = Probe::default());
             self.found_foreign_future();
         }
     }

@@ -87,6 +87,12 @@ impl RuntimeBuilder {
         self
     }
 
+    /// The handlers named so far, by [`register`](Self::register) or [`discover`](Self::discover): what will run, but for
+    /// those registered by strings.
+    pub fn handlers(&self) -> &[Entry] {
+        &self.entries
+    }
+
     /// Adds activities that were registered by strings.
     pub fn activities(mut self, registry: ActivityRegistry) -> Self {
         let merged = ActivityRegistry::builder_from(&self.activities).merge(registry);

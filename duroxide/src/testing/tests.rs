@@ -281,6 +281,38 @@ fn an_independent_orchestration_that_is_not_known_is_only_started() {
     assert_eq!(harness.asked(), [Asked::start::<checkout>("o-1", ("tea".to_owned(), "1h".to_owned()))]);
 }
 
+mod later {
+    use super::OrchestrationContext;
+
+    #[duroxide_macros::orchestration(name = "rounds", version = "2.0.0")]
+    pub(super) async fn rounds(ctx: OrchestrationContext, left: u64) -> Result<u64, String> {
+        let _ = ctx.now().await;
+        if left == 7 { rounds::continue_as_new(&ctx, 1).version("1.0.0").await } else { Ok(left + 100) }
+    }
+}
+
+#[test]
+fn the_next_execution_and_an_independent_one_run_in_the_version_asked_for() {
+    let mut harness = Harness::new();
+    harness.register::<rounds>();
+    harness.enqueue(Approved { by: "a".to_owned() });
+    harness.after("1s").enqueue(Approved { by: "b".to_owned() });
+    harness.after("2s").enqueue(Approved { by: "c".to_owned() });
+    // Back to version 1, whose next execution is the latest.
+    assert_eq!(harness.run::<later::rounds>(7).unwrap(), 100);
+    let flow = |ctx: OrchestrationContext, _: String| async move {
+        later::rounds::start_detached(&ctx, "latest", 1);
+        later::rounds::start_detached(&ctx, "first", 0).version("1.0.0");
+        Ok(String::new())
+    };
+    harness.orchestrations(OrchestrationRegistry::builder().register("Flow", flow).build());
+    harness.start_named("flow", "Flow", "");
+    harness.after("1s").to("first").enqueue(Approved { by: "d".to_owned() });
+    harness.end_of("flow").unwrap();
+    assert_eq!(harness.end_of("latest").unwrap(), "101");
+    assert_eq!(harness.end_of("first").unwrap(), "1");
+}
+
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
 #[duroxide_macros::orchestration]
@@ -366,6 +398,35 @@ fn an_outcome_that_hangs_on_what_died_with_the_process_is_told_with_the_place() 
     });
     let place = "the turn of `rounds` after event 2 (instance `root`, execution 1) was run and not stored";
     assert_eq!(text, format!("the process died when {place} (point 3 of 4), and then: a fourth run"));
+}
+
+#[duroxide_macros::activity(retry(max_attempts = 3, initial = "1m", factor = 2.0, max = "1h"), timeout = "1h")]
+async fn deliver(parcel: String) -> Result<String, String>;
+
+#[duroxide_macros::orchestration]
+async fn delivery(ctx: OrchestrationContext, parcel: String) -> Result<String, String> {
+    Ok(deliver::call(&ctx, parcel).await?)
+}
+
+#[test]
+fn what_is_tried_again_is_asked_for_again_and_its_waits_cost_nothing() {
+    let points = crash_everywhere(|harness| {
+        let mut tries = 0;
+        harness.mock::<deliver>(move |parcel| {
+            tries += 1;
+            if tries < 3 { Err("nobody at home".to_owned()) } else { Ok(parcel) }
+        });
+        assert_eq!(harness.run::<delivery>("box".to_owned()).unwrap(), "box");
+        assert_eq!(harness.calls::<deliver>().len(), 3);
+        assert_eq!(harness.elapsed(), Duration::from_secs(180));
+        Recording::new(harness.history(ROOT)).replay::<delivery>().unwrap();
+    });
+    assert!(points > 12, "{points}");
+    let mut harness = Harness::new();
+    harness.mock::<deliver>(Ok).takes("2h");
+    assert!(
+        matches!(harness.run::<delivery>("box".to_owned()).unwrap_err(), CallError::App(text) if text == "no answer in the time given")
+    );
 }
 
 #[test]

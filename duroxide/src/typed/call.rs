@@ -11,7 +11,7 @@ use crate::context::durable::{Durable, Sealed};
 use crate::context::future::{DurableFuture, Progress};
 use crate::context::orchestration::OrchestrationContext;
 use crate::context::retry::{self, Attempts, GaveUp};
-use crate::context::schedule::ContinueAsNew;
+use crate::context::schedule::{ContinueAsNew, DetachedStart};
 use crate::ledger::Emitted;
 use crate::model::action::Action;
 use crate::model::error::ErrorDetails;
@@ -273,6 +273,12 @@ impl<O: Orchestration> Again<O> {
     pub fn new(ctx: &OrchestrationContext, input: &O::In) -> Self {
         Again { inner: ctx.continue_as_new(written::<O>(input)), of: PhantomData }
     }
+
+    /// Begins the next execution in this version; without it, in the version that the registry resolves, the latest.
+    pub fn version(self, version: impl Into<String>) -> Self {
+        self.inner.amend_version(&format!("{}::continue_as_new(..).version(..)", O::NAME), version.into());
+        self
+    }
 }
 
 impl<O: Orchestration> Future for Again<O> {
@@ -289,12 +295,27 @@ impl<O: Orchestration> Future for Again<O> {
 impl<O: Orchestration> Sealed for Again<O> {}
 impl<O: Orchestration> Durable for Again<O> {}
 
-/// Starts an independent instance.
-///
-/// # Panics
-/// When the input has no JSON form, or the id is one of those that the runtime makes.
-pub fn start_detached<O: Orchestration>(ctx: &OrchestrationContext, id: impl Into<String>, input: &O::In) {
-    ctx.schedule_orchestration_versioned(O::NAME, Some(O::VERSION.to_owned()), id, written::<O>(input));
+/// The start of an independent instance, which is on its way already: nobody waits for it.
+#[derive(Debug)]
+pub struct Detached<O: Orchestration> {
+    inner: DetachedStart,
+    of: PhantomData<fn() -> O>,
+}
+
+impl<O: Orchestration> Detached<O> {
+    /// # Panics
+    /// When the input has no JSON form, or the id is one of those that the runtime makes.
+    #[doc(hidden)]
+    pub fn new(ctx: &OrchestrationContext, id: impl Into<String>, input: &O::In) -> Self {
+        let (name, version) = (O::NAME.to_owned(), Some(O::VERSION.to_owned()));
+        let inner = ctx.start_detached_raw(name, version, id.into(), written::<O>(input));
+        Detached { inner, of: PhantomData }
+    }
+
+    /// Starts it in another version than that of the type.
+    pub fn version(self, version: impl Into<String>) {
+        self.inner.amend_version(&format!("{}::start_detached(..).version(..)", O::NAME), version.into());
+    }
 }
 
 /// There is no result through which a failure could be told; the panic fails the orchestration with this text.

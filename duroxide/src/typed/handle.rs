@@ -107,6 +107,16 @@ pub enum StartError {
     Client(#[from] ClientError),
 }
 
+impl StartError {
+    /// Whether the same call may work later.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            StartError::OtherOrchestration { .. } | StartError::OtherInput { .. } | StartError::Codec { .. } => false,
+            StartError::Client(error) => error.is_retryable(),
+        }
+    }
+}
+
 /// Why something could not be done with an instance.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]

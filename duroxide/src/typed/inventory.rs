@@ -46,8 +46,56 @@ pub struct Entry {
     pub defined_at: &'static str,
     /// The Rust type of its input.
     pub input: fn() -> &'static str,
+    arguments: fn() -> Vec<Argument>,
+    results: [fn() -> &'static str; 2],
     needs: fn() -> Vec<Need>,
     add: fn(Handlers, &States) -> Handlers,
+}
+
+/// An argument of a handler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Argument {
+    /// Its name, which is its key in the input when there are several.
+    pub name: &'static str,
+    /// Its Rust type.
+    pub type_name: &'static str,
+}
+
+impl Argument {
+    #[doc(hidden)]
+    pub fn of<T>(name: &'static str) -> Self {
+        Argument { name, type_name: type_name::<T>() }
+    }
+}
+
+/// One line: `activity charge 1.0.0 (order: shop::Order, cents: u64) -> Result<u64, shop::PayError>, src/lib.rs:12`.
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let arguments: Vec<String> =
+            self.arguments().iter().map(|argument| format!("{}: {}", argument.name, argument.type_name)).collect();
+        let Entry { kind, name, version, defined_at, .. } = self;
+        let arguments = arguments.join(", ");
+        write!(f, "{kind} {name} {version} ({arguments}) -> Result<{}, {}>, {defined_at}", self.ok(), self.err())
+    }
+}
+
+/// Every handler that was linked into the program, sorted by kind, name and version: for tools that list them. Handlers
+/// registered by strings are in the registries that they were put into.
+///
+/// ```
+/// # use duroxide::activity;
+/// #[activity]
+/// async fn greet(name: String) -> Result<String, String> {
+///     Ok(name)
+/// }
+///
+/// let greet = duroxide::typed::handlers().into_iter().find(|handler| handler.name == "greet").unwrap();
+/// assert_eq!(greet.arguments()[0].name, "name");
+/// assert_eq!(greet.ok(), "alloc::string::String");
+/// # assert!(greet.to_string().starts_with("activity greet 1.0.0 (name: alloc::string::String) -> Result<"));
+/// ```
+pub fn handlers() -> Vec<Entry> {
+    collected()
 }
 
 /// Activities have one version.
@@ -64,6 +112,8 @@ impl Entry {
             module,
             defined_at: A::DEFINED_AT,
             input: type_name::<A::In>,
+            arguments: A::arguments,
+            results: [type_name::<A::Ok>, type_name::<A::Err>],
             needs: A::needs,
             add: |handlers, states| Handlers {
                 activities: handlers.activities.register_handler(
@@ -86,6 +136,8 @@ impl Entry {
             module,
             defined_at: O::DEFINED_AT,
             input: type_name::<O::In>,
+            arguments: O::arguments,
+            results: [type_name::<O::Ok>, type_name::<O::Err>],
             needs: Vec::new,
             add: |handlers, _| Handlers {
                 activities: handlers.activities,
@@ -102,8 +154,38 @@ impl Entry {
         (self.add)(handlers, states)
     }
 
+    /// The file it is defined in, as the compiler was given it.
+    pub fn file(&self) -> &'static str {
+        self.defined_at.rsplit_once(':').map_or(self.defined_at, |(file, _)| file)
+    }
+
+    /// The line of its attribute, from 1.
+    pub fn line(&self) -> u32 {
+        self.defined_at.rsplit_once(':').and_then(|(_, line)| line.parse().ok()).unwrap_or_default()
+    }
+
+    /// Its arguments in order, without context and states.
+    pub fn arguments(&self) -> Vec<Argument> {
+        (self.arguments)()
+    }
+
+    /// The Rust type that it returns when all is well.
+    pub fn ok(&self) -> &'static str {
+        (self.results[0])()
+    }
+
+    /// The Rust type that it returns otherwise.
+    pub fn err(&self) -> &'static str {
+        (self.results[1])()
+    }
+
+    /// The Rust types of the states that it must be given.
+    pub fn states(&self) -> Vec<&'static str> {
+        (self.needs)().iter().map(|need| need.name).collect()
+    }
+
     /// The crate it was written in.
-    fn package(&self) -> &'static str {
+    pub fn package(&self) -> &'static str {
         self.module.split("::").next().unwrap_or(self.module)
     }
 

@@ -24,17 +24,15 @@ use crate::model::retry::RetryPolicy;
 
 pub use crate::codec::CodecError;
 pub use crate::context::delay::Delay;
-pub use call::{Again, Call, Child};
+pub use call::{Again, Call, Child, Detached};
 pub use error::CallError;
 pub use handle::{Handle, HandleError, Start, StartError};
-pub use inventory::{Entry, Expectation, HandlerKind, Problem, Problems};
+pub use inventory::{Argument, Entry, Expectation, HandlerKind, Problem, Problems, handlers};
 pub use key::Key;
 pub use saga::{Finish, Saga, SagaError, Step, UndoFailure};
 pub use signal::Signal;
 pub use states::{Need, States};
 
-#[doc(hidden)]
-pub use call::start_detached;
 pub(crate) use inventory::{Handlers, check, collected, expected, parsed};
 #[doc(hidden)]
 pub use wire::{Fields, Object};
@@ -63,6 +61,9 @@ pub trait Activity: Sized + 'static {
     fn encode(input: &Self::In) -> Result<String, CodecError>;
     #[doc(hidden)]
     fn decode(text: &str) -> Result<Self::In, CodecError>;
+    /// Names and types of the arguments, in order.
+    #[doc(hidden)]
+    fn arguments() -> Vec<Argument>;
     /// The input as a tuple, whatever the number of arguments.
     #[doc(hidden)]
     fn spread(input: Self::In) -> Self::Args;
@@ -111,6 +112,9 @@ pub trait Orchestration: Sized + 'static {
     fn encode(input: &Self::In) -> Result<String, CodecError>;
     #[doc(hidden)]
     fn decode(text: &str) -> Result<Self::In, CodecError>;
+    /// Names and types of the arguments, in order.
+    #[doc(hidden)]
+    fn arguments() -> Vec<Argument>;
     /// The input as a tuple, whatever the number of arguments.
     #[doc(hidden)]
     fn spread(input: Self::In) -> Self::Args;

@@ -181,7 +181,7 @@ fn a_call_that_was_polled_or_taken_is_cancelled_when_dropped() {
         book.bind(2, 7);
     });
     drop(taken);
-    assert_eq!(ledger.with(|book| book.bindings.abandoned().len()), 1);
+    assert_eq!(ledger.with(|book| book.bindings.take_abandoned().len()), 1);
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn an_id_of_the_runtimes_own_is_refused() {
 fn a_result_is_read_as_its_type_or_says_where_it_does_not_fit() {
     let (ledger, ctx) = ledger();
     let answer = |token, result: &str| {
-        ledger.with(|book| book.bindings.deliver(token, Reply::Ended(Ok(result.to_owned()))));
+        ledger.with(|book| book.deliver(token, Reply::Ended(Ok(result.to_owned()))));
     };
     let fits = charge::call(&ctx, "z".to_owned(), 1);
     answer(1, "5");

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::history::Rows;
 use super::tables::{ExecutionRow, InstanceRow, RUNNING, Tables, is_ended};
 use crate::lease::{self, Refusal};
 use crate::model::commit::{Commit, ExecutionMetadata};
@@ -15,25 +16,35 @@ impl Tables {
     /// `ack_orchestration_item`. All that can fail comes first; after that, every step succeeds.
     pub(super) fn ack(&mut self, token: &str, commit: Commit, now_ms: u64) -> Result<(), ProviderError> {
         const OPERATION: &str = "ack_orchestration_item";
-        let instance = self.locked_by(OPERATION, token)?;
-        let checked = self.locks[&instance].check(token, now_ms);
-        checked.map_err(|refusal| refused(OPERATION, refusal))?;
+        let instance = self.check_lock(OPERATION, token, now_ms)?;
         let rows = self.check_append(OPERATION, &instance, commit.execution_id, &commit.delta)?;
-
         self.consume(&instance, token);
-        self.upsert_instance(&instance, commit.execution_id, &commit.metadata, now_ms);
-        self.upsert_execution(&instance, commit.execution_id, &commit.metadata, now_ms);
-        self.append(&instance, commit.execution_id, rows);
-        self.set_custom_status(&instance, &commit.delta);
+        self.apply(&instance, commit, rows, now_ms);
+        Ok(())
+    }
+
+    /// The instance that this token may write, at this time.
+    pub(super) fn check_lock(&self, operation: &str, token: &str, now_ms: u64) -> Result<String, ProviderError> {
+        let instance = self.locked_by(operation, token)?;
+        let checked = self.locks[&instance].check(token, now_ms);
+        checked.map_err(|refusal| refused(operation, refusal))?;
+        Ok(instance)
+    }
+
+    /// What a commit changes, once it is known to be allowed. Nothing in here fails.
+    pub(super) fn apply(&mut self, instance: &str, commit: Commit, rows: Rows, now_ms: u64) {
+        self.upsert_instance(instance, commit.execution_id, &commit.metadata, now_ms);
+        self.upsert_execution(instance, commit.execution_id, &commit.metadata, now_ms);
+        self.append(instance, commit.execution_id, rows);
+        self.set_custom_status(instance, &commit.delta);
         let ended = commit.metadata.status.as_deref().is_some_and(is_ended);
-        self.change_values(&instance, &commit.delta, ended);
+        self.change_values(instance, &commit.delta, ended);
         for item in &commit.worker_items {
             self.push_activity(item, now_ms);
         }
         self.steal_cancelled(&commit.cancelled_activities);
         self.enqueue_messages(&commit.orchestrator_items, now_ms);
-        self.release(&instance, now_ms);
-        Ok(())
+        self.release(instance, now_ms);
     }
 
     /// `abandon_orchestration_item`. Only rows of this fetch change, and each keeps its place.

@@ -2,6 +2,7 @@
 
 mod ack;
 mod admin;
+mod express;
 mod fetch;
 mod heartbeat;
 mod history;

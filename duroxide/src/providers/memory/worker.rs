@@ -65,7 +65,7 @@ impl Tables {
         }
     }
 
-    fn take_activity(
+    pub(super) fn take_activity(
         &mut self,
         number: u64,
         timeout: Duration,
@@ -150,6 +150,37 @@ impl Tables {
         self.rings.visible_at(WorkQueue::Worker, row.visible_at_ms);
         self.activities.insert(number, row);
         Ok(())
+    }
+
+    /// Whether this token may still write.
+    pub(super) fn holds_activity(&self, token: &str, now_ms: u64) -> bool {
+        let row = self.activity_tokens.get(token).and_then(|number| self.activities.get(number));
+        row.and_then(|row| row.lease.as_ref()).is_some_and(|lease| lease.check(token, now_ms).is_ok())
+    }
+
+    /// Takes out an activity whose completion goes into history at once.
+    pub(super) fn drop_activity(&mut self, token: &str, now_ms: u64) {
+        let number = self.activity_tokens.get(token).copied();
+        if let Some(row) = number.and_then(|number| self.remove_activity(number)) {
+            self.touch_session(row.session_id.as_deref(), now_ms);
+        }
+    }
+
+    /// Whether an activity could be taken by somebody.
+    pub(super) fn has_waiting_activity(&self, now_ms: u64) -> bool {
+        self.activities
+            .values()
+            .any(|row| row.visible_at_ms <= now_ms && row.lease.as_ref().is_none_or(|lease| !lease.is_live(now_ms)))
+    }
+
+    /// The row of an activity, by what it is for.
+    pub(super) fn newest_activity(&self, item: &WorkItem) -> Option<u64> {
+        let WorkItem::ActivityExecute { instance, execution_id, id, .. } = item else { return None };
+        let is_it = |identity: &ScheduledActivityIdentifier| {
+            (&identity.instance, identity.execution_id, identity.activity_id) == (instance, *execution_id, *id)
+        };
+        let mut rows = self.activities.iter().rev();
+        rows.find(|(_, row)| row.identity.as_ref().is_some_and(is_it)).map(|(number, _)| *number)
     }
 
     /// The row whose newest lease has this token, live or expired.

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::StoreError;
 use super::fetch::find_lease;
+use super::handing::Handing;
 use super::history::{self, EventRow};
 use super::kv::{self, KvChange};
 use super::ready::{self, Wakes};
@@ -134,7 +135,7 @@ pub(super) fn complete(
         return Ok(None);
     }
     for token in tokens {
-        worker::ack(conn, token, None, wakes)?;
+        worker::remove(conn, token, now_ms)?;
     }
     upsert_instance(conn, instance, turn, now_ms)?;
     let leased = apply(conn, instance, turn, now_ms, wakes)?;
@@ -184,54 +185,59 @@ fn claim(conn: &Connection, token: &str, now_ms: u64) -> Result<String, StoreErr
 /// Only a turn that names its orchestration creates or renames the instance; the parent never changes.
 fn upsert_instance(conn: &Connection, instance: &str, ack: &Ack, now_ms: u64) -> Result<(), StoreError> {
     let meta = &ack.metadata;
+    let (set, status) = match &ack.custom_status {
+        Some(status) => (1, status.as_deref()),
+        None => (0, None),
+    };
+    let execution_id = int(ack.execution_id);
     if let (Some(name), Some(version)) = (&meta.orchestration_name, &meta.orchestration_version) {
         conn.prepare_cached(
             "INSERT INTO instances (instance_id, orchestration_name, orchestration_version, current_execution_id,
-                 parent_instance_id, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
-             ON CONFLICT DO UPDATE SET orchestration_name = excluded.orchestration_name,
-                 orchestration_version = excluded.orchestration_version",
+                 parent_instance_id, created_at, updated_at, custom_status, custom_status_version)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?8, ?7)
+             ON CONFLICT DO UPDATE SET orchestration_name = ?2, orchestration_version = ?3,
+                 current_execution_id = MAX(current_execution_id, ?4), updated_at = ?6,
+                 custom_status = IIF(?7, ?8, custom_status), custom_status_version = custom_status_version + ?7",
         )?
         .execute(params![
             instance,
             name,
             version,
-            int(ack.execution_id),
+            execution_id,
             meta.parent_instance_id,
-            int(now_ms)
+            int(now_ms),
+            set,
+            status
         ])?;
+    } else {
+        conn.prepare_cached(
+            "UPDATE instances SET current_execution_id = MAX(current_execution_id, ?2), updated_at = ?3,
+                 custom_status = IIF(?4, ?5, custom_status), custom_status_version = custom_status_version + ?4
+             WHERE instance_id = ?1",
+        )?
+        .execute(params![instance, execution_id, int(now_ms), set, status])?;
     }
-    let (set, status) = match &ack.custom_status {
-        Some(status) => (1, status.as_deref()),
-        None => (0, None),
-    };
-    conn.prepare_cached(
-        "UPDATE instances SET current_execution_id = MAX(current_execution_id, ?2), updated_at = ?3,
-             custom_status = IIF(?4, ?5, custom_status), custom_status_version = custom_status_version + ?4
-         WHERE instance_id = ?1",
-    )?
-    .execute(params![instance, int(ack.execution_id), int(now_ms), set, status])?;
     Ok(())
 }
 
 /// The row of the execution that this turn belongs to; pinned to a version only when the turn names one.
 fn upsert_execution(conn: &Connection, instance: &str, ack: &Ack, now_ms: u64) -> Result<(), StoreError> {
-    conn.prepare_cached(
-        "INSERT OR IGNORE INTO executions (instance_id, execution_id, started_at) VALUES (?1, ?2, ?3)",
-    )?
-    .execute(params![instance, int(ack.execution_id), int(now_ms)])?;
-    if let Some(pinned) = &ack.metadata.pinned_duroxide_version {
-        conn.prepare_cached(
-            "UPDATE executions SET duroxide_version_major = ?3, duroxide_version_minor = ?4,
-                 duroxide_version_patch = ?5 WHERE instance_id = ?1 AND execution_id = ?2",
-        )?
-        .execute(params![
-            instance,
-            int(ack.execution_id),
-            int(pinned.major),
-            int(pinned.minor),
-            int(pinned.patch)
-        ])?;
-    }
+    let key = (instance, int(ack.execution_id), int(now_ms));
+    match &ack.metadata.pinned_duroxide_version {
+        None => conn
+            .prepare_cached(
+                "INSERT OR IGNORE INTO executions (instance_id, execution_id, started_at) VALUES (?1, ?2, ?3)",
+            )?
+            .execute(params![key.0, key.1, key.2])?,
+        Some(pinned) => conn
+            .prepare_cached(
+                "INSERT INTO executions (instance_id, execution_id, started_at, duroxide_version_major,
+                     duroxide_version_minor, duroxide_version_patch) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT DO UPDATE SET duroxide_version_major = ?4, duroxide_version_minor = ?5,
+                     duroxide_version_patch = ?6",
+            )?
+            .execute(params![key.0, key.1, key.2, int(pinned.major), int(pinned.minor), int(pinned.patch)])?,
+    };
     Ok(())
 }
 
@@ -250,16 +256,19 @@ fn materialize_kv(conn: &Connection, instance: &str, ack: &Ack) -> Result<(), St
 
 fn enqueue_workers(conn: &Connection, ack: &Ack, now_ms: u64, wakes: &mut Wakes) -> Result<Vec<Leased>, StoreError> {
     let mut leased = Vec::new();
-    for (index, activity) in ack.activities.iter().enumerate() {
-        let offer = ack.offer.as_ref().filter(|offer| index < offer.handover.max);
-        match offer {
-            Some(offer) if worker::may_hand_over(conn, activity, &offer.handover.tags, now_ms)? => {
-                let timeout = offer.handover.lock_timeout;
-                let token = worker::enqueue_leased(conn, activity, &offer.owner, timeout, now_ms)?;
-                leased.push(Leased { index, token });
+    let most = ack.offer.as_ref().map_or(0, |offer| offer.handover.max.min(ack.activities.len()));
+    let (handed, rest) = ack.activities.split_at(most);
+    if let Some(offer) = ack.offer.as_ref().filter(|_| most > 0) {
+        let mut handing = Handing::new(conn, &offer.handover, &offer.owner, now_ms);
+        for (index, activity) in handed.iter().enumerate() {
+            match handing.enqueue(activity)? {
+                Some(token) => leased.push(Leased { index, token }),
+                None => worker::enqueue(conn, activity, now_ms, wakes)?,
             }
-            _ => worker::enqueue(conn, activity, now_ms, wakes)?,
         }
+    }
+    for activity in rest {
+        worker::enqueue(conn, activity, now_ms, wakes)?;
     }
     Ok(leased)
 }

@@ -293,15 +293,12 @@ pub(super) fn custom_status(
     Ok(found.filter(|(_, version)| *version > last_seen_version))
 }
 
-/// Where an instance stands, from the end of its history: only rows about cancelled activities may follow the event
-/// that ends it.
+/// Where an instance stands, without reading its history.
 pub(super) fn status(conn: &Connection, instance: &str) -> Result<OrchestrationStatus, StoreError> {
-    let execution_id = history::latest_execution(conn, instance)?;
-    let stand = match history::ended(conn, instance, execution_id)? {
-        Some(stand) => stand,
-        None if history::has_started(conn, instance, execution_id)? => Stand::Running,
-        None => return Ok(OrchestrationStatus::NotFound),
-    };
+    let stand = history::stand(conn, instance, history::latest_execution(conn, instance)?)?;
+    if stand == Stand::NotFound {
+        return Ok(OrchestrationStatus::NotFound);
+    }
     let (custom_status, version) = custom_status(conn, instance, 0)?.unwrap_or_default();
     Ok(stand.with_custom_status(custom_status, version))
 }

@@ -78,6 +78,8 @@ struct Identity {
     execution_id: u64,
     /// Whose history it carries, if any.
     history_of: Option<u64>,
+    /// Nothing of it was ever committed.
+    is_new: bool,
 }
 
 impl Fetched {
@@ -238,11 +240,15 @@ fn identify(conn: &Connection, instance: &str, messages: &[WorkItem]) -> Result<
         )?
         .query_row([instance], |row| {
             let execution_id = uint(row, 2)?;
-            Ok(Identity { name: row.get(0)?, version: row.get(1)?, execution_id, history_of: Some(execution_id) })
+            let history_of = Some(execution_id);
+            Ok(Identity { name: row.get(0)?, version: row.get(1)?, execution_id, history_of, is_new: false })
         })
         .optional()?;
     if known.is_some() {
         return Ok(known);
+    }
+    if !history::exists(conn, instance)? {
+        return Ok(messages.iter().find_map(starts_as).map(|identity| Identity { is_new: true, ..identity }));
     }
     let latest = history::latest_execution(conn, instance)?;
     // A history that cannot be read says nothing here; a start message may.
@@ -257,6 +263,7 @@ fn started_as(history: &[Event], execution_id: u64) -> Option<Identity> {
             version: Some(version.clone()),
             execution_id: INITIAL_EXECUTION_ID,
             history_of: Some(execution_id),
+            is_new: false,
         }),
         _ => None,
     })
@@ -270,6 +277,7 @@ fn starts_as(message: &WorkItem) -> Option<Identity> {
             version: version.clone(),
             execution_id: INITIAL_EXECUTION_ID,
             history_of: None,
+            is_new: false,
         }),
         _ => None,
     }
@@ -351,7 +359,8 @@ fn load(
         Some(execution_id) if head.is_none() => history::load(conn, &instance, execution_id)?,
         _ => Vec::new(),
     };
-    let kv_snapshot = if head.is_some() { HashMap::new() } else { kv::snapshot(conn, &instance)? };
+    let needs_snapshot = head.is_none() && !identity.is_new;
+    let kv_snapshot = if needs_snapshot { kv::snapshot(conn, &instance)? } else { HashMap::new() };
     Ok(Fetched {
         token,
         known: head.is_some(),

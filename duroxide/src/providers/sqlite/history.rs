@@ -97,8 +97,9 @@ pub(super) fn latest_execution(conn: &Connection, instance: &str) -> rusqlite::R
         .map(|newest| newest.unwrap_or(INITIAL_EXECUTION_ID))
 }
 
-/// How an execution ended its instance; `None` while it goes on.
-pub(super) fn ended(conn: &Connection, instance: &str, execution_id: u64) -> Result<Option<Stand>, StoreError> {
+/// Where an execution has brought its instance, from the end of its history: only rows about cancelled activities may
+/// follow the event that ends it.
+pub(super) fn stand(conn: &Connection, instance: &str, execution_id: u64) -> Result<Stand, StoreError> {
     let mut statement = conn.prepare_cached(
         "SELECT event_type, event_id, event_data FROM history WHERE instance_id = ?1 AND execution_id = ?2
          ORDER BY event_id DESC",
@@ -109,16 +110,20 @@ pub(super) fn ended(conn: &Connection, instance: &str, execution_id: u64) -> Res
             "ActivityCancelRequested" | "SubOrchestrationCancelRequested" => {}
             "OrchestrationCompleted" | "OrchestrationFailed" => {
                 let last = StoredEvent { event_id: uint(row, 1)?, json: text(row, 2)? };
-                return Ok(read(&[last])?.first().and_then(|event| Stand::ended_by(&event.kind)));
+                return Ok(read(&[last])?
+                    .first()
+                    .and_then(|event| Stand::ended_by(&event.kind))
+                    .unwrap_or(Stand::Running));
             }
-            _ => return Ok(None),
+            _ if has_started(conn, instance, execution_id)? => return Ok(Stand::Running),
+            _ => return Ok(Stand::NotFound),
         }
     }
-    Ok(None)
+    Ok(Stand::NotFound)
 }
 
 /// Whether the first turn of an execution was committed.
-pub(super) fn has_started(conn: &Connection, instance: &str, execution_id: u64) -> rusqlite::Result<bool> {
+fn has_started(conn: &Connection, instance: &str, execution_id: u64) -> rusqlite::Result<bool> {
     let found = conn
         .prepare_cached(
             "SELECT 1 FROM history
@@ -160,4 +165,13 @@ fn extended(head: Head, (event_id, json): (u64, &str)) -> Head {
     let mut hasher = std::hash::DefaultHasher::new();
     (head.digest, event_id, json).hash(&mut hasher);
     Head { last_event_id: event_id, digest: hasher.finish(), ..head }
+}
+
+/// Whether anything of an instance was ever recorded.
+pub(super) fn exists(conn: &Connection, instance: &str) -> rusqlite::Result<bool> {
+    let found = conn
+        .prepare_cached("SELECT 1 FROM history WHERE instance_id = ?1 LIMIT 1")?
+        .query_row([instance], |_| Ok(()))
+        .optional()?;
+    Ok(found.is_some())
 }

@@ -66,6 +66,13 @@ fn clear_all(conn: &Connection, instance: &str) -> rusqlite::Result<()> {
 
 /// The execution ended: its changes become those that the next one finds.
 pub(super) fn fold(conn: &Connection, instance: &str) -> rusqlite::Result<()> {
+    let changed = conn
+        .prepare_cached("SELECT 1 FROM kv_delta WHERE instance_id = ?1 LIMIT 1")?
+        .query_row([instance], |_| Ok(()))
+        .optional()?;
+    if changed.is_none() {
+        return Ok(());
+    }
     conn.prepare_cached(
         "INSERT INTO kv_store (instance_id, key, value, last_updated_at_ms)
          SELECT instance_id, key, value, last_updated_at_ms FROM kv_delta

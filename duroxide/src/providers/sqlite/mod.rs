@@ -12,9 +12,11 @@ use sqlx::SqlitePool;
 mod ack;
 mod admin;
 mod adopt;
+mod desk;
 mod error;
 mod express;
 mod fetch;
+mod handing;
 mod heartbeat;
 mod history;
 mod kv;
@@ -51,6 +53,7 @@ use crate::providers::management::ProviderAdmin;
 use crate::providers::signal::{Reach, WorkSignal};
 use crate::providers::{ExpressProvider, Provider};
 use crate::{clock, lease};
+use desk::Desk;
 use error::StoreError;
 use fetch::Capability;
 use node::Node;
@@ -73,6 +76,8 @@ pub struct SqliteProvider {
     writer: Writer,
     /// `None` in memory, where readers would stand in the writer's way: the writer reads, too.
     readers: Option<Arc<Readers>>,
+    /// The same for reads that are over in microseconds.
+    desk: Option<Desk>,
     pool: SqlitePool,
     signal: Arc<WorkSignal>,
     /// Signs the leases taken here; dropped with the store, so that the next one knows that they are nobody's.
@@ -129,7 +134,8 @@ impl SqliteProvider {
     fn open_blocking(location: &Location, pool: SqlitePool) -> Result<Self, SqliteOpenError> {
         let mut conn = location.connect()?;
         schema::migrate(&mut conn)?;
-        let (readers, sync, node) = match location {
+        let thread_error = |error| SqliteOpenError::Thread(Box::new(error));
+        let (readers, desk, sync, node) = match location {
             Location::File { path, synchronous, .. } => {
                 // Under its one real name: a store that came by a link must see the slots of the others.
                 let real = path.canonicalize().unwrap_or_else(|_| path.clone());
@@ -140,15 +146,14 @@ impl SqliteProvider {
                     Synchronous::Full => Sync::PerTransaction(true),
                     Synchronous::Normal => Sync::Fixed,
                 };
-                (Some(readers), sync, node)
+                (Some(readers), Some(Desk::start(path.clone()).map_err(thread_error)?), sync, node)
             }
-            Location::Memory { .. } => (None, Sync::Fixed, Node::alone()),
+            Location::Memory { .. } => (None, None, Sync::Fixed, Node::alone()),
         };
         let signal = Arc::new(WorkSignal::reaching(Reach::All));
         ready::seed(&conn, &signal)?;
-        let writer =
-            Writer::start(conn, sync, Arc::clone(&signal)).map_err(|error| SqliteOpenError::Thread(Box::new(error)))?;
-        Ok(SqliteProvider { writer, readers, pool, signal, node })
+        let writer = Writer::start(conn, sync, Arc::clone(&signal)).map_err(thread_error)?;
+        Ok(SqliteProvider { writer, readers, desk, pool, signal, node })
     }
 
     /// Folds the write-ahead log into the database file.
@@ -237,6 +242,18 @@ impl SqliteProvider {
             Ok(ready::enqueue(conn, &message, visible_at, now_ms, wakes)?)
         })
         .await
+    }
+
+    /// A read of a row or two.
+    async fn look<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        match &self.desk {
+            Some(desk) => desk.call(operation, work).await,
+            None => self.lease(operation, move |conn, _| work(conn)).await,
+        }
     }
 
     /// The events of one execution, or of the newest.
@@ -447,7 +464,7 @@ impl Provider for SqliteProvider {
 
     async fn get_status(&self, instance: &str) -> Result<OrchestrationStatus, ProviderError> {
         let instance = instance.to_owned();
-        self.read_with("get_status", move |conn| admin::status(conn, &instance)).await
+        self.look("get_status", move |conn| admin::status(conn, &instance)).await
     }
 
     async fn get_custom_status(
@@ -456,12 +473,12 @@ impl Provider for SqliteProvider {
         last_seen_version: u64,
     ) -> Result<Option<(Option<String>, u64)>, ProviderError> {
         let instance = instance.to_owned();
-        self.read_with("get_custom_status", move |conn| admin::custom_status(conn, &instance, last_seen_version)).await
+        self.look("get_custom_status", move |conn| admin::custom_status(conn, &instance, last_seen_version)).await
     }
 
     async fn get_kv_value(&self, instance: &str, key: &str) -> Result<Option<String>, ProviderError> {
         let (instance, key) = (instance.to_owned(), key.to_owned());
-        self.read_with("get_kv_value", move |conn| Ok(kv::get(conn, &instance, &key)?)).await
+        self.look("get_kv_value", move |conn| Ok(kv::get(conn, &instance, &key)?)).await
     }
 
     async fn get_kv_all_values(&self, instance: &str) -> Result<HashMap<String, String>, ProviderError> {

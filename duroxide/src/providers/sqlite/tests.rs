@@ -683,6 +683,29 @@ async fn the_next_row_is_one_step_into_an_index() {
 }
 
 #[tokio::test]
+async fn what_every_turn_writes_sets_up_no_table_of_its_own() {
+    let store = SqliteProvider::new_in_memory().await.unwrap();
+    let scratch = store
+        .read_with("explain", |conn| {
+            let mut scratch = Vec::new();
+            for sql in worker::HOT.iter().chain(ready::HOT) {
+                let mut statement = conn.prepare(&format!("EXPLAIN {sql}"))?;
+                let mut steps = statement.raw_query();
+                while let Some(step) = steps.next()? {
+                    let opcode: String = step.get(1)?;
+                    if ["OpenEphemeral", "OpenAutoindex", "SorterOpen"].contains(&opcode.as_str()) {
+                        scratch.push(format!("{opcode} in {sql}"));
+                    }
+                }
+            }
+            Ok(scratch)
+        })
+        .await
+        .unwrap();
+    assert_eq!(scratch, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn delayed_rows_and_work_done_elsewhere_reach_the_signal() {
     let dir = Dir::new();
     let store = dir.open().await;

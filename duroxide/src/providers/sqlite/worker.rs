@@ -6,9 +6,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::StoreError;
 use super::ready::{self, Wakes};
-use super::row::{self, ActivityRow, MessageRow, int, quarantine, row_of, text, uint};
+use super::row::{self, ActivityRow, MessageRow, int, quarantine, row_of, text, token_of, uint};
 use super::session;
-use crate::lease::{Lease, Refusal};
+use crate::lease::{Claim, Lease, Refusal};
 use crate::model::filter::{SessionFetchConfig, TagFilter};
 use crate::model::work_item::WorkItem;
 use crate::providers::signal::WorkQueue;
@@ -55,59 +55,6 @@ pub(super) fn enqueue(
     Ok(())
 }
 
-/// Whether an activity may go to the caller at once: without a session, with a tag that the caller serves, and
-/// overtaking nobody who waits already.
-pub(super) fn may_hand_over(
-    conn: &Connection,
-    activity: &ActivityRow,
-    tags: &TagFilter,
-    now_ms: u64,
-) -> rusqlite::Result<bool> {
-    if activity.session_id.is_some() || !tags.matches(activity.tag.as_deref()) {
-        return Ok(false);
-    }
-    conn.prepare_cached(
-        "SELECT NOT (EXISTS (SELECT 1 FROM worker_queue WHERE state = 1 AND session_id IS NULL AND tag IS ?1)
-             OR EXISTS (SELECT 1 FROM worker_queue WHERE state = 0 AND visible_at <= ?2)
-             OR EXISTS (SELECT 1 FROM worker_queue WHERE state = 2 AND locked_until <= ?2))",
-    )?
-    .query_row(params![activity.tag, int(now_ms)], |row| row.get(0))
-}
-
-/// Puts an activity into the queue as if the caller had fetched it right afterwards; returns its token.
-pub(super) fn enqueue_leased(
-    conn: &Connection,
-    activity: &ActivityRow,
-    owner: &str,
-    lock_timeout: Duration,
-    now_ms: u64,
-) -> Result<String, StoreError> {
-    let id: i64 =
-        conn.prepare_cached("SELECT COALESCE(MAX(id), 0) + 1 FROM worker_queue")?.query_row([], |row| row.get(0))?;
-    let claim = ready::claim(conn, owner, id, lock_timeout, now_ms)?;
-    let lease = lease::claim(None, claim).expect("nobody holds what is not there yet");
-    let identity = activity.identity.as_ref();
-    conn.prepare_cached(
-        "INSERT INTO worker_queue (id, work_item, instance_id, execution_id, activity_id, tag, visible_at, state,
-             lock_token, locked_until, owner, fence, attempt_count)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 2, ?8, ?9, ?10, ?11, 1)",
-    )?
-    .execute(params![
-        id,
-        activity.json,
-        identity.map(|(instance, _, _)| instance),
-        identity.map(|(_, execution_id, _)| int(*execution_id)),
-        identity.map(|(_, _, activity_id)| int(*activity_id)),
-        activity.tag,
-        int(now_ms),
-        lease.token,
-        int(lease.until_ms),
-        lease.owner,
-        int(lease.fence)
-    ])?;
-    Ok(lease.token)
-}
-
 /// Leases up to `max` activities. Only the first may belong to a session.
 pub(super) fn fetch_many(
     conn: &Connection,
@@ -115,7 +62,14 @@ pub(super) fn fetch_many(
     wanted: &Wanted,
     owner: &str,
 ) -> Result<Vec<TakenActivity>, StoreError> {
-    let mut taken: Vec<TakenActivity> = fetch(conn, wanted, owner)?.into_iter().collect();
+    let mut taken: Vec<TakenActivity> = Vec::new();
+    let sessions = wanted.session.is_some() && sessions_wait(conn)?;
+    if sessions || !matches!(wanted.tags, TagFilter::DefaultOnly) {
+        taken.extend(fetch(conn, wanted, owner)?);
+    } else {
+        ready::promote_activities(conn, clock::now_ms())?;
+        taken = take_rest(conn, max, wanted, owner)?;
+    }
     let plain = Wanted { session: None, ..wanted.clone() };
     while !taken.is_empty() && taken.len() < max {
         match take_rest(conn, max - taken.len(), &plain, owner)? {
@@ -126,52 +80,63 @@ pub(super) fn fetch_many(
     Ok(taken)
 }
 
+fn sessions_wait(conn: &Connection) -> rusqlite::Result<bool> {
+    let found = conn
+        .prepare_cached("SELECT 1 FROM worker_queue WHERE session_id IS NOT NULL LIMIT 1")?
+        .query_row([], |_| Ok(()))
+        .optional()?;
+    Ok(found.is_some())
+}
+
 /// Without tags, all that is asked for is taken in one statement; with tags, one by one.
 fn take_rest(conn: &Connection, max: usize, wanted: &Wanted, owner: &str) -> Result<Vec<TakenActivity>, StoreError> {
     if !matches!(wanted.tags, TagFilter::DefaultOnly) {
         return Ok(fetch(conn, wanted, owner)?.into_iter().collect());
     }
     let now_ms = clock::now_ms();
-    let claim = ready::claim(conn, owner, 0, wanted.lock_timeout, now_ms)?;
-    let lease = lease::claim(None, claim).expect("rows that somebody holds are left out below");
-    let suffix = lease.token.split_once(':').map_or("", |(_, suffix)| suffix);
-    let mut statement = conn.prepare_cached(
-        "UPDATE worker_queue SET state = 2, lock_token = id || ':' || ?1, locked_until = ?2, owner = ?3, fence = ?4,
-             attempt_count = attempt_count + 1
-         WHERE id IN (SELECT id FROM worker_queue
-                      WHERE state = 1 AND session_id IS NULL AND tag IS NULL AND visible_at <= ?5
-                          AND (lock_token IS NULL OR locked_until IS NULL OR locked_until <= ?5)
-                      ORDER BY id LIMIT ?6)
-         RETURNING id, work_item, lock_token, attempt_count",
-    )?;
-    let mut rows = statement.query(params![
-        suffix,
-        int(lease.until_ms),
-        owner,
-        int(lease.fence),
-        int(now_ms),
-        i64::try_from(max).unwrap_or(i64::MAX)
-    ])?;
-    let mut taken = Vec::new();
-    let mut unreadable = Vec::new();
-    while let Some(row) = rows.next()? {
-        let (id, json): (i64, String) = (row.get(0)?, text(row, 1)?);
-        match serde_json::from_str(&json) {
-            Ok(item) => {
-                let attempts = u32::try_from(uint(row, 3)?).unwrap_or(u32::MAX);
-                taken.push((id, TakenActivity { item, token: row.get(2)?, attempts }));
+    let ready = ready_rows(conn, max, now_ms)?;
+    if ready.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut last_fence = ready::last_fence(conn, ready.len())?;
+    let mut taken = Vec::with_capacity(ready.len());
+    for (id, json, attempts) in ready {
+        let item = match serde_json::from_str(&json) {
+            Ok(item) => item,
+            Err(error) => {
+                set_aside(conn, id, &json, &error.to_string(), now_ms)?;
+                continue;
             }
-            Err(error) => unreadable.push((id, json, error.to_string())),
-        }
+        };
+        let claim = Claim { owner, token: token_of(id), last_fence, now_ms, timeout: wanted.lock_timeout };
+        let lease = lease::claim(None, claim).expect("rows that somebody holds were left out");
+        last_fence = lease.fence;
+        take(conn, id, &lease)?;
+        taken.push(TakenActivity { item, token: lease.token, attempts: attempts.saturating_add(1) });
     }
-    drop(rows);
-    for (id, json, error) in unreadable {
-        set_aside(conn, id, &json, &error, now_ms)?;
-    }
-    // The order in which a statement returns what it changed is nobody's promise.
-    taken.sort_unstable_by_key(|(id, _)| *id);
-    Ok(taken.into_iter().map(|(_, taken)| taken).collect())
+    Ok(taken)
 }
+
+/// The earliest rows without session and tag that nobody holds: id, activity, attempts.
+fn ready_rows(conn: &Connection, max: usize, now_ms: u64) -> rusqlite::Result<Vec<(i64, String, u32)>> {
+    conn.prepare_cached(READY_ROWS)?
+        .query_map(params![int(now_ms), i64::try_from(max).unwrap_or(i64::MAX)], |row| {
+            Ok((row.get(0)?, text(row, 1)?, u32::try_from(uint(row, 2)?).unwrap_or(u32::MAX)))
+        })?
+        .collect()
+}
+
+const READY_ROWS: &str = "SELECT id, work_item, attempt_count FROM worker_queue
+     WHERE state = 1 AND session_id IS NULL AND tag IS NULL AND visible_at <= ?1
+         AND (lock_token IS NULL OR locked_until IS NULL OR locked_until <= ?1)
+     ORDER BY id LIMIT ?2";
+
+const TAKE: &str = "UPDATE worker_queue SET state = 2, lock_token = ?2, locked_until = ?3, owner = ?4, fence = ?5,
+     attempt_count = attempt_count + 1 WHERE id = ?1";
+
+/// Statements that every activity costs, for the test that looks at their plans.
+#[cfg(test)]
+pub(super) const HOT: &[&str] = &[REMOVE_PLAIN, READY_ROWS, TAKE];
 
 /// Leases the earliest activity that may be taken and passes the tag and session rules.
 pub(super) fn fetch(conn: &Connection, wanted: &Wanted, owner: &str) -> Result<Option<TakenActivity>, StoreError> {
@@ -225,12 +190,7 @@ fn load(conn: &Connection, id: i64) -> rusqlite::Result<StoredActivity> {
 }
 
 fn take(conn: &Connection, id: i64, lease: &Lease) -> rusqlite::Result<()> {
-    conn.prepare_cached(
-        "UPDATE worker_queue SET state = 2, lock_token = ?2, locked_until = ?3, owner = ?4, fence = ?5,
-             attempt_count = attempt_count + 1
-         WHERE id = ?1",
-    )?
-    .execute(params![id, lease.token, int(lease.until_ms), lease.owner, int(lease.fence)])?;
+    conn.prepare_cached(TAKE)?.execute(params![id, lease.token, int(lease.until_ms), lease.owner, int(lease.fence)])?;
     Ok(())
 }
 
@@ -348,17 +308,32 @@ pub(super) fn ack(
     wakes: &mut Wakes,
 ) -> Result<(), StoreError> {
     let now_ms = clock::now_ms();
+    remove(conn, token, now_ms)?;
+    if let Some(completion) = completion {
+        ready::enqueue(conn, completion, now_ms, now_ms, wakes)?;
+    }
+    Ok(())
+}
+
+/// Removes an activity whose lease is live.
+pub(super) fn remove(conn: &Connection, token: &str, now_ms: u64) -> Result<(), StoreError> {
+    let id = row_of(token).ok_or(Refusal::Unknown)?;
+    let removed = conn.prepare_cached(REMOVE_PLAIN)?.execute(params![id, token, int(now_ms)])?;
+    if removed > 0 {
+        return Ok(());
+    }
+    // It has a session, or the lease is not what it was.
     let held = find_lease(conn, token)?;
     held.lease.check(token, now_ms)?;
     conn.prepare_cached("DELETE FROM worker_queue WHERE id = ?1")?.execute([held.id])?;
     if let Some(session_id) = &held.session_id {
         session::touch(conn, session_id, now_ms)?;
     }
-    if let Some(completion) = completion {
-        ready::enqueue(conn, completion, now_ms, now_ms, wakes)?;
-    }
     Ok(())
 }
+
+const REMOVE_PLAIN: &str =
+    "DELETE FROM worker_queue WHERE id = ?1 AND lock_token = ?2 AND locked_until > ?3 AND session_id IS NULL";
 
 /// Extends a live lease.
 pub(super) fn renew(conn: &Connection, token: &str, extend_for: Duration) -> Result<(), StoreError> {

@@ -148,5 +148,5 @@ fn an_execution_may_end_beyond_its_history() {
         ctx.set_kv_value("k", "v");
         Ok("done".to_owned())
     });
-    assert_eq!(story.outcome, Outcome::Completed("done".to_owned()));
+    assert_eq!(story.outcome, Outcome::Completed(Arc::new("done".to_owned())));
 }

@@ -7,7 +7,9 @@ mod batches;
 mod drops;
 mod ends;
 mod events;
+mod joins;
 mod limits;
+mod long;
 mod machine;
 mod mismatches;
 #[cfg(feature = "macros")]
@@ -155,7 +157,7 @@ impl Story {
 
     pub(super) fn completed(&self) -> &str {
         match &self.outcome {
-            Outcome::Completed(output) => output,
+            Outcome::Completed(output) => output.as_str(),
             other => panic!("expected completion, got {other:?}"),
         }
     }

@@ -57,7 +57,7 @@ fn a_join_of_five_thousand_completes() {
     story.now_ms += 1;
     let messages = (2..5_002).map(|id| done(id, "x")).collect();
     execution.advance(TurnInput { start: None, messages, now_ms: story.now_ms });
-    assert_eq!(*execution.outcome(), Outcome::Completed("5000".into()));
+    assert_eq!(*execution.outcome(), Outcome::Completed(Arc::new("5000".into())));
 }
 
 #[test]
@@ -184,9 +184,9 @@ fn the_code_is_replaying_until_the_first_new_event() {
     story.history = first.conclude(None).delta;
     let mut cold = story.open(story.history.clone());
     cold.advance(TurnInput { start: None, messages: vec![done(2, "")], now_ms: 1 });
-    assert_eq!(*cold.outcome(), Outcome::Completed("[true, false]".into()));
+    assert_eq!(*cold.outcome(), Outcome::Completed(Arc::new("[true, false]".into())));
     first.advance(TurnInput { start: None, messages: vec![done(2, "")], now_ms: 1 });
-    assert_eq!(*first.outcome(), Outcome::Completed("[false, false]".into()));
+    assert_eq!(*first.outcome(), Outcome::Completed(Arc::new("[false, false]".into())));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 /// Modules of `duroxide/src` from the ground up. A module uses floors strictly below its own.
 pub(super) const FLOORS: &[&[&str]] = &[
-    &["model"],
+    &["model", "mutants"],
     &["clock", "seams", "codec", "lease"],
     &["ledger"],
     &["context"],

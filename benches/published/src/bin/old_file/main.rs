@@ -1,4 +1,4 @@
-//! Makes a database file of the published crate with work of every kind in flight: `old_file PATH` prints when it is done.
+//! Makes a database file of the published crate with work of every kind in flight: `old_file PATH`.
 
 mod flows;
 
