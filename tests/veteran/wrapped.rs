@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::providers::sqlite::SqliteProvider;
-use duroxide::providers::{Event, EventKind, Provider, WorkItem};
+use duroxide::providers::{Provider, WorkItem};
 use duroxide::runtime::{Runtime, RuntimeOptions};
-use duroxide::{Client, OrchestrationStatus};
+use duroxide::{Client, Event, EventKind, OrchestrationStatus};
 
 use crate::wrappers::Wrapper;
 use crate::{end_of, flows};

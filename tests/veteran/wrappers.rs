@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use duroxide::providers::{
-    DispatcherCapabilityFilter, Event, ExecutionMetadata, OrchestrationItem, Provider, ProviderError,
-    ScheduledActivityIdentifier, SessionFetchConfig, SystemStats, TagFilter, WorkItem,
+    DispatcherCapabilityFilter, ExecutionMetadata, OrchestrationItem, Provider, ProviderError,
+    ScheduledActivityIdentifier, SessionFetchConfig, TagFilter, WorkItem,
 };
+use duroxide::{Event, SystemStats};
 
 /// What a wrapper saw; every call passes here first, and those that change something are kept.
 #[derive(Default)]

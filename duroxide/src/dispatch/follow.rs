@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+use tokio::task::JoinSet;
+
 use super::activity::{self, Done};
 use super::orchestration;
 use super::outgoing::Outgoing;
@@ -16,6 +18,7 @@ use super::verdict::Head;
 use super::warm::{Left, Next, Suspended, Turn};
 use super::{Env, LIGHT_COMMIT_BYTES};
 use crate::clock;
+use crate::mutants::{Bug, is_planted};
 use crate::replay::{Outcome, TurnInput};
 
 /// Stores the result of an activity, and the turn to which it leads if that can be had at once.
@@ -61,9 +64,13 @@ async fn lead(env: &Arc<Env>, mut turn: Turn, mut suspended: Suspended, mut ende
 }
 
 async fn alone(env: &Arc<Env>, ended: Vec<Done>) {
-    for done in ended {
-        activity::complete(env, done).await;
+    // All at once: a store that can puts them into one commit.
+    let mut completing = JoinSet::new();
+    for done in ended.into_iter().filter(|_| !is_planted(Bug::LeftAreForgotten)) {
+        let own = Arc::clone(env);
+        completing.spawn(env.tasks.track_future(async move { activity::complete(&own, done).await }));
     }
+    while completing.join_next().await.is_some() {}
 }
 
 /// One turn. Returns the execution if it was committed and its code waits.
@@ -77,7 +84,7 @@ async fn run(env: &Arc<Env>, suspended: Suspended, ended: Vec<Done>) -> Option<S
         execution.advance(TurnInput { start: None, messages, now_ms: clock::now_ms() });
         orchestration::conclude(env, &mut execution, &head, None).await
     };
-    let report = report.concluded(&commit, execution.outcome());
+    let report = report.concluded(&commit, &execution);
     let waits = *execution.outcome() == Outcome::Continue;
     let outgoing = Outgoing::new(env, &head, &commit, report);
     let tokens: Vec<String> = ended.iter().map(|done| done.token().to_string()).collect();

@@ -11,7 +11,6 @@ pub(crate) mod orchestration;
 mod outgoing;
 mod processor;
 mod report;
-mod running;
 pub(crate) mod session;
 pub(crate) mod settings;
 mod supply;
@@ -36,6 +35,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::activity::ActivityRegistry;
 use crate::observe::{MetricsProvider, target};
+use crate::providers::running::Running;
 use crate::providers::signal::{Reach, Ticket, WorkQueue, WorkSignal};
 use crate::providers::{Provider, ProviderError};
 use crate::registry::OrchestrationRegistry;
@@ -43,7 +43,6 @@ use crate::registry::OrchestrationRegistry;
 use keeper::Keeper;
 use names::Names;
 use processor::{Processor, Weigh};
-use running::Running;
 use session::Sessions;
 use settings::Settings;
 use supply::Supply;
@@ -79,7 +78,7 @@ pub(crate) struct Env {
     keeper: Keeper,
     signal: Option<Arc<WorkSignal>>,
     names: Names,
-    running: Running,
+    running: Arc<Running>,
     sessions: Sessions,
     warm: Arc<Warm>,
     turns: Arc<Supply<orchestration::Fetched>>,
@@ -102,11 +101,13 @@ impl Env {
         tasks: TaskTracker,
     ) -> Self {
         let drained = CancellationToken::new();
+        let signal = store.work_signal();
         Env {
             keeper: Keeper::start(Arc::clone(&store), &tasks),
-            signal: store.work_signal(),
             names: Names::default(),
-            running: Running::default(),
+            // Whichever runtime of this process runs an activity, a cancel by any of them reaches it.
+            running: signal.as_ref().map_or_else(Arc::default, |signal| Arc::clone(signal.running())),
+            signal,
             sessions: Sessions::new(settings.sessions_max),
             warm: Arc::new(Warm::new(settings.warmth)),
             turns: Arc::new(Supply::new()),

@@ -187,7 +187,7 @@ impl Orchestrations {
         if let Some(delay) = super::test_hooks::get_orch_processing_delay(&work.item.instance) {
             tokio::time::sleep(delay).await;
         }
-        let (warm, rested) = self.env.warm.begin(&work.item.instance);
+        let (warm, rested) = self.env.warm.begin(&work.item.instance).await;
         let rested = rested.filter(|rested| work.continues(rested));
         let prepared = match (work.extent, rested) {
             (Extent::Known(head), Some(rested)) if self.is_plain(&work) => {
@@ -291,7 +291,7 @@ impl Orchestrations {
         };
         execution.advance(TurnInput { start: head.start.clone(), messages, now_ms: clock::now_ms() });
         let mut commit = conclude(&self.env, &mut execution, &head, Some(&kept)).await;
-        let report = report.concluded(&commit, execution.outcome());
+        let report = report.concluded(&commit, &execution);
         let waits = *execution.outcome() == Outcome::Continue;
         // Who looks after executions of older versions is told of each turn of them, so each is a replay.
         let waiting = (waits && !execution.is_foreign()).then_some((execution, takes_completions));

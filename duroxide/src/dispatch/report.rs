@@ -6,7 +6,7 @@ use crate::model::commit::Commit;
 use crate::model::error::ErrorDetails;
 use crate::model::event::{Event, EventKind};
 use crate::observe::MetricsProvider;
-use crate::replay::Outcome;
+use crate::replay::{Execution, Outcome};
 
 /// Collected while the turn runs, recorded when it is committed.
 pub(super) struct Report {
@@ -24,6 +24,8 @@ pub(super) struct Report {
 
 struct End {
     outcome: Outcome,
+    /// A broken limit is nobody's error in particular.
+    over_limit: bool,
     events: u64,
     seconds: f64,
 }
@@ -44,11 +46,12 @@ impl Report {
     }
 
     /// What is known after it.
-    pub(super) fn concluded(mut self, commit: &Commit, outcome: &Outcome) -> Self {
+    pub(super) fn concluded(mut self, commit: &Commit, execution: &Execution) -> Self {
         if let Some(end) = commit.delta.iter().rev().find(|event| event.is_terminal()) {
             let began_ms = self.started_ms.unwrap_or_else(|| first_ms(&commit.delta));
             self.end = Some(End {
-                outcome: outcome.clone(),
+                outcome: execution.outcome().clone(),
+                over_limit: execution.is_over_limit(),
                 events: commit.delta.last().map_or(0, Event::event_id),
                 seconds: end.timestamp_ms.saturating_sub(began_ms) as f64 / 1_000.0,
             });
@@ -64,7 +67,7 @@ impl Report {
                 metrics.increment_active_orchestrations();
             }
         }
-        let Some(End { outcome, events, seconds }) = self.end else {
+        let Some(End { outcome, over_limit, events, seconds }) = self.end else {
             return;
         };
         let (status, details) = match outcome {
@@ -81,7 +84,9 @@ impl Report {
             metrics.decrement_active_orchestrations();
         }
         if let Some(details) = details {
-            metrics.record_orchestration_failure(&self.name, &self.version, error_type(&details), details.category());
+            let (error_type, category) =
+                if over_limit { ("unknown", "unknown") } else { (error_type(&details), details.category()) };
+            metrics.record_orchestration_failure(&self.name, &self.version, error_type, category);
             if matches!(details, ErrorDetails::Poison { .. }) {
                 metrics.record_orchestration_poison();
             }

@@ -10,21 +10,29 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
 
 use super::activity;
+use super::processor::Weigh;
 use super::weight;
 use crate::model::event::Event;
 use crate::providers::express::{Head, KnownHeads};
 use crate::replay::Execution;
 
 /// What an execution weighs beside its payloads and its future: ledger, history index, entries here.
-const EXECUTION_BYTES: usize = 2_048;
+const EXECUTION_BYTES: usize = 3_072;
 
 /// The same for each event that it has seen.
 const EVENT_BYTES: usize = 64;
 
-/// Activities left with one turn; more end by themselves.
-const LEFT_MAX: usize = 1_024;
+/// Activities left with one turn, and bytes of their results (4 MiB): more end by themselves.
+const LEFT_MAX: usize = 8_192;
+const LEFT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// How long a turn waits for one of the same instance to be over.
+const WAIT_FOR_TURN: Duration = Duration::from_secs(1);
 
 /// How many executions stay in memory between their turns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +116,8 @@ pub(super) fn head_of(base: Head, events: &[Event]) -> Head {
 pub(super) struct Warm {
     warmth: Warmth,
     book: Mutex<Book>,
+    /// A turn is no longer under way.
+    over: Notify,
 }
 
 impl fmt::Debug for Warm {
@@ -127,7 +137,7 @@ struct Book {
 
 enum Place {
     Resting { suspended: Box<Suspended>, weight: usize, number: u64 },
-    UnderWay { number: u64, left: Vec<activity::Done> },
+    UnderWay { number: u64, left: Vec<activity::Done>, bytes: usize },
 }
 
 /// One turn of an instance; activities that end meanwhile may be left with it. It must be ended or put to rest: when
@@ -161,24 +171,42 @@ pub(super) enum Left {
 
 impl Warm {
     pub(super) fn new(warmth: Warmth) -> Self {
-        Warm { warmth, book: Mutex::default() }
+        Warm { warmth, book: Mutex::default(), over: Notify::new() }
     }
 
-    /// A turn begins, with the execution that rested, if one did.
-    pub(super) fn begin(self: &Arc<Self>, instance: &str) -> (Turn, Option<Suspended>) {
+    /// A turn begins, with the execution that rested, if one did. Waits for a turn that is still under way: the store
+    /// has leased the instance to this one, so that one is about to be over.
+    pub(super) async fn begin(self: &Arc<Self>, instance: &str) -> (Turn, Option<Suspended>) {
         let instance: Arc<str> = instance.into();
-        let idle = |number| Turn { warm: Arc::clone(self), instance: Arc::clone(&instance), number };
         if self.warmth == Warmth::Off {
-            return (idle(None), None);
+            return (Turn { warm: Arc::clone(self), instance, number: None }, None);
         }
+        let begun = async {
+            loop {
+                let over = self.over.notified();
+                let mut over = std::pin::pin!(over);
+                over.as_mut().enable();
+                if let Some(begun) = self.try_begin(&instance) {
+                    return begun;
+                }
+                over.await;
+            }
+        };
+        // One that hangs costs this one its warmth, and nothing else.
+        match tokio::time::timeout(WAIT_FOR_TURN, begun).await {
+            Ok((number, rested)) => (Turn { warm: Arc::clone(self), instance, number: Some(number) }, rested),
+            Err(_) => (Turn { warm: Arc::clone(self), instance, number: None }, None),
+        }
+    }
+
+    /// `None` while another turn of the instance is under way.
+    fn try_begin(&self, instance: &Arc<str>) -> Option<(u64, Option<Suspended>)> {
         let mut book = self.book();
-        if let Some(Place::UnderWay { .. }) = book.places.get(&instance) {
-            return (idle(None), None);
+        if let Some(Place::UnderWay { .. }) = book.places.get(instance) {
+            return None;
         }
-        let rested = book.wake(&instance);
-        let number = book.begin(&instance);
-        drop(book);
-        (idle(Some(number)), rested)
+        let rested = book.wake(instance);
+        Some((book.begin(instance), rested))
     }
 
     /// An activity has ended.
@@ -187,7 +215,8 @@ impl Warm {
         let instance: Arc<str> = instance.into();
         let mut book = self.book();
         match book.places.get_mut(&instance) {
-            Some(Place::UnderWay { left, .. }) if left.len() < LEFT_MAX => {
+            Some(Place::UnderWay { left, bytes, .. }) if left.len() < LEFT_MAX && *bytes < LEFT_BYTES_MAX => {
+                *bytes += done.weight();
                 left.push(done);
                 Left::WithTurn
             }
@@ -238,7 +267,7 @@ impl Book {
 
     fn begin(&mut self, instance: &Arc<str>) -> u64 {
         let number = self.next_number();
-        self.places.insert(Arc::clone(instance), Place::UnderWay { number, left: Vec::new() });
+        self.places.insert(Arc::clone(instance), Place::UnderWay { number, left: Vec::new(), bytes: 0 });
         number
     }
 
@@ -273,10 +302,13 @@ impl Book {
         excess
     }
 
-    /// Activities left with this turn, unless it is not the one under way.
-    fn left_with(&mut self, instance: &str, turn: u64) -> Option<&mut Vec<activity::Done>> {
+    /// Takes the activities left with this turn, unless it is not the one under way.
+    fn take_left(&mut self, instance: &str, turn: u64) -> Option<Vec<activity::Done>> {
         match self.places.get_mut(instance)? {
-            Place::UnderWay { number, left } if *number == turn => Some(left),
+            Place::UnderWay { number, left, bytes } if *number == turn => {
+                *bytes = 0;
+                Some(std::mem::take(left))
+            }
             Place::UnderWay { .. } | Place::Resting { .. } => None,
         }
     }
@@ -293,10 +325,9 @@ impl Turn {
             return Next::Evicted(self.end());
         };
         let mut book = warm.book();
-        let Some(left) = book.left_with(&self.instance, number) else {
+        let Some(left) = book.take_left(&self.instance, number) else {
             return Next::Evicted(Vec::new());
         };
-        let left = std::mem::take(left);
         if !left.is_empty() && suspended.takes_completions {
             return Next::Goes(suspended, left);
         }
@@ -304,6 +335,7 @@ impl Turn {
         book.rest(Arc::clone(&self.instance), suspended);
         let excess = book.take_excess(limit);
         drop(book);
+        warm.over.notify_waiters();
         drop(excess);
         Next::Rested(left)
     }
@@ -314,7 +346,7 @@ impl Turn {
             return Vec::new();
         };
         let mut book = self.warm.book();
-        book.left_with(&self.instance, number).map(std::mem::take).unwrap_or_default()
+        book.take_left(&self.instance, number).unwrap_or_default()
     }
 
     /// The turn is over and nothing of it stays; returns the activities that were left with it.
@@ -323,10 +355,12 @@ impl Turn {
             return Vec::new();
         };
         let mut book = self.warm.book();
-        let left = book.left_with(&self.instance, number).map(std::mem::take);
+        let left = book.take_left(&self.instance, number);
         if left.is_some() {
             book.places.remove(&self.instance);
         }
+        drop(book);
+        self.warm.over.notify_waiters();
         left.unwrap_or_default()
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
+use super::running::Running;
 use crate::clock;
 use crate::model::status::OrchestrationStatus;
 
@@ -32,6 +33,8 @@ pub struct WorkSignal {
     reach: Reach,
     /// Whether what is told of an end is what the store has, and not what its readers see.
     veiled: AtomicBool,
+    /// Activities of the store that run in this process, whichever runtime runs them.
+    running: Arc<Running>,
     /// Who waits for which instance; an entry lives as long as somebody does.
     watched: Mutex<HashMap<String, watch::Sender<News>>>,
 }
@@ -90,6 +93,7 @@ impl WorkSignal {
             worker: Bell::new(),
             reach,
             veiled: AtomicBool::new(false),
+            running: Arc::default(),
             watched: Mutex::default(),
         }
     }
@@ -140,6 +144,11 @@ impl WorkSignal {
         if let Some(news) = self.watched().get(instance) {
             news.send_modify(|news| news.end = None);
         }
+    }
+
+    /// Activities of the store that run in this process.
+    pub(crate) fn running(&self) -> &Arc<Running> {
+        &self.running
     }
 
     /// From now on everybody looks for an end, because the store that tells of it knows it in another form than its

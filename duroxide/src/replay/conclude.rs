@@ -52,6 +52,7 @@ impl Execution {
             let details = ErrorDetails::application(AppErrorKind::OrchestrationFailed, exceeded.to_string());
             self.failure = Some(details.clone());
             self.outcome = Outcome::Failed(details);
+            self.over_limit = true;
         }
         let mut cancelled = Vec::new();
         if self.counts_drops() {
@@ -64,6 +65,7 @@ impl Execution {
         if let (Requests::Count, Some(text)) = (requests, limits::violation(&self.delta, kv_keys)) {
             requests = Requests::Discarded;
             self.outcome = Outcome::Failed(ErrorDetails::application(AppErrorKind::OrchestrationFailed, text));
+            self.over_limit = true;
         }
         let outcome = self.outcome.clone();
         let mut outbox = self.outbox(&outcome, requests);

@@ -111,6 +111,8 @@ pub(crate) struct Execution {
     asked: Vec<Action>,
     continued: Option<(String, Option<String>)>,
     limits: Limits,
+    /// The turn failed because it exceeded a limit.
+    over_limit: bool,
     outcome: Outcome,
 }
 
@@ -159,6 +161,7 @@ impl Execution {
             asked: Vec::new(),
             continued: None,
             limits: Limits::default(),
+            over_limit: false,
             outcome: Outcome::Continue,
         }
     }
@@ -215,6 +218,11 @@ impl Execution {
     /// Bytes of the code's own state, without what it points to.
     pub(crate) fn code_bytes(&self) -> usize {
         self.code.as_ref().map_or(0, |code| size_of_val(&**code))
+    }
+
+    /// Whether it failed because it exceeded a limit; final after [`conclude`](Self::conclude).
+    pub(crate) fn is_over_limit(&self) -> bool {
+        self.over_limit
     }
 
     /// Who waits for this orchestration.

@@ -2,6 +2,7 @@
 
 mod admin;
 mod codec;
+mod express;
 mod payloads;
 #[cfg(test)]
 mod tests;
@@ -12,10 +13,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::express::Commit;
 use super::{
-    ActivityProgress, DispatcherCapabilityFilter, Event, EventKind, ExecutionMetadata, KvEntry, OrchestrationItem,
-    Provider, ProviderAdmin, ProviderError, ScheduledActivityIdentifier, SessionFetchConfig, StartOutcome, SystemStats,
-    TagFilter, WorkItem, WorkSignal,
+    ActivityProgress, DispatcherCapabilityFilter, Event, EventKind, ExecutionMetadata, ExpressProvider, KvEntry,
+    OrchestrationItem, Provider, ProviderAdmin, ProviderError, ScheduledActivityIdentifier, SessionFetchConfig,
+    StartOutcome, SystemStats, TagFilter, WorkItem, WorkSignal,
 };
 use crate::model::error::{ErrorDetails, PoisonMessageType};
 use crate::model::status::OrchestrationStatus;
@@ -147,6 +149,36 @@ impl Encoded {
         if has_ended(&item.history) { Ok(()) } else { messages }
     }
 
+    /// Decodes a fetched instance. One that cannot be decoded is as one whose rows the store cannot read itself.
+    fn open_turn(&self, item: &mut OrchestrationItem) {
+        if let Err(text) = self.decode_turn(item) {
+            item.history.clear();
+            item.kv_snapshot.clear();
+            item.history_error.get_or_insert(text);
+        }
+    }
+
+    /// Decodes a fetched activity, or says what is wrong with it.
+    fn open_activity(&self, item: &mut WorkItem) -> Result<(), String> {
+        self.decode_item(item).map_err(|text| format!("{text} for instance '{}'", item.target_instance()))
+    }
+
+    fn encoded_commit(&self, operation: &str, commit: Commit) -> Result<Commit, ProviderError> {
+        let Commit { execution_id, delta, worker_items, orchestrator_items, mut metadata, cancelled_activities } =
+            commit;
+        if let Some(output) = &mut metadata.output {
+            self.encode(output).map_err(|error| unencodable(operation, "the output", &error))?;
+        }
+        Ok(Commit {
+            execution_id,
+            delta: self.encoded_events(operation, delta)?,
+            worker_items: self.encoded_items(operation, worker_items)?,
+            orchestrator_items: self.encoded_items(operation, orchestrator_items)?,
+            metadata,
+            cancelled_activities,
+        })
+    }
+
     /// Gives an activity back that cannot be decoded here, or fails it when it was tried too often.
     async fn give_up(&self, item: WorkItem, token: &str, attempt: u32, why: &str) -> Result<(), ProviderError> {
         let WorkItem::ActivityExecute { instance, execution_id, id, name, .. } = item else {
@@ -202,12 +234,7 @@ impl Provider for Encoded {
     ) -> Result<Option<(OrchestrationItem, String, u32)>, ProviderError> {
         let fetched = self.inner.fetch_orchestration_item(lock_timeout, poll_timeout, filter).await?;
         Ok(fetched.map(|(mut item, token, attempt)| {
-            if let Err(text) = self.decode_turn(&mut item) {
-                // As a store does with rows that it cannot read itself.
-                item.history.clear();
-                item.kv_snapshot.clear();
-                item.history_error.get_or_insert(text);
-            }
+            self.open_turn(&mut item);
             (item, token, attempt)
         }))
     }
@@ -219,20 +246,26 @@ impl Provider for Encoded {
         history_delta: Vec<Event>,
         worker_items: Vec<WorkItem>,
         orchestrator_items: Vec<WorkItem>,
-        mut metadata: ExecutionMetadata,
+        metadata: ExecutionMetadata,
         cancelled_activities: Vec<ScheduledActivityIdentifier>,
     ) -> Result<(), ProviderError> {
-        const OPERATION: &str = "ack_orchestration_item";
-        if let Some(output) = &mut metadata.output {
-            self.encode(output).map_err(|error| unencodable(OPERATION, "the output", &error))?;
-        }
+        let commit = Commit {
+            execution_id,
+            delta: history_delta,
+            worker_items,
+            orchestrator_items,
+            metadata,
+            cancelled_activities,
+        };
+        let Commit { execution_id, delta, worker_items, orchestrator_items, metadata, cancelled_activities } =
+            self.encoded_commit("ack_orchestration_item", commit)?;
         self.inner
             .ack_orchestration_item(
                 lock_token,
                 execution_id,
-                self.encoded_events(OPERATION, history_delta)?,
-                self.encoded_items(OPERATION, worker_items)?,
-                self.encoded_items(OPERATION, orchestrator_items)?,
+                delta,
+                worker_items,
+                orchestrator_items,
                 metadata,
                 cancelled_activities,
             )
@@ -282,10 +315,9 @@ impl Provider for Encoded {
         let Some((mut item, token, attempt)) = fetched else {
             return Ok(None);
         };
-        let Err(text) = self.decode_item(&mut item) else {
+        let Err(text) = self.open_activity(&mut item) else {
             return Ok(Some((item, token, attempt)));
         };
-        let text = format!("{} for instance '{}'", text, item.target_instance());
         self.give_up(item, &token, attempt, &text).await?;
         Err(ProviderError::permanent("fetch_work_item", text))
     }
@@ -345,6 +377,10 @@ impl Provider for Encoded {
 
     fn as_management_capability(&self) -> Option<&dyn ProviderAdmin> {
         self.inner.as_management_capability().map(|_| self as &dyn ProviderAdmin)
+    }
+
+    fn as_express_capability(&self) -> Option<&dyn ExpressProvider> {
+        self.inner.as_express_capability().map(|_| self as &dyn ExpressProvider)
     }
 
     fn work_signal(&self) -> Option<Arc<WorkSignal>> {

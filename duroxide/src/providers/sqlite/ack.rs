@@ -142,13 +142,15 @@ pub(super) fn complete(
     Ok(Some(Committed { head: Head { seen, ..*head }, leased }))
 }
 
-/// Whether an instance is in this execution, nobody holds it and no message waits for it.
+/// Whether an instance is in this execution, nobody holds it and no message waits for it but completions, among which
+/// there is no order.
 fn is_left_alone(conn: &Connection, instance: &str, execution_id: u64, now_ms: u64) -> Result<bool, StoreError> {
     let found = conn
         .prepare_cached(
             "SELECT 1 FROM instances WHERE instance_id = ?1 AND current_execution_id = ?2
                  AND NOT EXISTS (SELECT 1 FROM instance_locks WHERE instance_id = ?1 AND locked_until > ?3)
-                 AND NOT EXISTS (SELECT 1 FROM orchestrator_queue WHERE instance_id = ?1 AND visible_at <= ?3)",
+                 AND NOT EXISTS (SELECT 1 FROM orchestrator_queue WHERE instance_id = ?1 AND visible_at <= ?3
+                     AND work_item NOT GLOB '{\"Activity*')",
         )?
         .query_row(params![instance, int(execution_id), int(now_ms)], |_| Ok(()))
         .optional()?;

@@ -288,3 +288,67 @@ fn a_foreign_future_in_a_join_is_polled_each_time_and_fails_when_it_alone_is_lef
     }
     assert!(matches!(live.outcome(), Outcome::Failed(details) if details.display_message().contains("not durable")));
 }
+
+#[test]
+fn a_message_that_one_child_gives_up_goes_to_a_later_one_in_the_same_poll() {
+    let mut story = Story::of(|ctx, _| async move {
+        let held = ctx.dequeue_event("q");
+        let calling = ctx.clone();
+        let first: Boxed = Box::pin(async move {
+            let answer = calling.schedule_activity("a", "").await.unwrap_or_default();
+            drop(held);
+            answer
+        });
+        let second = ctx.dequeue_event("q");
+        let second: Boxed = Box::pin(second);
+        Ok(ctx.join(vec![first, second]).await.join(" "))
+    });
+    story.turn([]);
+    // The message is for the dequeue that is held, and not polled.
+    story.turn([queued("q", "m")]);
+    assert_eq!(story.outcome, Outcome::Continue);
+    story.turn([done(4, "x")]);
+    assert_eq!(story.completed(), "x m");
+}
+
+#[test]
+fn what_lost_a_race_is_not_relied_upon_to_call() {
+    let mut story = Story::of(|ctx, _| async move {
+        let race = ctx.select2(ctx.schedule_activity("a", ""), ctx.schedule_activity("b", ""));
+        let child: Boxed = Box::pin(async move {
+            race.await;
+            let mut polls = 0;
+            std::future::poll_fn(|_| {
+                polls += 1;
+                if polls > 1 { Poll::Ready("second poll".to_owned()) } else { Poll::Pending }
+            })
+            .await
+        });
+        Ok(ctx.join(vec![child]).await.concat())
+    });
+    story.turn([]);
+    story.turn([done(3, "")]);
+    assert_eq!(story.outcome, Outcome::Continue);
+    story.turn([queued("nobody's", "")]);
+    assert_eq!(story.completed(), "second poll");
+}
+
+#[test]
+fn a_foreign_future_beside_a_durable_one_in_a_child_is_polled_each_time() {
+    static POLLS: AtomicUsize = AtomicUsize::new(0);
+    let mut story = Story::of(|ctx, _| async move {
+        let (sender, receiver) = tokio::sync::oneshot::channel::<String>();
+        let both = ctx.join2(ctx.schedule_activity("a", ""), Counted(Box::pin(receiver), &POLLS));
+        let child: Boxed = Box::pin(async move { both.await.0.unwrap_or_default() });
+        let other: Boxed = Box::pin(ctx.dequeue_event("q"));
+        let all = ctx.join(vec![child, other]).await;
+        drop(sender);
+        Ok(all.concat())
+    });
+    let mut live = story.open(Vec::new());
+    live.advance(story.input(Vec::new()));
+    story.history = live.conclude(None).delta;
+    let before = POLLS.load(Ordering::Relaxed);
+    live.advance(TurnInput { start: None, messages: vec![queued("q", "")], now_ms: 2_000 });
+    assert_eq!(POLLS.load(Ordering::Relaxed), before + 1);
+}

@@ -88,6 +88,39 @@ async fn a_cancellation_reaches_a_running_activity_of_the_same_process_at_once()
     runtime.shutdown(None).await;
 }
 
+/// One runtime runs orchestrations only, the other one activities only.
+#[tokio::test(start_paused = true)]
+async fn a_cancellation_reaches_an_activity_that_another_runtime_of_the_process_runs() {
+    let left = Left::default();
+    let work = left.clone();
+    let activities = ActivityRegistry::builder()
+        .register("Work", move |ctx: ActivityContext, _| {
+            let left = work.clone();
+            async move {
+                left.leave("began");
+                ctx.cancelled().await;
+                left.leave("cancelled");
+                Ok(String::new())
+            }
+        })
+        .build();
+    let store: Arc<dyn Provider> = store();
+    let none = (ActivityRegistry::default(), OrchestrationRegistry::default());
+    let decides = RuntimeOptions { worker_concurrency: 0, ..patient() };
+    let decides = Runtime::start_with_options(Arc::clone(&store), none.0, races(), decides).await;
+    let works = RuntimeOptions { orchestration_concurrency: 0, ..patient() };
+    let works = Runtime::start_with_options(Arc::clone(&store), activities, none.1, works).await;
+    let client = Client::new(store);
+    client.start_orchestration("i", "Races", "").await.unwrap();
+    left.all(1).await;
+    let began = Instant::now();
+    client.raise_event("i", "stop", "").await.unwrap();
+    assert_eq!(left.all(2).await[1], "cancelled");
+    assert!(began.elapsed() < Duration::from_millis(10), "took {:?}", began.elapsed());
+    decides.shutdown(None).await;
+    works.shutdown(None).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn progress_is_read_by_clients_while_the_activity_runs() {
     let left = Left::default();
@@ -225,5 +258,8 @@ async fn limits_of_the_builder_reach_activities_and_orchestrations() {
         let found = ended(&client, instance).await;
         assert_eq!(found.as_deref().map_err(String::as_str), expected);
     }
+    // Two failed because an activity did; a broken limit is no error of the application.
+    let seen = runtime.metrics_snapshot().expect("metrics are always there");
+    assert_eq!((seen.orch_failures, seen.orch_application_errors), (3, 2));
     runtime.shutdown(None).await;
 }

@@ -12,15 +12,15 @@ use crate::model::item::ScheduledActivityIdentifier;
 type Key = (String, u64, u64);
 
 /// The activities that run here.
-#[derive(Default)]
-pub(super) struct Running {
+#[derive(Debug, Default)]
+pub(crate) struct Running {
     /// Each with the number of its entrance.
     tokens: Mutex<HashMap<Key, (u64, CancellationToken)>>,
     entrances: AtomicU64,
 }
 
 /// One running activity; dropping it says that it ended.
-pub(super) struct Entered<'a> {
+pub(crate) struct Entered<'a> {
     running: &'a Running,
     key: Key,
     entrance: u64,
@@ -29,14 +29,14 @@ pub(super) struct Entered<'a> {
 impl Running {
     /// An activity begins; `cancelled` fires when it is cancelled. Should a lapsed delivery of the same activity
     /// still run, the newer one counts.
-    pub(super) fn enter(&self, key: Key, cancelled: CancellationToken) -> Entered<'_> {
+    pub(crate) fn enter(&self, key: Key, cancelled: CancellationToken) -> Entered<'_> {
         let entrance = self.entrances.fetch_add(1, Ordering::Relaxed);
         self.tokens().insert(key.clone(), (entrance, cancelled));
         Entered { running: self, key, entrance }
     }
 
     /// Cancels those of `gone` that run here.
-    pub(super) fn cancel(&self, gone: Vec<ScheduledActivityIdentifier>) {
+    pub(crate) fn cancel(&self, gone: Vec<ScheduledActivityIdentifier>) {
         let tokens = self.tokens();
         for id in gone {
             if let Some((_, token)) = tokens.get(&(id.instance, id.execution_id, id.activity_id)) {
