@@ -7,6 +7,7 @@ mod compile_time;
 mod failure;
 mod link;
 mod net;
+mod postgres;
 mod sim;
 mod test;
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
 use crate::net;
+use crate::postgres;
 use crate::sim;
 use crate::tidy;
 use crate::workspace::Workspace;
@@ -45,6 +46,11 @@ const STEPS: &[Step] = &[
             let deny = [("RUSTDOCFLAGS", "-D warnings")];
             workspace.cargo_with(&deny, "doc --no-deps --all-features -p duroxide -p duroxide-macros")
         },
+    },
+    Step {
+        name: "postgres",
+        what: "PostgreSQL's server programs are there; their Debian package is installed if it may be",
+        run: |workspace| postgres::ensure(workspace),
     },
     Step {
         name: "test",

@@ -50,7 +50,7 @@ use crate::providers::Provider;
 use crate::providers::error::ProviderError;
 use crate::providers::express::ExpressProvider;
 use crate::providers::management::ProviderAdmin;
-use crate::providers::signal::WorkSignal;
+use crate::providers::signal::{Reach, WorkSignal};
 use error::StoreError;
 use fetch::Capability;
 use hints::Hints;
@@ -127,7 +127,8 @@ impl PostgresProvider {
         schema::migrate(&mut conn, &schema).await?;
         drop(conn);
         let db = Arc::new(Db::new(pool, schema));
-        let hints = Arc::new(Hints::default());
+        let reach = if options.session_features { Reach::All } else { Reach::Own };
+        let hints = Arc::new(Hints::new(reach));
         let node = Node::start(&db, &hints, options.session_features).await?;
         Ok(PostgresProvider::start(db, hints, node))
     }

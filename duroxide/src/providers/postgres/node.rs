@@ -119,9 +119,7 @@ impl Session {
             tokio::time::sleep(REOPEN).await;
             open = self.open().await.ok();
             if open.is_some() && self.register_again().await.is_ok() {
-                // Whatever was said meanwhile was not heard.
-                self.hints.hear(WorkQueue::Orchestrator);
-                self.hints.hear(WorkQueue::Worker);
+                self.hints.missed();
             }
         }
     }
@@ -157,29 +155,19 @@ impl Session {
     fn hear(&self, said: &str) {
         let own = self.node_id.to_string();
         match said.split_once(' ') {
-            Some((who, _)) if who == own => {}
-            Some((_, ORCHESTRATOR)) => self.hints.hear(WorkQueue::Orchestrator),
-            Some((_, WORKER)) => self.hints.hear(WorkQueue::Worker),
+            Some((who, what)) if who != own => self.hints.hear(what),
             Some(_) | None => {}
         }
     }
 }
 
-const ORCHESTRATOR: &str = "orchestrator";
-const WORKER: &str = "worker";
-
 /// Tells the other stores what there is to tell, once in a while.
 async fn tell(db: Arc<Db>, hints: Arc<Hints>, node_id: i32) {
     loop {
-        for queue in hints.news().await {
-            let what = match queue {
-                WorkQueue::Orchestrator => ORCHESTRATOR,
-                WorkQueue::Worker => WORKER,
-            };
-            let said = db.query("SELECT pg_notify($1, $2), set_config('synchronous_commit', 'off', true)");
-            // Only a hint: who does not hear it polls.
-            let _ = db.once(said.bind(channel(&db)).bind(format!("{node_id} {what}"))).await;
-        }
+        let news = hints.news().await.written();
+        let said = db.query("SELECT pg_notify($1, $2), set_config('synchronous_commit', 'off', true)");
+        // Only a hint: who does not hear it looks by itself, later.
+        let _ = db.once(said.bind(channel(&db)).bind(format!("{node_id} {news}"))).await;
         tokio::time::sleep(QUIET).await;
     }
 }

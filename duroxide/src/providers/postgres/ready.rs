@@ -62,6 +62,7 @@ impl Wakes {
             hints.tell(WorkQueue::Worker);
         }
         for (instance, end) in self.news {
+            hints.tell_changed(instance.clone());
             match end {
                 Some(end) => hints.signal().ended(&instance, end),
                 None => hints.signal().changed(&instance),
