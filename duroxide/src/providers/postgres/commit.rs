@@ -172,9 +172,10 @@ impl Answer {
     }
 }
 
-/// Binds what [`COMMIT`] asks for. `owner` signs the leases that are handed over.
-pub(super) fn bind(query: Query, acks: &[&Ack], owner: &str) -> Query {
-    bind_gone(bind_queues(bind_turns(query, acks), acks, owner), acks)
+/// Binds what [`COMMIT`] asks for. `owner` signs the leases that are handed over; a timer is due by the database's
+/// clock, which shows `shift_ms` more than that of whoever set it.
+pub(super) fn bind(query: Query, acks: &[&Ack], owner: &str, shift_ms: i64) -> Query {
+    bind_gone(bind_queues(bind_turns(query, acks), acks, owner, shift_ms), acks)
 }
 
 /// One value of each turn.
@@ -214,7 +215,7 @@ fn bind_turns(query: Query, acks: &[&Ack]) -> Query {
         .bind(all(acks, |ack| &ack.events, |_, event| event.json.clone()))
 }
 
-fn bind_queues(query: Query, acks: &[&Ack], owner: &str) -> Query {
+fn bind_queues(query: Query, acks: &[&Ack], owner: &str, shift_ms: i64) -> Query {
     query
         .bind(all(acks, |ack| &ack.activities, |n, _| n))
         .bind(all(acks, |ack| &ack.activities, |_, asked| asked.row.identity.instance.clone()))
@@ -229,7 +230,7 @@ fn bind_queues(query: Query, acks: &[&Ack], owner: &str) -> Query {
         .bind(all(acks, |ack| &ack.messages, |n, _| n))
         .bind(all(acks, |ack| &ack.messages, |_, message| message.instance.clone()))
         .bind(all(acks, |ack| &ack.messages, |_, message| message.json.clone()))
-        .bind(all(acks, |ack| &ack.messages, |_, message| message.fire_at_ms.map(int)))
+        .bind(all(acks, |ack| &ack.messages, |_, message| message.due_ms(shift_ms).map(int)))
 }
 
 fn bind_gone(query: Query, acks: &[&Ack]) -> Query {

@@ -30,6 +30,9 @@ const PAUSES_MS: [u64; 6] = [0, 0, 20, 100, 300, 1_000];
 const FATE_LOOKS: u32 = 100;
 const FATE_PAUSE: Duration = Duration::from_millis(100);
 
+/// Differences of clocks below this are not told from the time that answers take.
+const IN_STEP_MS: i64 = 1_000;
+
 /// What a crash of the server may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Durability {
@@ -75,6 +78,13 @@ impl Db {
     pub(super) fn learn_clock(&self, database_ms: i64) {
         let here = i64::try_from(clock::now_ms()).unwrap_or(i64::MAX);
         self.ahead_ms.store(database_ms.saturating_sub(here), Ordering::Relaxed);
+    }
+
+    /// What is added to a time of this process's clock to get that of the database's. Clocks that agree as far as
+    /// answers take count as one.
+    pub(super) fn shift_ms(&self) -> i64 {
+        let ahead_ms = self.ahead_ms();
+        if ahead_ms.abs() < IN_STEP_MS { 0 } else { ahead_ms }
     }
 
     /// A time of the database's clock as this process's clock would show it.
