@@ -12,7 +12,7 @@ use super::kv::{self, KvChanges};
 use super::lane::{Reply, Serve};
 use super::ready::Wakes;
 use super::row::{ActivityKey, ActivityRow, Identity, MessageRow, int, parse_turn_token, stored_opt};
-use super::writer::{Db, Durability, Tx, database_ms, with_repeats, xid};
+use super::writer::{Db, Durability, Tx, database_ms, with_repeats};
 use crate::lease::Refusal;
 use crate::model::commit::{Commit, ExecutionMetadata};
 use crate::model::event::{Event, EventKind};
@@ -238,8 +238,8 @@ impl Acks {
     async fn try_commit(&self, acks: &[&Ack]) -> Result<Batch, StoreError> {
         let mut tx = self.db.begin(Durability::Flushed).await?;
         match write(&self.db, &mut tx, acks, &self.owner).await {
-            Ok((batch, xid)) => {
-                tx.commit_surely(&xid).await?;
+            Ok(batch) => {
+                tx.commit_surely().await?;
                 Ok(batch)
             }
             Err(error) => {
@@ -250,12 +250,11 @@ impl Acks {
     }
 }
 
-/// Writes what these turns change, as far as their leases hold; tells the transaction's own id.
-pub(super) async fn write(db: &Db, tx: &mut Tx<'_>, acks: &[&Ack], owner: &str) -> Result<(Batch, String), StoreError> {
+/// Writes what these turns change, as far as their leases hold.
+pub(super) async fn write(db: &Db, tx: &mut Tx<'_>, acks: &[&Ack], owner: &str) -> Result<Batch, StoreError> {
     let shift_ms = db.shift_ms();
     let rows = tx.all(bind(db.query(COMMIT), acks, owner, shift_ms)).await?;
-    let own = xid(&rows[0], 0)?;
-    let now_ms = database_ms(db, &rows[0], 1)?;
+    let now_ms = database_ms(db, &rows[0], 0)?;
     let mut batch = Batch { acked: vec![None; acks.len()], wakes: Wakes::default() };
     let mut handed = HashMap::new();
     for row in &rows {
@@ -275,7 +274,7 @@ pub(super) async fn write(db: &Db, tx: &mut Tx<'_>, acks: &[&Ack], owner: &str) 
             acked.leased = leased(ack, &handed);
         }
     }
-    Ok((batch, own))
+    Ok(batch)
 }
 
 /// When the execution ends, its changes become what the next one finds.
