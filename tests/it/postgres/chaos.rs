@@ -281,14 +281,14 @@ async fn nothing_is_left(store: &PostgresProvider) {
     }
 }
 
-/// Ids ascend without a gap, each schedule is answered once, and one event ends each execution.
+/// Ids ascend, each schedule is answered once, and one event ends each execution.
 async fn histories_are_sound(store: &PostgresProvider) {
     let admin = store.as_management_capability().expect("it is manageable");
     for n in 0..ORCHESTRATIONS {
         for execution in admin.list_executions(&format!("chaos-{n}")).await.expect("a read") {
             let history = store.read_with_execution(&format!("chaos-{n}"), execution).await.expect("a read");
             let ids: Vec<u64> = history.iter().map(|event| event.event_id).collect();
-            assert_eq!(ids, (1..=ids.len() as u64).collect::<Vec<_>>(), "chaos-{n}/{execution}");
+            assert!(ids.is_sorted_by(|one, next| one < next), "chaos-{n}/{execution}: {ids:?}");
             let mut answered: Vec<u64> = history
                 .iter()
                 .filter(|event| !matches!(event.kind, EventKind::QueueEventDelivered { .. }))

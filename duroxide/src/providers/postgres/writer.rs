@@ -194,7 +194,7 @@ impl Db {
 }
 
 /// Waits before a repetition, or gives up.
-async fn pause(failures: &mut usize, error: StoreError) -> Result<(), StoreError> {
+pub(super) async fn pause(failures: &mut usize, error: StoreError) -> Result<(), StoreError> {
     let Some(pause) = PAUSES_MS.get(*failures) else {
         return Err(error);
     };
