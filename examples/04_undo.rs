@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::runtime::Runtime;
+use duroxide::typed::Saga;
 use duroxide::{Client, OrchestrationContext, activity, durable, orchestration};
 
 #[activity]
-async fn book(what: String) -> Result<(), String> {
+async fn book(what: String) -> Result<String, String> {
     if what == "hotel" {
         return Err("the hotel is fully booked".to_owned());
     }
     println!("booked the {what}");
-    Ok(())
+    Ok(what)
 }
 
 #[activity]
@@ -24,24 +25,18 @@ async fn unbook(what: String) -> Result<(), String> {
 
 /// A helper that awaits durable things: `#[durable]` checks it as an orchestration is checked.
 #[durable]
-async fn undo(ctx: &OrchestrationContext, booked: Vec<&str>) -> Result<(), String> {
-    for what in booked.into_iter().rev() {
-        unbook::call(ctx, what.to_owned()).await?;
+async fn book_all(ctx: &OrchestrationContext, saga: &mut Saga) -> Result<(), String> {
+    for what in ["flight", "car", "hotel"] {
+        saga.step(book::call(ctx, what.to_owned()), unbook::call).await?;
     }
     Ok(())
 }
 
 #[orchestration]
 async fn trip(ctx: OrchestrationContext) -> Result<(), String> {
-    let mut booked = Vec::new();
-    for what in ["flight", "car", "hotel"] {
-        if let Err(error) = book::call(&ctx, what.to_owned()).await {
-            undo(&ctx, booked).await?;
-            return Err(error.to_string());
-        }
-        booked.push(what);
-    }
-    Ok(())
+    let mut saga = Saga::new(&ctx);
+    let booked = book_all(&ctx, &mut saga).await;
+    Ok(saga.finish(booked).await?)
 }
 
 #[tokio::main]

@@ -116,6 +116,10 @@ mod pages {
     struct Readme;
     #[doc = include_str!("../../docs/guide.md")]
     struct Guide;
+    #[doc = include_str!("../../docs/instances.md")]
+    struct Instances;
+    #[doc = include_str!("../../docs/testing.md")]
+    struct Testing;
     #[doc = include_str!("../../docs/limits.md")]
     struct Limits;
     #[doc = include_str!("../../docs/determinism.md")]

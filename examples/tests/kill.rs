@@ -18,6 +18,8 @@ const KILLS: usize = 50;
 const ORDERS: usize = 40;
 /// History rows between two kills, at most: about one order's worth.
 const STEP_MAX: u64 = 24;
+/// Longer than the lease of a turn: what a stopped process had under way belongs to others by then.
+const STOPPED: Duration = Duration::from_secs(7);
 /// Longer than any step here takes; past it the test fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -35,6 +37,38 @@ async fn every_order_ends_exactly_as_it_should_however_often_the_process_is_kill
         shop.check().await;
         println!("round {round}: {kills} kills so far");
     }
+}
+
+/// The case `sigstop_zombie`, and two processes on one file.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_process_that_stands_still_and_goes_on_writes_nothing_twice() {
+    let shop = Shop::new();
+    let mut zombie = shop.command().stdout(Stdio::null()).spawn().unwrap();
+    assert!(!shop.wait_for_rows(&mut zombie, 60), "it ended before it could be stopped");
+    signal(&zombie, "-STOP");
+    let mut heir = shop.command().stdout(Stdio::null()).spawn().unwrap();
+    // The time of the leases is what this is about; there is nothing else to wait for.
+    tokio::time::sleep(STOPPED).await;
+    signal(&zombie, "-CONT");
+    for process in [&mut zombie, &mut heir] {
+        let begun = Instant::now();
+        let status = loop {
+            if let Some(status) = process.try_wait().unwrap() {
+                break status;
+            }
+            assert!(begun.elapsed() < PATIENCE, "it does not end");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        assert!(status.success(), "{status}");
+    }
+    shop.check().await;
+}
+
+#[cfg(unix)]
+fn signal(process: &Child, signal: &str) {
+    let sent = Command::new("kill").args([signal, &process.id().to_string()]).status().unwrap();
+    assert!(sent.success(), "kill {signal}: {sent}");
 }
 
 #[test]

@@ -11,3 +11,4 @@ mod postgres;
 mod providers;
 mod scenarios;
 mod stores;
+mod warm;

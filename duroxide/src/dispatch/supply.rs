@@ -225,3 +225,62 @@ impl<T> Stock<T> {
         self.ready.drain(..fresh).map(|(_, piece)| piece).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(pieces: Vec<u32>) -> Result<Vec<u32>, ProviderError> {
+        Ok(pieces)
+    }
+
+    #[tokio::test]
+    async fn one_look_serves_all_slots_that_wait_in_order() {
+        let supply = Arc::new(Supply::new());
+        let _slots = [supply.hungry(), supply.hungry(), supply.hungry()];
+        let first = supply.take(Look::Shared, async |wanted| {
+            assert_eq!(wanted, 3);
+            found(vec![1, 2, 3])
+        });
+        assert_eq!(first.await.unwrap(), Some(1));
+        for piece in [2, 3] {
+            let next = supply.take(Look::Shared, async |_| panic!("it is in stock"));
+            assert_eq!(next.await.unwrap(), Some(piece));
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_asked_before_a_look_that_found_nothing_need_not_look_unless_it_sees_other_work() {
+        let supply: Arc<Supply<u32>> = Arc::new(Supply::new());
+        let door = supply.looking.lock().await;
+        let looks = supply.take(Look::Shared, async |_| found(Vec::new()));
+        let shares = supply.take(Look::Shared, async |_| panic!("the other slot looked"));
+        let own = supply.take(Look::Own, async |_| found(vec![7]));
+        let open = async { drop(door) };
+        let (looks, shares, own, ()) = tokio::join!(looks, shares, own, open);
+        assert_eq!((looks.unwrap(), shares.unwrap(), own.unwrap()), (None, None, Some(7)));
+    }
+
+    #[tokio::test]
+    async fn no_more_is_promised_than_slots_wait_for_and_a_promise_may_be_broken() {
+        let supply: Arc<Supply<u32>> = Arc::new(Supply::new());
+        assert_eq!(supply.promise(5).pieces(), 0);
+        let _slots = [supply.hungry(), supply.hungry()];
+        let promise = supply.promise(5);
+        assert_eq!((promise.pieces(), supply.promise(5).pieces()), (2, 0));
+        promise.fulfil([1]);
+        assert_eq!(supply.promise(5).pieces(), 1, "one is in stock, the other did not come");
+        assert_eq!((supply.pop(), supply.pop()), (Some(1), None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_too_long_comes_back() {
+        let supply = Arc::new(Supply::new());
+        let _slot = supply.hungry();
+        supply.promise(1).fulfil([1, 2]);
+        let began = Instant::now();
+        assert_eq!(supply.stale().await, [1, 2]);
+        assert_eq!(began.elapsed(), WAIT_MAX);
+        assert_eq!(supply.pop(), None);
+    }
+}

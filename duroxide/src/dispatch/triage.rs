@@ -299,5 +299,5 @@ fn last_start(history: &[Event]) -> Option<&Event> {
 }
 
 fn next_event_id(history: &[Event]) -> u64 {
-    history.last().map_or(INITIAL_EVENT_ID, |last| last.event_id + 1)
+    history.last().map_or(INITIAL_EVENT_ID, |last| last.event_id.saturating_add(1))
 }

@@ -99,7 +99,7 @@ impl Head {
         Head {
             instance: identity.instance.clone(),
             execution_id: identity.execution_id,
-            next_event_id: last_event_id + 1,
+            next_event_id: last_event_id.saturating_add(1),
             start: None,
             name: identity.name.clone(),
             version: identity.version.clone(),

@@ -22,7 +22,7 @@ use crate::providers::express::{Head, KnownHeads};
 use crate::replay::Execution;
 
 /// What an execution weighs beside its payloads and its future: ledger, history index, entries here.
-const EXECUTION_BYTES: usize = 2_048;
+const EXECUTION_BYTES: usize = 3_072;
 
 /// The same for each event that it has seen.
 const EVENT_BYTES: usize = 64;

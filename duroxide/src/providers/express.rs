@@ -42,7 +42,8 @@ pub trait ExpressProvider: Send + Sync {
     /// Removes leased activities and, in the same transaction, commits the turn to which their completions led.
     ///
     /// The instance need not be leased. Instead the store makes sure that the turn is what a lease holder would have
-    /// committed: every activity is still leased by its token, nobody holds the instance, no message waits for it,
+    /// committed: every activity is still leased by its token, nobody holds the instance, no message waits for it
+    /// (completions of other activities may: among those there is no order),
     /// and its history ends where `base` says. Otherwise nothing changes and the answer is `None`.
     ///
     /// # Errors

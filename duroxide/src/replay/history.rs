@@ -109,7 +109,7 @@ impl History {
 
     /// Uses up an id without a row: continue-as-new leaves this gap.
     pub(super) fn skip_event_id(&mut self) {
-        self.next_event_id += 1;
+        self.next_event_id = self.next_event_id.saturating_add(1);
     }
 
     /// Everything noted so far is in storage.
@@ -200,7 +200,8 @@ impl History {
 
     pub(super) fn note(&mut self, event: &Event) {
         self.count += 1;
-        self.next_event_id = self.next_event_id.max(event.event_id + 1);
+        // A damaged row may have any id; one beyond the last is refused by the store, as a duplicate.
+        self.next_event_id = self.next_event_id.max(event.event_id.saturating_add(1));
         self.ended |= event.is_terminal();
         let id = event.event_id;
         let source = event.source_event_id;

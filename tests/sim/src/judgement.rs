@@ -76,7 +76,8 @@ fn end_of(truth: &Truth, root: &Root) -> Result<(), String> {
     if ended.as_ref() == Some(&model::cancelled(REASON)) && was_cancelled && root.cancel_at_ms.is_some() {
         return Ok(());
     }
-    if was_cancelled {
+    // A panic in the turn that was asked to stop wins: what it would have come to is not known.
+    if was_cancelled && root.program.end != End::Panic {
         return Err(format!("it was asked to stop in time, but: {ended:?}"));
     }
     let reads = outcome(truth, &root.id, &root.program, root.version)?;

@@ -7,6 +7,7 @@ use super::tables::Tables;
 use crate::model::commit::Commit;
 use crate::model::ids::INITIAL_EXECUTION_ID;
 use crate::model::work_item::WorkItem;
+use crate::mutants::{Bug, is_planted};
 use crate::providers::error::ProviderError;
 use crate::providers::express::{
     ActivityRequest, Committed, ExpressProvider, FetchedActivity, FetchedTurn, Handover, Head, Leased, TurnRequest,
@@ -54,7 +55,8 @@ impl Tables {
         {
             let head = self.head(&item.instance, item.execution_id);
             let is_whole = item.history_error.is_none() && head.last_event_id > 0;
-            let known = is_whole && request.known.head_of(&item.instance) == Some(head);
+            let known_head = request.known.head_of(&item.instance);
+            let known = is_whole && (known_head == Some(head) || known_head.is_some() && is_planted(Bug::OldIsKnown));
             if known {
                 item.history.clear();
                 item.kv_snapshot.clear();
@@ -105,7 +107,9 @@ impl Tables {
     ) -> Result<Option<Committed>, ProviderError> {
         let is_leased = |token: &String| self.holds_activity(token, now_ms);
         let is_current = self.head(instance, self.current_execution_id(instance)) == base;
-        if !tokens.iter().all(is_leased) || self.is_taken_or_waited_for(instance, now_ms) || !is_current {
+        let is_free = !self.is_taken_or_waited_for(instance, now_ms) || is_planted(Bug::GoesBeforeOthers);
+        let is_current = is_current || is_planted(Bug::CompletesOldHistory);
+        if !tokens.iter().all(is_leased) || !is_free || !is_current {
             return Ok(None);
         }
         let rows = self.check_append(COMPLETE, instance, commit.execution_id, &commit.delta)?;

@@ -5,6 +5,7 @@ mod faulty;
 mod heartbeats;
 mod journeys;
 mod shutdown;
+mod warm;
 
 use std::sync::Arc;
 use std::time::Duration;

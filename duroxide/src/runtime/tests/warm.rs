@@ -1,0 +1,50 @@
+//! Orchestrations that stay in memory between their turns, and ones that do not: the same, with fewer replays.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+use crate::context::orchestration::OrchestrationContext;
+use crate::runtime::Warmth;
+use crate::runtime::start::Extras;
+
+/// Runs a chain of ten activities and returns how often its code was begun.
+async fn runs_of_a_chain(warmth: Warmth) -> usize {
+    let runs = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&runs);
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("Chain", move |ctx: OrchestrationContext, _: String| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            async move {
+                let mut sum = 0;
+                for step in 1..=10 {
+                    let echoed = ctx.schedule_activity("Echo", step.to_string()).await?;
+                    sum += echoed.parse::<u32>().map_err(|error| error.to_string())?;
+                }
+                Ok(sum.to_string())
+            }
+        })
+        .build();
+    let store = store();
+    let extras = Extras { warmth, ..Extras::default() };
+    let dynamic: Arc<dyn Provider> = Arc::clone(&store) as _;
+    let options = RuntimeOptions::default();
+    let runtime = Runtime::launch(Arc::clone(&dynamic), activities(), orchestrations, options, extras).await;
+    let client = Client::new(dynamic);
+    client.start_orchestration("i", "Chain", "").await.unwrap();
+    assert_eq!(ended(&client, "i").await.as_deref(), Ok("55"));
+    runtime.shutdown(None).await;
+    runs.load(Ordering::Relaxed)
+}
+
+#[tokio::test(start_paused = true)]
+async fn code_that_waits_in_memory_is_not_begun_again() {
+    assert_eq!(runs_of_a_chain(Warmth::Bytes(1 << 20)).await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_memory_each_turn_replays() {
+    // The first turn and one for each activity.
+    for warmth in [Warmth::Off, Warmth::EvictEachTurn, Warmth::Bytes(0)] {
+        assert_eq!(runs_of_a_chain(warmth).await, 11, "{warmth:?}");
+    }
+}
