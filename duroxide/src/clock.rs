@@ -12,8 +12,15 @@ pub(crate) fn now_ms() -> u64 {
     if let Some(now_ms) = simulated::now_ms() {
         return now_ms;
     }
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, as_ms)
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, as_ms);
+    #[cfg(feature = "test-hooks")]
+    let now_ms = now_ms.saturating_add_signed(WRONG_MS.load(std::sync::atomic::Ordering::Relaxed));
+    now_ms
 }
+
+/// By how much a test makes this process's clock wrong, in milliseconds.
+#[cfg(feature = "test-hooks")]
+pub(crate) static WRONG_MS: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(0);
 
 /// Whole milliseconds of a duration, saturating.
 pub(crate) fn as_ms(duration: Duration) -> u64 {

@@ -50,7 +50,7 @@ const STEPS: &[Step] = &[
     Step {
         name: "postgres",
         what: "PostgreSQL's server programs are there; their Debian package is installed if it may be",
-        run: |workspace| postgres::ensure(workspace),
+        run: postgres::ensure,
     },
     Step {
         name: "test",

@@ -31,6 +31,11 @@ fn state() -> MutexGuard<'static, Delay> {
     DELAY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Makes the wall clock of this process wrong by so many milliseconds, from now on.
+pub fn set_clock_wrong(by_ms: i64) {
+    crate::clock::WRONG_MS.store(by_ms, std::sync::atomic::Ordering::Relaxed);
+}
+
 /// Delays every turn after its lease is taken, whole milliseconds; zero switches the delay off. With a prefix only
 /// instances whose id begins with it, or with an earlier prefix, are delayed.
 pub fn set_orch_processing_delay(delay: Duration, instance_prefix: Option<&str>) {

@@ -1,6 +1,6 @@
 //! A PostgreSQL server of the tests' own, in a temporary folder, stopped and removed when they end, however they end.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ const HOW_TO_INSTALL: &str = "PostgreSQL's server programs are not installed; `a
 /// Runs in a shell that outlives the tests by a moment: when its input ends, because the tests have ended or were
 /// killed, it stops the server and removes its folder.
 ///
-/// The server refuses to run as root; then it runs as `nobody`-like user `postgres`, which its package creates.
+/// The server refuses to run as root; then it runs as the user `postgres`, whom its package creates.
 const KEEPER: &str = r#"
 trap '' INT TERM HUP
 own() { if [ "$(id -u)" = 0 ]; then setpriv --reuid=postgres --regid=postgres --clear-groups -- "$@"; else "$@"; fi; }
@@ -100,11 +100,6 @@ impl Server {
         let status = as_server_user(command).stdin(Stdio::null()).stdout(Stdio::null()).status();
         assert!(status.expect("pg_ctl runs").success(), "the server comes up again");
     }
-
-    /// Another program of the server, as its user: `pgbench`, say.
-    pub(crate) fn program(&self, name: &str) -> Command {
-        Command::new(self.bin.join(name))
-    }
 }
 
 impl Drop for Server {
@@ -150,9 +145,4 @@ fn has_server(bin: &Path) -> bool {
 fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has free ports");
     listener.local_addr().expect("it is bound").port()
-}
-
-/// Says something on the output of a test, for whoever reads a failure.
-pub(crate) fn tell(what: &str) {
-    let _ = writeln!(std::io::stderr(), "{what}");
 }

@@ -12,7 +12,7 @@ use super::kv::{self, KvChanges};
 use super::lane::{Reply, Serve};
 use super::ready::Wakes;
 use super::row::{ActivityKey, ActivityRow, Identity, MessageRow, int, parse_turn_token, stored_opt};
-use super::writer::{Db, Durability, Tx, database_ms, with_repeats, xid};
+use super::writer::{Db, Durability, Tx, database_ms, with_repeats};
 use crate::lease::Refusal;
 use crate::model::commit::{Commit, ExecutionMetadata};
 use crate::model::event::{Event, EventKind};
@@ -238,8 +238,8 @@ impl Acks {
     async fn try_commit(&self, acks: &[&Ack]) -> Result<Batch, StoreError> {
         let mut tx = self.db.begin(Durability::Flushed).await?;
         match write(&self.db, &mut tx, acks, &self.owner).await {
-            Ok((batch, xid)) => {
-                tx.commit_surely(&xid).await?;
+            Ok(batch) => {
+                tx.commit_surely().await?;
                 Ok(batch)
             }
             Err(error) => {
@@ -250,18 +250,18 @@ impl Acks {
     }
 }
 
-/// Writes what these turns change, as far as their leases hold; tells the transaction's own id.
-pub(super) async fn write(db: &Db, tx: &mut Tx<'_>, acks: &[&Ack], owner: &str) -> Result<(Batch, String), StoreError> {
-    let rows = tx.all(bind(db.query(COMMIT), acks, owner)).await?;
-    let own = xid(&rows[0], 0)?;
-    let now_ms = database_ms(db, &rows[0], 1)?;
+/// Writes what these turns change, as far as their leases hold.
+pub(super) async fn write(db: &Db, tx: &mut Tx<'_>, acks: &[&Ack], owner: &str) -> Result<Batch, StoreError> {
+    let shift_ms = db.shift_ms();
+    let rows = tx.all(bind(db.query(COMMIT), acks, owner, shift_ms)).await?;
+    let now_ms = database_ms(db, &rows[0], 0)?;
     let mut batch = Batch { acked: vec![None; acks.len()], wakes: Wakes::default() };
     let mut handed = HashMap::new();
     for row in &rows {
         match Answer::from_row(row)? {
             Answer::Turn(turn) => {
                 let ack = acks[turn.index];
-                wake(ack, &turn, now_ms, &mut batch.wakes);
+                wake(ack, &turn, (now_ms, shift_ms), &mut batch.wakes);
                 batch.acked[turn.index] = Some(Acked { row_id: turn.row_id, leased: Vec::new() });
                 materialize_kv(db, tx, ack).await?;
             }
@@ -274,7 +274,7 @@ pub(super) async fn write(db: &Db, tx: &mut Tx<'_>, acks: &[&Ack], owner: &str) 
             acked.leased = leased(ack, &handed);
         }
     }
-    Ok((batch, own))
+    Ok(batch)
 }
 
 /// When the execution ends, its changes become what the next one finds.
@@ -297,7 +297,7 @@ fn leased(ack: &Ack, handed: &HashMap<String, i64>) -> Vec<Leased> {
     leased.collect()
 }
 
-fn wake(ack: &Ack, turn: &CommittedTurn, now_ms: u64, wakes: &mut Wakes) {
+fn wake(ack: &Ack, turn: &CommittedTurn, (now_ms, shift_ms): (u64, i64), wakes: &mut Wakes) {
     if !ack.activities.is_empty() {
         wakes.ready(WorkQueue::Worker);
     }
@@ -305,7 +305,7 @@ fn wake(ack: &Ack, turn: &CommittedTurn, now_ms: u64, wakes: &mut Wakes) {
         wakes.ready(WorkQueue::Orchestrator);
     }
     for message in &ack.messages {
-        wakes.visible(WorkQueue::Orchestrator, message.fire_at_ms.unwrap_or(now_ms), now_ms);
+        wakes.visible(WorkQueue::Orchestrator, message.due_ms(shift_ms).unwrap_or(now_ms), now_ms);
     }
     if ack.is_news {
         let custom_status = || (turn.custom_status.clone(), turn.custom_status_version);

@@ -122,14 +122,14 @@ pub(super) const COMMIT: &str = "
     touched AS (
         UPDATE @.sessions s SET last_activity_at = ms FROM done d, clock
         WHERE s.session_id = d.session_id AND s.locked_until > ms)
-    SELECT pg_current_xact_id()::text, clock.ms, held.n, EXISTS (
+    SELECT clock.ms, held.n, EXISTS (
             SELECT 1 FROM @.orchestrator_queue q
             WHERE q.instance_id = held.instance_id AND q.visible_at <= clock.ms AND q.id <> ALL(held.batch)),
         COALESCE(named.row_id, unnamed.row_id), COALESCE(named.custom_status, unnamed.custom_status),
         COALESCE(named.custom_status_version, unnamed.custom_status_version), NULL
     FROM clock LEFT JOIN (held LEFT JOIN named ON named.instance_id = held.instance_id
         LEFT JOIN unnamed ON unnamed.instance_id = held.instance_id) ON true
-    UNION ALL SELECT NULL, NULL, NULL, NULL, id, NULL, NULL, lock_token FROM asked WHERE lock_token IS NOT NULL";
+    UNION ALL SELECT NULL, NULL, NULL, id, NULL, NULL, lock_token FROM asked WHERE lock_token IS NOT NULL";
 
 /// One row of the answer.
 pub(super) enum Answer {
@@ -156,25 +156,26 @@ pub(super) struct CommittedTurn {
 
 impl Answer {
     pub(super) fn from_row(row: &PgRow) -> Result<Self, StoreError> {
-        if let Some(secret) = row.try_get(7)? {
-            return Ok(Answer::Handed { secret, id: row.try_get(4)? });
+        if let Some(secret) = row.try_get(6)? {
+            return Ok(Answer::Handed { secret, id: row.try_get(3)? });
         }
-        let Some(n) = row.try_get::<Option<i64>, _>(2)? else {
+        let Some(n) = row.try_get::<Option<i64>, _>(1)? else {
             return Ok(Answer::Nothing);
         };
         Ok(Answer::Turn(CommittedTurn {
             index: usize::try_from(n).unwrap_or_default() - 1,
-            has_more: row.try_get(3)?,
-            row_id: row.try_get::<Option<i64>, _>(4)?.unwrap_or_default(),
-            custom_status: opt_text(row, 5)?,
-            custom_status_version: super::row::opt_number(row, 6)?.unwrap_or_default(),
+            has_more: row.try_get(2)?,
+            row_id: row.try_get::<Option<i64>, _>(3)?.unwrap_or_default(),
+            custom_status: opt_text(row, 4)?,
+            custom_status_version: super::row::opt_number(row, 5)?.unwrap_or_default(),
         }))
     }
 }
 
-/// Binds what [`COMMIT`] asks for. `owner` signs the leases that are handed over.
-pub(super) fn bind(query: Query, acks: &[&Ack], owner: &str) -> Query {
-    bind_gone(bind_queues(bind_turns(query, acks), acks, owner), acks)
+/// Binds what [`COMMIT`] asks for. `owner` signs the leases that are handed over; a timer is due by the database's
+/// clock, which shows `shift_ms` more than that of whoever set it.
+pub(super) fn bind(query: Query, acks: &[&Ack], owner: &str, shift_ms: i64) -> Query {
+    bind_gone(bind_queues(bind_turns(query, acks), acks, owner, shift_ms), acks)
 }
 
 /// One value of each turn.
@@ -214,7 +215,7 @@ fn bind_turns(query: Query, acks: &[&Ack]) -> Query {
         .bind(all(acks, |ack| &ack.events, |_, event| event.json.clone()))
 }
 
-fn bind_queues(query: Query, acks: &[&Ack], owner: &str) -> Query {
+fn bind_queues(query: Query, acks: &[&Ack], owner: &str, shift_ms: i64) -> Query {
     query
         .bind(all(acks, |ack| &ack.activities, |n, _| n))
         .bind(all(acks, |ack| &ack.activities, |_, asked| asked.row.identity.instance.clone()))
@@ -229,7 +230,7 @@ fn bind_queues(query: Query, acks: &[&Ack], owner: &str) -> Query {
         .bind(all(acks, |ack| &ack.messages, |n, _| n))
         .bind(all(acks, |ack| &ack.messages, |_, message| message.instance.clone()))
         .bind(all(acks, |ack| &ack.messages, |_, message| message.json.clone()))
-        .bind(all(acks, |ack| &ack.messages, |_, message| message.fire_at_ms.map(int)))
+        .bind(all(acks, |ack| &ack.messages, |_, message| message.due_ms(shift_ms).map(int)))
 }
 
 fn bind_gone(query: Query, acks: &[&Ack]) -> Query {

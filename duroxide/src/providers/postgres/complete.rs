@@ -109,8 +109,8 @@ impl Completions {
     async fn try_commit(&self, batch: &[Completing]) -> Result<(Vec<Check>, Batch), StoreError> {
         let mut tx = self.db.begin(Durability::Flushed).await?;
         match self.write(&mut tx, batch).await {
-            Ok((checks, written, xid)) => {
-                tx.commit_surely(&xid).await?;
+            Ok((checks, written)) => {
+                tx.commit_surely().await?;
                 Ok((checks, written))
             }
             Err(error) => {
@@ -120,14 +120,14 @@ impl Completions {
         }
     }
 
-    async fn write(&self, tx: &mut Tx<'_>, batch: &[Completing]) -> Result<(Vec<Check>, Batch, String), StoreError> {
+    async fn write(&self, tx: &mut Tx<'_>, batch: &[Completing]) -> Result<(Vec<Check>, Batch), StoreError> {
         self.lease(tx, batch).await?;
         let checks = self.check(tx, batch).await?;
         let sound = batch.iter().zip(&checks).filter(|(_, check)| **check == Check::Sound);
         let acks: Vec<&Ack> = sound.map(|(completing, _)| &completing.ack).collect();
-        let (written, xid) = ack::write(&self.db, tx, &acks, &self.owner).await?;
+        let written = ack::write(&self.db, tx, &acks, &self.owner).await?;
         self.let_go(tx, batch, &checks).await?;
-        Ok((checks, written, xid))
+        Ok((checks, written))
     }
 
     /// Leases the instances that nobody holds, for the time of this transaction.

@@ -80,9 +80,8 @@ pub(super) async fn append(db: &Db, instance: &str, execution_id: u64, rows: &[E
     let appended = tx
         .all(
             db.query(
-                "WITH appended AS (INSERT INTO @.history (instance_id, execution_id, event_id, event_type, event_data)
-                     SELECT $1, $2, * FROM unnest($3::bigint[], $4::text[], $5::text[]))
-                 SELECT pg_current_xact_id()::text",
+                "INSERT INTO @.history (instance_id, execution_id, event_id, event_type, event_data)
+                 SELECT $1, $2, * FROM unnest($3::bigint[], $4::text[], $5::text[])",
             )
             .bind(stored(instance).into_owned())
             .bind(int(execution_id))
@@ -92,10 +91,7 @@ pub(super) async fn append(db: &Db, instance: &str, execution_id: u64, rows: &[E
         )
         .await;
     match appended {
-        Ok(rows) => {
-            let xid = super::writer::xid(&rows[0], 0)?;
-            tx.commit_surely(&xid).await
-        }
+        Ok(_) => tx.commit_surely().await,
         Err(error) => {
             tx.rollback().await;
             Err(explain(db, error, &stored(instance), int(execution_id), rows).await)

@@ -28,6 +28,7 @@ mod returns;
 mod row;
 mod schema;
 mod session;
+mod start;
 mod take;
 mod worker;
 mod writer;
@@ -43,6 +44,7 @@ use crate::model::event::Event;
 use crate::model::filter::{DispatcherCapabilityFilter, SessionFetchConfig, TagFilter};
 use crate::model::info::ActivityProgress;
 use crate::model::item::{OrchestrationItem, ScheduledActivityIdentifier};
+use crate::model::start::StartOutcome;
 use crate::model::stats::SystemStats;
 use crate::model::status::OrchestrationStatus;
 use crate::model::work_item::{WorkItem, kind_of};
@@ -57,6 +59,7 @@ use hints::Hints;
 use lane::{Lane, Size};
 use node::Node;
 use open::Schema;
+use ready::Wakes;
 use returns::Returns;
 use row::{ActivityKey, ActivityRow, MessageRow};
 use writer::Db;
@@ -325,6 +328,27 @@ impl Provider for PostgresProvider {
         let message = message_row(&item).map_err(|error| error.during(OPERATION))?;
         let delay = delay.unwrap_or_default();
         self.posts.call(OPERATION, |reply| ready::Posting { message, delay, reply }).await
+    }
+
+    async fn enqueue_start(&self, item: WorkItem) -> Result<StartOutcome, ProviderError> {
+        const OPERATION: &str = "enqueue_start";
+        if !matches!(item, WorkItem::StartOrchestration { .. }) {
+            return Err(ProviderError::permanent(OPERATION, "expected a StartOrchestration"));
+        }
+        let message = MessageRow::new(&item).map_err(|error| error.during(OPERATION))?;
+        let mut wakes = Wakes::default();
+        let mut failures = 0;
+        let outcome = loop {
+            match start::enqueue(&self.db, &item, &message, &mut wakes).await {
+                Err(error) if error.can_repeat() => match writer::pause(&mut failures, error).await {
+                    Ok(()) => {}
+                    Err(error) => break Err(error),
+                },
+                ended => break ended,
+            }
+        };
+        wakes.ring(&self.db, &self.hints);
+        outcome.map_err(|error| error.during(OPERATION))
     }
 
     fn as_management_capability(&self) -> Option<&dyn ProviderAdmin> {

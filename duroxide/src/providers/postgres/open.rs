@@ -12,7 +12,7 @@ const CONNECTIONS: u32 = 16;
 /// How long a request waits for a connection: a server that restarts is back by then, mostly.
 const ACQUIRE: Duration = Duration::from_secs(10);
 
-/// The oldest server whose `pg_xact_status` and `gen_random_uuid` are as the store needs them.
+/// The oldest server that the store is written for.
 const SERVER_FLOOR: i32 = 130_000;
 
 /// The schema unless another one is named.

@@ -7,7 +7,7 @@ use sqlx::Row;
 use super::admin::strings;
 use super::error::StoreError;
 use super::row::{int, number, stored, text};
-use super::writer::{Db, Query, Tx, xid};
+use super::writer::{Db, Query, Tx};
 use crate::model::prune::{DeleteInstanceResult, InstanceFilter, PruneOptions, PruneResult};
 use crate::seams;
 
@@ -22,8 +22,8 @@ pub(super) async fn delete_instances(db: &Db, ids: &[String], force: bool) -> Re
     let stored_ids: Vec<String> = ids.iter().map(|id| stored(id).into_owned()).collect();
     let mut tx = db.begin_long().await?;
     match delete_in(db, &mut tx, &stored_ids, force).await {
-        Ok((mut result, xid)) => {
-            tx.commit_surely(&xid).await?;
+        Ok(mut result) => {
+            tx.commit_surely().await?;
             result.instances_deleted = ids.len() as u64;
             Ok(result)
         }
@@ -34,12 +34,7 @@ pub(super) async fn delete_instances(db: &Db, ids: &[String], force: bool) -> Re
     }
 }
 
-async fn delete_in(
-    db: &Db,
-    tx: &mut Tx<'_>,
-    ids: &[String],
-    force: bool,
-) -> Result<(DeleteInstanceResult, String), StoreError> {
+async fn delete_in(db: &Db, tx: &mut Tx<'_>, ids: &[String], force: bool) -> Result<DeleteInstanceResult, StoreError> {
     seize(db, tx, ids).await?;
     if !force {
         refuse_running(db, tx, ids).await?;
@@ -64,8 +59,7 @@ async fn delete_in(
     }
     // Last: until here nobody else may lease what is going.
     delete_from(db, tx, "instance_locks", ids).await?;
-    let own = tx.all(db.query("SELECT pg_current_xact_id()::text")).await?;
-    Ok((result, xid(&own[0], 0)?))
+    Ok(result)
 }
 
 async fn delete_from(db: &Db, tx: &mut Tx<'_>, table: &str, ids: &[String]) -> Result<u64, StoreError> {
@@ -219,8 +213,7 @@ async fn prune_if_there(db: &Db, instance: &str, options: &PruneOptions) -> Resu
              events AS (
                  DELETE FROM @.history h USING old
                  WHERE h.instance_id = $1 AND h.execution_id = old.execution_id RETURNING 1)
-             SELECT (SELECT count(*) FROM current), (SELECT count(*) FROM old), (SELECT count(*) FROM events),
-                 pg_current_xact_id()::text",
+             SELECT (SELECT count(*) FROM current), (SELECT count(*) FROM old), (SELECT count(*) FROM events)",
         )
         .bind(stored(instance).into_owned())
         .bind(i64::from(options.keep_last.unwrap_or(0)))
@@ -230,7 +223,7 @@ async fn prune_if_there(db: &Db, instance: &str, options: &PruneOptions) -> Resu
     let is_there = row.try_get::<i64, _>(0)? > 0;
     let result =
         PruneResult { instances_processed: 1, executions_deleted: number(row, 1)?, events_deleted: number(row, 2)? };
-    tx.commit_surely(&xid(row, 3)?).await?;
+    tx.commit_surely().await?;
     Ok(is_there.then_some(result))
 }
 

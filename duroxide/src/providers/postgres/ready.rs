@@ -7,7 +7,7 @@ use super::error::{Kind, StoreError};
 use super::hints::Hints;
 use super::lane::{Reply, Serve};
 use super::row::{ActivityRow, MessageRow, int, loaded, number};
-use super::writer::{Db, Durability, Tx, database_ms, with_repeats, xid};
+use super::writer::{Db, Durability, Tx, database_ms, with_repeats};
 use crate::clock;
 use crate::model::limits::ORPHANS_KEPT;
 use crate::model::status::OrchestrationStatus;
@@ -143,7 +143,7 @@ pub(super) const INSERT_MESSAGES: &str = "
         clock.ms + LEAST(m.delay_ms, 9223372036854775807 - clock.ms), clock.ms
     FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS m (instance_id, work_item, delay_ms, n), clock
     ORDER BY m.n
-    RETURNING pg_current_xact_id()::text, enqueued_at, visible_at";
+    RETURNING enqueued_at, visible_at";
 
 impl Serve for Post {
     type Request = Posting;
@@ -190,10 +190,10 @@ impl Post {
         };
         let mut wakes = Wakes::default();
         for row in &rows {
-            wakes.visible(WorkQueue::Orchestrator, number(row, 2)?, number(row, 1)?);
+            wakes.visible(WorkQueue::Orchestrator, number(row, 1)?, number(row, 0)?);
         }
-        database_ms(&self.db, &rows[0], 1)?;
-        tx.commit_surely(&xid(&rows[0], 0)?).await?;
+        database_ms(&self.db, &rows[0], 0)?;
+        tx.commit_surely().await?;
         Ok(wakes)
     }
 }
@@ -225,7 +225,7 @@ async fn insert_activity(db: &Db, activity: &ActivityRow) -> Result<(), StoreErr
         .query(
             "INSERT INTO @.worker_queue (instance_id, execution_id, activity_id, work_item, session_id, tag, state,
                  visible_at)
-             VALUES ($1, $2, $3, $4, $5, $6, 1, @now) RETURNING pg_current_xact_id()::text",
+             VALUES ($1, $2, $3, $4, $5, $6, 1, @now)",
         )
         .bind(activity.identity.instance.clone())
         .bind(activity.identity.execution_id)
@@ -233,6 +233,6 @@ async fn insert_activity(db: &Db, activity: &ActivityRow) -> Result<(), StoreErr
         .bind(activity.json.clone())
         .bind(activity.session_id.clone())
         .bind(activity.tag.clone());
-    let rows = tx.all(insert).await?;
-    tx.commit_surely(&xid(&rows[0], 0)?).await
+    tx.all(insert).await?;
+    tx.commit_surely().await
 }

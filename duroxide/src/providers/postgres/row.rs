@@ -35,6 +35,13 @@ impl MessageRow {
     }
 }
 
+impl MessageRow {
+    /// When it is due by a clock that shows so much more than that of whoever wrote it.
+    pub(super) fn due_ms(&self, shift_ms: i64) -> Option<u64> {
+        self.fire_at_ms.map(|at_ms| at_ms.saturating_add_signed(shift_ms))
+    }
+}
+
 /// An activity on its way into the worker queue.
 #[derive(Debug, Clone)]
 pub(super) struct ActivityRow {

@@ -156,6 +156,8 @@ pub(super) async fn cleanup(db: &Db) -> Result<usize, StoreError> {
             )
         })
         .await?;
+    // Here, because every fleet calls this once in a while.
+    db.forget_commits().await?;
     Ok(deleted.len())
 }
 

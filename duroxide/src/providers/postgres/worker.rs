@@ -10,7 +10,7 @@ use super::hints::Hints;
 use super::lane::{Reply, Serve};
 use super::ready::Wakes;
 use super::row::{ActivityKey, MessageRow, int, number};
-use super::writer::{Db, Durability, Query, database_ms, with_repeats, xid};
+use super::writer::{Db, Durability, Query, database_ms, with_repeats};
 use crate::clock;
 use crate::lease::Refusal;
 use crate::providers::signal::WorkQueue;
@@ -80,14 +80,14 @@ impl Acks {
                 return Err(error);
             }
         };
-        database_ms(&self.db, &rows[0], 1)?;
+        database_ms(&self.db, &rows[0], 0)?;
         let mut held = vec![false; batch.len()];
         for row in &rows {
-            if let Some(n) = row.try_get::<Option<i64>, _>(2)? {
+            if let Some(n) = row.try_get::<Option<i64>, _>(1)? {
                 held[usize::try_from(n).unwrap_or_default() - 1] = true;
             }
         }
-        tx.commit_surely(&xid(&rows[0], 0)?).await?;
+        tx.commit_surely().await?;
         Ok(held)
     }
 }
@@ -110,7 +110,7 @@ const COMPLETE: &str = "
     sent AS (
         INSERT INTO @.orchestrator_queue (instance_id, work_item, state, visible_at, enqueued_at)
         SELECT receiver, completion, 1, ms, ms FROM held, clock WHERE completion IS NOT NULL ORDER BY n)
-    SELECT pg_current_xact_id()::text, clock.ms, held.n FROM clock LEFT JOIN held ON true";
+    SELECT clock.ms, held.n FROM clock LEFT JOIN held ON true";
 
 fn bind(query: Query, batch: &[Acking]) -> Query {
     let completion = |part: fn(&MessageRow) -> &String| {

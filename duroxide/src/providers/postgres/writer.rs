@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Executor, PgConnection, PgPool, Postgres, Row};
 use super::error::{Kind, StoreError};
 use super::open::Schema;
 use super::row::uint;
-use crate::clock;
+use crate::{clock, seams};
 
 /// A statement with its arguments.
 pub(super) type Query = sqlx::query::Query<'static, Postgres, PgArguments>;
@@ -29,6 +29,15 @@ const PAUSES_MS: [u64; 6] = [0, 0, 20, 100, 300, 1_000];
 /// How long the fate of a commit may stay unknown, because the server has not noticed that its client is gone.
 const FATE_LOOKS: u32 = 100;
 const FATE_PAUSE: Duration = Duration::from_millis(100);
+
+/// Differences of clocks below this are not told from the time that answers take.
+const IN_STEP_MS: i64 = 1_000;
+
+/// How long the outcome of a transaction is kept: longer than anybody asks for it.
+const REMEMBERED_MS: i64 = 3_600_000;
+
+/// What a transaction writes beside its name.
+const COMMITTED: &str = "committed";
 
 /// What a crash of the server may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +86,13 @@ impl Db {
         self.ahead_ms.store(database_ms.saturating_sub(here), Ordering::Relaxed);
     }
 
+    /// What is added to a time of this process's clock to get that of the database's. Clocks that agree as far as
+    /// answers take count as one.
+    pub(super) fn shift_ms(&self) -> i64 {
+        let ahead_ms = self.ahead_ms();
+        if ahead_ms.abs() < IN_STEP_MS { 0 } else { ahead_ms }
+    }
+
     /// A time of the database's clock as this process's clock would show it.
     pub(super) fn here_ms(&self, database_ms: u64) -> u64 {
         database_ms.saturating_add_signed(self.ahead_ms().saturating_neg())
@@ -123,18 +139,24 @@ impl Db {
     }
 
     async fn begin_with(&self, durability: Durability, patience: Duration) -> Result<Tx<'_>, StoreError> {
-        // A client that is cut off must not hold rows for ever.
-        const FLUSHED: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '15s'";
-        const LEASE: &str =
-            "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL idle_in_transaction_session_timeout = '15s'";
-        let begin = match durability {
-            Durability::Flushed => FLUSHED,
-            Durability::Lease => LEASE,
-        };
         let mut failures = 0;
         loop {
+            // A client that is cut off must not hold rows for ever.
+            let mut begin = String::from("BEGIN; SET LOCAL idle_in_transaction_session_timeout = '15s'; ");
+            let name = match durability {
+                Durability::Lease => {
+                    begin.push_str("SET LOCAL synchronous_commit = off");
+                    None
+                }
+                Durability::Flushed => {
+                    let name = seams::new_guid();
+                    begin.push_str(&self.schema.render("INSERT INTO @.commits VALUES ("));
+                    begin.push_str(&self.schema.render(&format!("'{name}', '{COMMITTED}', @now)")));
+                    Some(name)
+                }
+            };
             let begun = match Session::acquire(&self.pool, patience).await {
-                Ok(mut session) => session.raw(begin).await.map(|()| Tx { session, db: self }),
+                Ok(mut session) => session.raw(begin).await.map(|()| Tx { session, db: self, name }),
                 Err(error) => Err(error),
             };
             match begun {
@@ -144,26 +166,35 @@ impl Db {
         }
     }
 
-    /// What became of a transaction whose commit was not answered.
-    async fn fate_of(&self, xid: &str) -> Result<(), StoreError> {
+    /// What became of a transaction whose commit was not answered: its name is claimed as one that came to nothing. As
+    /// long as it is under way that waits; when it is there, it was committed; and when the claim is first, it never
+    /// will be. The server's own transaction ids would not do: after a crash they may be given out again.
+    async fn fate_of(&self, name: &str) -> Result<(), StoreError> {
         for _ in 0..FATE_LOOKS {
-            let status = self.one(|| sqlx::query("SELECT pg_xact_status($1::xid8)").bind(xid.to_owned())).await;
-            match status.and_then(|row| Ok(row.try_get::<Option<String>, _>(0)?)) {
-                Ok(Some(status)) if status == "committed" => return Ok(()),
-                Ok(Some(status)) if status == "aborted" => return Err(StoreError::NoAnswer),
-                // In progress: the server has not noticed yet that nobody is there.
-                Ok(Some(_)) => tokio::time::sleep(FATE_PAUSE).await,
-                Ok(None) => break,
-                Err(error) if error.kind() == Kind::Connection => tokio::time::sleep(FATE_PAUSE).await,
-                Err(_) => break,
+            let claim = self.query(
+                "INSERT INTO @.commits AS c (name, outcome, at_ms) VALUES ($1, 'undone', @now)
+                 ON CONFLICT (name) DO UPDATE SET at_ms = c.at_ms RETURNING c.outcome",
+            );
+            let told = self.once(claim.bind(name.to_owned())).await;
+            match told.and_then(|rows| Ok(rows[0].try_get::<String, _>(0)?)) {
+                Ok(outcome) if outcome == COMMITTED => return Ok(()),
+                Ok(_) => return Err(StoreError::NoAnswer),
+                Err(error) if error.kind() == Kind::Permanent => break,
+                Err(_) => tokio::time::sleep(FATE_PAUSE).await,
             }
         }
         Err(StoreError::Ambiguous)
     }
+
+    /// Forgets transactions whose fate nobody asks for any more.
+    pub(super) async fn forget_commits(&self) -> Result<(), StoreError> {
+        let forget = || self.query("DELETE FROM @.commits WHERE at_ms < @now - $1").bind(REMEMBERED_MS);
+        self.all(forget).await.map(drop)
+    }
 }
 
 /// Waits before a repetition, or gives up.
-async fn pause(failures: &mut usize, error: StoreError) -> Result<(), StoreError> {
+pub(super) async fn pause(failures: &mut usize, error: StoreError) -> Result<(), StoreError> {
     let Some(pause) = PAUSES_MS.get(*failures) else {
         return Err(error);
     };
@@ -208,9 +239,10 @@ impl Session {
         Ok(answer.map_err(|_| StoreError::NoAnswer)??)
     }
 
-    async fn raw(&mut self, sql: &'static str) -> Result<(), StoreError> {
+    async fn raw(&mut self, sql: impl Into<String>) -> Result<(), StoreError> {
         let patience = self.patience;
-        let answer = tokio::time::timeout(patience, self.conn().execute(sqlx::raw_sql(AssertSqlSafe(sql)))).await;
+        let answer =
+            tokio::time::timeout(patience, self.conn().execute(sqlx::raw_sql(AssertSqlSafe(sql.into())))).await;
         answer.map_err(|_| StoreError::NoAnswer)??;
         Ok(())
     }
@@ -237,6 +269,8 @@ impl Drop for Session {
 pub(super) struct Tx<'a> {
     session: Session,
     db: &'a Db,
+    /// Under which its outcome is told, if that must be known for certain.
+    name: Option<String>,
 }
 
 impl Tx<'_> {
@@ -255,13 +289,16 @@ impl Tx<'_> {
         committed
     }
 
-    /// Commits, and finds out what became of it when the answer is lost. `xid` is the transaction's own id.
-    pub(super) async fn commit_surely(mut self, xid: &str) -> Result<(), StoreError> {
+    /// Commits, and finds out what became of it when the answer is lost.
+    pub(super) async fn commit_surely(mut self) -> Result<(), StoreError> {
         let committed = self.session.raw("COMMIT").await;
         let lost = committed.as_ref().is_err_and(|error| error.kind() == Kind::Connection);
-        let db = self.db;
+        let (db, name) = (self.db, self.name.take());
         self.session.end(&committed);
-        if lost { db.fate_of(xid).await } else { committed }
+        match name {
+            Some(name) if lost => db.fate_of(&name).await,
+            Some(_) | None => committed,
+        }
     }
 
     /// Undoes everything.
@@ -269,11 +306,6 @@ impl Tx<'_> {
         let undone = self.session.raw("ROLLBACK").await;
         self.session.end(&undone);
     }
-}
-
-/// The transaction's own id, from a statement that tells it in this column.
-pub(super) fn xid(row: &PgRow, index: usize) -> Result<String, StoreError> {
-    Ok(row.try_get(index)?)
 }
 
 /// The database's clock, from a statement that tells it in this column.
