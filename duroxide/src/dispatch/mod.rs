@@ -64,6 +64,10 @@ const ACK_RETRY_PAUSE: Duration = Duration::from_millis(10);
 /// usefully puts into one flush.
 const COMMITS_IN_FLIGHT: usize = 32;
 
+/// How long the end of a runtime waits for the store to take back what was leased ahead: well within what is left for
+/// aborted tasks.
+const GIVE_BACK_MAX: Duration = Duration::from_secs(1);
+
 /// A heavier commit is waited for, so that memory stays bounded by slots and not by commits: 64 KiB.
 const LIGHT_COMMIT_BYTES: usize = 65_536;
 
@@ -151,14 +155,23 @@ pub(crate) fn tend_supplies(env: &Env) -> impl Future<Output = ()> + Send + use<
                 stale = jobs.stale() => (Vec::new(), stale, false),
             };
             // Refused when the lease is over, which is as good.
-            for work in stale_turns {
-                let _ = store.abandon_orchestration_item(work.token(), None, true).await;
-            }
-            for work in stale_jobs {
-                let _ = store.abandon_work_item(work.token(), None, true).await;
-            }
+            let giving_back = async {
+                for work in stale_turns {
+                    let _ = store.abandon_orchestration_item(work.token(), None, true).await;
+                }
+                for work in stale_jobs {
+                    let _ = store.abandon_work_item(work.token(), None, true).await;
+                }
+            };
             if over {
+                // A store that does not answer must not keep the process: leases end by themselves.
+                let _ = tokio::time::timeout(GIVE_BACK_MAX, giving_back).await;
                 return;
+            }
+            tokio::select! {
+                biased;
+                () = giving_back => {}
+                () = drained.cancelled() => {}
             }
         }
     }
