@@ -1,5 +1,6 @@
-//! Four worker processes on one PostgreSQL, while whatever can go wrong does: at the end every outcome is the model's,
-//! nothing is lost, nothing is doubled, and no row is left behind.
+//! Four worker processes on one PostgreSQL, while whatever can go wrong does.
+//!
+//! At the end every outcome is the model's, nothing is lost, nothing is doubled, and no row is left behind.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
