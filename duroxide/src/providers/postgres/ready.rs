@@ -108,7 +108,9 @@ pub(super) async fn promote_activities(db: &Db, tx: &mut Tx<'_>) -> Result<(), S
 pub(super) async fn park(db: &Db, tx: &mut Tx<'_>, instance: &str) -> Result<(), StoreError> {
     tx.all(
         db.query(
-            "UPDATE @.orchestrator_queue SET state = 3 WHERE instance_id = $1 AND state <> 3 AND visible_at <= @now",
+            // The batch and no more: a delayed start may fall due at this very moment.
+            "UPDATE @.orchestrator_queue q SET state = 3 FROM @.instance_locks l
+             WHERE l.instance_id = $1 AND q.instance_id = l.instance_id AND q.id = ANY(l.batch)",
         )
         .bind(instance.to_owned()),
     )
