@@ -51,8 +51,6 @@ bugs! {
     StatusIsNotCarried: "continue-as-new forgets the custom status",
     BusyEndsTheTurn: "a store in trouble fails the orchestration",
     GoesBeforeOthers: "an activity's turn is committed though somebody holds the instance or a message waits",
-    CompletesOldHistory: "an activity's turn is committed though history went on",
-    OldIsKnown: "a history is left out though the caller knows an older one",
     LeftAreForgotten: "activities that were left with a turn are forgotten when it ends",
     RestsUnconfirmed: "an execution that rests is woken though history went on without it",
     GapDropsTheBatch: "messages that arrive between two executions are dropped",

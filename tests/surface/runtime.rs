@@ -150,7 +150,14 @@ async fn a_runtime_starts_tells_and_stops() {
     };
     assert_eq!(runtime.get_orchestration_descriptor("order").await, Some(expected));
     assert_eq!(runtime.get_orchestration_descriptor("nobody").await, None);
-    let snapshot: observability::MetricsSnapshot = runtime.metrics_snapshot().unwrap();
+    // Whoever waits is told with the commit; the runtime counts it when it hears of its commit, in the same moment.
+    let snapshot: observability::MetricsSnapshot = loop {
+        let snapshot = runtime.metrics_snapshot().unwrap();
+        if snapshot.orch_completions > 0 {
+            break snapshot;
+        }
+        tokio::task::yield_now().await;
+    };
     assert_eq!((snapshot.orch_starts, snapshot.orch_completions), (1, 1));
     let handle: Option<&observability::ObservabilityHandle> = runtime.observability_handle();
     assert!(handle.is_some());

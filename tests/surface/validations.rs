@@ -21,7 +21,7 @@ struct Fresh;
 #[async_trait]
 impl ProviderFactory for Fresh {
     async fn create_provider(&self) -> Arc<dyn Provider> {
-        Arc::new(SqliteProvider::new_in_memory().await.unwrap())
+        Arc::new(SqliteProvider::new_in_memory().await.expect("a database in memory opens"))
     }
 
     fn lock_timeout(&self) -> Duration {
@@ -34,7 +34,7 @@ struct Shared(Arc<SqliteProvider>);
 
 impl Shared {
     async fn new() -> Self {
-        Shared(Arc::new(SqliteProvider::new_in_memory().await.unwrap()))
+        Shared(Arc::new(SqliteProvider::new_in_memory().await.expect("a database in memory opens")))
     }
 }
 
@@ -46,12 +46,12 @@ impl ProviderFactory for Shared {
 
     async fn corrupt_instance_history(&self, instance: &str) {
         let damage = "UPDATE history SET event_data = '{not json' WHERE instance_id = ?";
-        sqlx::query(damage).bind(instance).execute(self.0.get_pool()).await.unwrap();
+        sqlx::query(damage).bind(instance).execute(self.0.get_pool()).await.expect("rows can be edited");
     }
 
     async fn get_max_attempt_count(&self, instance: &str) -> u32 {
         let count = "SELECT COALESCE(MAX(attempt_count), 0) FROM orchestrator_queue WHERE instance_id = ?";
-        sqlx::query_scalar(count).bind(instance).fetch_one(self.0.get_pool()).await.unwrap()
+        sqlx::query_scalar(count).bind(instance).fetch_one(self.0.get_pool()).await.expect("rows can be counted")
     }
 }
 

@@ -3,6 +3,8 @@
 //! Handlers are registered by string, stores are wrapped by their required methods alone, two runtimes share a file,
 //! everything runs on one thread with a subscriber of its own, and turns are driven by hand.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot set its scene has failed")]
+
 mod by_hand;
 mod flows;
 mod logs;

@@ -39,7 +39,7 @@ async fn assert_every_call_is_seen(inner: Arc<dyn Provider>) {
     }
     runtime.shutdown(None).await;
 
-    let seen = store.seen();
+    let seen = store.report();
     let mut all = Vec::new();
     for ((instance, execution_id), events) in &seen.events {
         let stored = inner.read_with_execution(instance, *execution_id).await.unwrap();

@@ -42,7 +42,12 @@ impl Wrapper {
         Arc::new(Wrapper { inner, seen: Mutex::default(), fails_every })
     }
 
-    pub(crate) fn seen(&self) -> MutexGuard<'_, Seen> {
+    /// All that was seen so far.
+    pub(crate) fn report(&self) -> Seen {
+        std::mem::take(&mut *self.seen())
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().expect("nothing panics under it")
     }
 

@@ -182,8 +182,8 @@ impl Processor for Activities {
 
 /// Stores the result of an activity by itself: its message waits in the queue of its orchestration.
 pub(super) async fn complete(env: &Env, done: Done) {
-    let completion = done.message();
-    let acked = with_retries(|| env.store.ack_work_item(&done.token, Some(completion.clone()))).await;
+    let completion = Some(done.message()).filter(|_| !is_planted(Bug::ResultIsNotSent));
+    let acked = with_retries(|| env.store.ack_work_item(&done.token, completion.clone())).await;
     if let Err(error) = &acked {
         tracing::warn!(
             target: target::WORKER,
@@ -369,8 +369,7 @@ impl Activities {
     }
 
     async fn ack(&self, token: &Arc<str>, completion: WorkItem) -> Result<(), ProviderError> {
-        let completion = Some(completion).filter(|_| !is_planted(Bug::ResultIsNotSent));
-        with_retries(|| self.env.store.ack_work_item(token, completion.clone())).await
+        with_retries(|| self.env.store.ack_work_item(token, Some(completion.clone()))).await
     }
 
     async fn poison(&self, token: &Arc<str>, item: WorkItem, attempt: u32) {

@@ -137,29 +137,29 @@ impl Drop for Env {
     }
 }
 
-/// Gives back what was leased ahead and waited too long, until `drained`.
+/// Gives back what was leased ahead and waited too long; and all of it when the last slot is gone, since a commit may
+/// bring activities when nobody is left to run them.
 pub(crate) fn tend_supplies(env: &Env) -> impl Future<Output = ()> + Send + use<> {
     let (store, turns, jobs) = (Arc::clone(&env.store), Arc::clone(&env.turns), Arc::clone(&env.jobs));
     let drained = env.drained();
-    let tending = async move {
-        loop {
-            // Refused when the lease is over, which is as good.
-            tokio::select! {
-                biased;
-                stale = turns.stale() => for work in stale {
-                    let _ = store.abandon_orchestration_item(work.token(), None, true).await;
-                },
-                stale = jobs.stale() => for work in stale {
-                    let _ = store.abandon_work_item(work.token(), None, true).await;
-                },
-            }
-        }
-    };
     async move {
-        tokio::select! {
-            biased;
-            () = drained.cancelled() => {}
-            () = tending => {}
+        loop {
+            let (stale_turns, stale_jobs, over) = tokio::select! {
+                biased;
+                () = drained.cancelled() => (turns.empty(), jobs.empty(), true),
+                stale = turns.stale() => (stale, Vec::new(), false),
+                stale = jobs.stale() => (Vec::new(), stale, false),
+            };
+            // Refused when the lease is over, which is as good.
+            for work in stale_turns {
+                let _ = store.abandon_orchestration_item(work.token(), None, true).await;
+            }
+            for work in stale_jobs {
+                let _ = store.abandon_work_item(work.token(), None, true).await;
+            }
+            if over {
+                return;
+            }
         }
     }
 }

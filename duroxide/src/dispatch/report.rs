@@ -1,5 +1,7 @@
 //! What a committed turn tells: to the metrics, and to clients that wait.
 
+use std::sync::Arc;
+
 use super::verdict::Head;
 use super::warm::Figures;
 use crate::model::commit::Commit;
@@ -50,7 +52,7 @@ impl Report {
         if let Some(end) = commit.delta.iter().rev().find(|event| event.is_terminal()) {
             let began_ms = self.started_ms.unwrap_or_else(|| first_ms(&commit.delta));
             self.end = Some(End {
-                outcome: execution.outcome().clone(),
+                outcome: without_payload(execution.outcome()),
                 over_limit: execution.is_over_limit(),
                 events: commit.delta.last().map_or(0, Event::event_id),
                 seconds: end.timestamp_ms.saturating_sub(began_ms) as f64 / 1_000.0,
@@ -106,6 +108,15 @@ pub(super) fn is_news(commit: &Commit) -> bool {
 pub(super) fn ends_active(commit: &Commit) -> bool {
     let begins = |event: &Event| matches!(event.kind, EventKind::OrchestrationStarted { .. });
     commit.metadata.status.is_some() && !commit.delta.iter().any(begins)
+}
+
+/// Of a success only that it was one is told, and its output may be large.
+fn without_payload(outcome: &Outcome) -> Outcome {
+    match outcome {
+        Outcome::Completed(_) => Outcome::Completed(Arc::default()),
+        Outcome::ContinueAsNew { .. } => Outcome::ContinueAsNew { input: String::new(), version: None },
+        Outcome::Continue | Outcome::Failed(_) | Outcome::Cancelled(_) => outcome.clone(),
+    }
 }
 
 fn first_ms(delta: &[Event]) -> u64 {

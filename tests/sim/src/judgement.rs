@@ -1,4 +1,4 @@
-//! When all is quiet: did everything come to what its program must come to, and is the store what the commits made it?
+//! When all is quiet: did each program come to its end, is the store what the commits made it, and does history replay.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -266,7 +266,7 @@ impl Line {
     /// What of a turn's messages the store gets at once, and what arrives later or once more.
     fn post(&self, items: Vec<WorkItem>) -> (Vec<WorkItem>, Vec<WorkItem>, Vec<WorkItem>) {
         let (hidden, seen): (Vec<_>, Vec<_>) =
-            items.into_iter().partition(|item| self.truth.strikes(Fault::DelayedVisibility) || self.is_early(item));
+            items.into_iter().partition(|item| self.is_hidden(item) || self.is_early(item));
         let again = seen.iter().filter(|item| self.is_doubled(item)).cloned().collect();
         (seen, hidden, again)
     }
@@ -749,6 +749,16 @@ impl Line {
 
     fn is_doubled(&self, item: &WorkItem) -> bool {
         may_arrive_twice(item) && self.truth.strikes(Fault::DuplicateDelivery)
+    }
+
+    /// The start of a next execution is hidden more often: what arrives before it is seen must wait for it.
+    fn is_hidden(&self, item: &WorkItem) -> bool {
+        let is_next = matches!(item, WorkItem::ContinueAsNew { .. });
+        let is_likely = is_next && !self.truth.is_healed() && {
+            let mut book = self.truth.book();
+            book.weather.has(Fault::DelayedVisibility) && book.random.per_mille(200)
+        };
+        is_likely || self.truth.strikes(Fault::DelayedVisibility)
     }
 
     fn is_early(&self, item: &WorkItem) -> bool {

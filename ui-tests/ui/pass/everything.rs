@@ -146,13 +146,14 @@ async fn nap((seconds, ctx): (u64, &OrchestrationContext)) {
 pub fn is_durable(_: impl Durable) {}
 
 /// From outside.
-pub async fn outside(client: &Client) -> Result<(), CallError<ShopError>> {
-    let handle = checkout::start(client, "o-1", Order { id: 1 }, None).version("2.0.0").await?;
-    handle.raise(Approved { by: "eve".into() }).await?;
-    handle.enqueue(Approved { by: "eve".into() }).await?;
-    handle.cancel("no").await?;
-    let _ = (handle.status().await?, handle.id(), handle.clone());
-    let total: u64 = handle.wait(Duration::from_secs(3)).await?;
+pub async fn outside(client: &Client) -> Result<(), String> {
+    let started = checkout::start(client, "o-1", Order { id: 1 }, None).version("2.0.0").await;
+    let handle = started.map_err(|error| error.to_string())?;
+    let raised = handle.raise(Approved { by: "eve".into() }).await;
+    let queued = handle.enqueue(Approved { by: "eve".into() }).await;
+    let cancelled = handle.cancel("no").await;
+    let _ = (raised, queued, cancelled, handle.status().await, handle.id(), handle.clone());
+    let total: u64 = handle.wait(Duration::from_secs(3)).await.map_err(|error| format!("{error:?}"))?;
     let _ = checkout::attach(client, "o-2").wait(Duration::from_secs(total)).await;
     Ok(())
 }

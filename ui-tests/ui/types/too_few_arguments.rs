@@ -14,7 +14,7 @@ async fn checkout(ctx: OrchestrationContext, order: u64) -> Result<u64, String> 
 }
 
 fn outside(client: &duroxide::Client) {
-    checkout::start(client, 7);
+    checkout::start(client, "o-1");
 }
 
 fn main() {}

@@ -55,8 +55,7 @@ impl Tables {
         {
             let head = self.head(&item.instance, item.execution_id);
             let is_whole = item.history_error.is_none() && head.last_event_id > 0;
-            let known_head = request.known.head_of(&item.instance);
-            let known = is_whole && (known_head == Some(head) || known_head.is_some() && is_planted(Bug::OldIsKnown));
+            let known = is_whole && request.known.head_of(&item.instance) == Some(head);
             if known {
                 item.history.clear();
                 item.kv_snapshot.clear();
@@ -108,7 +107,6 @@ impl Tables {
         let is_leased = |token: &String| self.holds_activity(token, now_ms);
         let is_current = self.head(instance, self.current_execution_id(instance)) == base;
         let is_free = !self.is_taken_or_waited_for(instance, now_ms) || is_planted(Bug::GoesBeforeOthers);
-        let is_current = is_current || is_planted(Bug::CompletesOldHistory);
         if !tokens.iter().all(is_leased) || !is_free || !is_current {
             return Ok(None);
         }

@@ -102,13 +102,14 @@ pub(super) async fn promote_activities(db: &Db, tx: &mut Tx<'_>) -> Result<(), S
     Ok(())
 }
 
-/// Puts the messages of an instance that this transaction holds aside until the instance exists: they must neither
-/// block the queue's head nor be lost at once. The batch that starts the instance takes them along, because it takes
-/// all that is visible.
+/// Puts the batch of an instance that this transaction holds aside until the instance exists: its messages must neither
+/// block the queue's head nor be lost at once. The batch that starts the instance takes them along, because it takes all
+/// that is visible.
+///
+/// Only the batch: a start that was committed, or fell due, since the batch was read must stay where it is found.
 pub(super) async fn park(db: &Db, tx: &mut Tx<'_>, instance: &str) -> Result<(), StoreError> {
     tx.all(
         db.query(
-            // The batch and no more: a delayed start may fall due at this very moment.
             "UPDATE @.orchestrator_queue q SET state = 3 FROM @.instance_locks l
              WHERE l.instance_id = $1 AND q.instance_id = l.instance_id AND q.id = ANY(l.batch)",
         )
