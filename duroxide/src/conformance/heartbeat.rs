@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::StoreFactory;
-use super::case::{Case, SHORT, expect_permanent};
+use super::case::{Case, SHORT, TERM, expect_permanent};
 use super::items::{activity, completed, identity, names, queued, raised, says, start};
 use crate::model::commit::Commit;
 use crate::model::info::ActivityProgress;
@@ -73,10 +73,11 @@ pub async fn a_fence_grows_with_every_delivery(factory: &dyn StoreFactory) {
     let abandoned = store.take_job().await;
     let first = store.fence(&abandoned.token).await;
     store.abandon_work_item(&abandoned.token, None, true).await.expect("it is held");
-    let lapses = store.take_job_for(SHORT).await;
+    // Long enough for a busy store to answer while the lease is live.
+    let lapses = store.take_job_for(TERM).await;
     let second = store.fence(&lapses.token).await;
     assert!(first < second, "expected more than {first} after an abandon, found {second}");
-    store.lapse(SHORT).await;
+    store.lapse(TERM).await;
     let last = store.take_job().await;
     let third = store.fence(&last.token).await;
     assert!(second < third, "expected more than {second} after a lease expired, found {third}");

@@ -233,8 +233,8 @@ impl EventKind {
         )
     }
 
-    /// The `type` field of the wire form; the SQLite store has a column for it.
-    #[cfg(any(test, feature = "sqlite"))]
+    /// The `type` field of the wire form; the SQL stores have a column for it.
+    #[cfg(any(test, feature = "sqlite", feature = "postgres"))]
     pub(crate) fn wire_type(&self) -> &'static str {
         match self {
             EventKind::OrchestrationStarted { .. } => "OrchestrationStarted",
