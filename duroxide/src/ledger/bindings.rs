@@ -57,7 +57,6 @@ struct Binding {
     /// Who polled for the answer in vain.
     seat: Option<Seat>,
     /// Until its holder knows.
-    #[cfg_attr(not(feature = "macros"), expect(dead_code, reason = "only typed calls go by policies"))]
     governed: Option<Box<Governed>>,
 }
 
