@@ -7,7 +7,9 @@ use std::time::Duration;
 use duroxide::providers::express::{
     ActivityRequest, Commit, Committed, ExpressProvider, FetchedTurn, Handover, Head, KnownHeads, TurnRequest,
 };
-use duroxide::providers::{Event, EventKind, ExecutionMetadata, Provider, TagFilter, WorkItem};
+use duroxide::providers::{
+    Event, EventKind, ExecutionMetadata, Provider, ScheduledActivityIdentifier, TagFilter, WorkItem,
+};
 
 const LEASE: Duration = Duration::from_secs(60);
 
@@ -37,6 +39,8 @@ on_express_stores!(
     a_history_that_went_on_is_sent,
     a_new_life_of_an_instance_is_not_known,
     activities_are_handed_over_unless_others_wait,
+    activities_for_others_stay_between_those_handed_over,
+    an_activity_asked_for_and_cancelled_is_handed_to_nobody,
     activities_end_with_their_turn,
     a_turn_is_not_committed_past_a_message,
     a_turn_is_not_committed_beside_a_holder,
@@ -165,6 +169,39 @@ async fn begun(store: &dyn Provider, activities: Vec<WorkItem>, handover: Handov
     assert!(!turn.known);
     let commit = Commit { worker_items: activities, metadata: named(), ..adds(vec![started()]) };
     express(store).commit_turn(&turn.token, turn.head, commit, handover).await.unwrap()
+}
+
+async fn activities_for_others_stay_between_those_handed_over(store: &dyn Provider) {
+    let (mut in_session, mut elsewhere) = (activity("i", 3), activity("i", 5));
+    if let WorkItem::ActivityExecute { session_id, .. } = &mut in_session {
+        *session_id = Some("s".into());
+    }
+    if let WorkItem::ActivityExecute { tag, .. } = &mut elsewhere {
+        *tag = Some("gpu".into());
+    }
+    let asked = vec![activity("i", 2), in_session, activity("i", 4), elsewhere, activity("i", 6)];
+    let committed = begun(store, asked, hand(5)).await;
+    let handed: Vec<usize> = committed.leased.iter().map(|leased| leased.index).collect();
+    assert_eq!(handed, [0, 2, 4]);
+    for leased in committed.leased {
+        store.renew_work_item_lock(&leased.token, LEASE).await.unwrap();
+    }
+}
+
+async fn an_activity_asked_for_and_cancelled_is_handed_to_nobody(store: &dyn Provider) {
+    store.enqueue_for_orchestrator(start("i"), None).await.unwrap();
+    let turn = turn(store, Known::of(&[])).await;
+    let dropped = ScheduledActivityIdentifier { instance: "i".into(), execution_id: 1, activity_id: 2 };
+    let commit = Commit {
+        worker_items: vec![activity("i", 2), activity("i", 3)],
+        cancelled_activities: vec![dropped],
+        metadata: named(),
+        ..adds(vec![started()])
+    };
+    let committed = express(store).commit_turn(&turn.token, turn.head, commit, hand(2)).await.unwrap();
+    let handed: Vec<usize> = committed.leased.iter().map(|leased| leased.index).collect();
+    assert_eq!(handed, [1]);
+    assert_eq!(waiting_activities(store).await, 0);
 }
 
 async fn waiting_activities(store: &dyn Provider) -> usize {

@@ -256,26 +256,34 @@ fn materialize_kv(conn: &Connection, instance: &str, ack: &Ack) -> Result<(), St
     Ok(())
 }
 
+/// An activity both asked for and cancelled comes to nothing: nobody may be handed it in between.
 fn enqueue_workers(conn: &Connection, ack: &Ack, now_ms: u64, wakes: &mut Wakes) -> Result<Vec<Leased>, StoreError> {
     let mut leased = Vec::new();
     let most = ack.offer.as_ref().map_or(0, |offer| offer.handover.max.min(ack.activities.len()));
-    let (handed, rest) = ack.activities.split_at(most);
-    if let Some(offer) = ack.offer.as_ref().filter(|_| most > 0) {
-        let mut handing = Handing::new(conn, &offer.handover, &offer.owner, now_ms);
-        for (index, activity) in handed.iter().enumerate() {
-            match handing.enqueue(activity)? {
-                Some(token) => leased.push(Leased { index, token }),
-                None => worker::enqueue(conn, activity, now_ms, wakes)?,
-            }
+    let mut handing =
+        ack.offer.as_ref().filter(|_| most > 0).map(|offer| Handing::new(conn, &offer.handover, &offer.owner, now_ms));
+    for (index, activity) in ack.activities.iter().enumerate().filter(|(_, activity)| !is_cancelled(ack, activity)) {
+        let token = match &mut handing {
+            Some(handing) if index < most => handing.enqueue(activity)?,
+            Some(_) | None => None,
+        };
+        match token {
+            Some(token) => leased.push(Leased { index, token }),
+            None => worker::enqueue(conn, activity, now_ms, wakes)?,
         }
-    }
-    for activity in rest {
-        worker::enqueue(conn, activity, now_ms, wakes)?;
     }
     Ok(leased)
 }
 
-/// After the new ones were enqueued, so that an activity both asked for and cancelled comes to nothing.
+fn is_cancelled(ack: &Ack, activity: &ActivityRow) -> bool {
+    activity.identity.as_ref().is_some_and(|(instance, execution_id, id)| {
+        let is_it = |cancelled: &ScheduledActivityIdentifier| {
+            cancelled.instance == *instance && cancelled.execution_id == *execution_id && cancelled.activity_id == *id
+        };
+        ack.cancelled.iter().any(is_it)
+    })
+}
+
 fn steal_cancelled(conn: &Connection, ack: &Ack) -> Result<(), StoreError> {
     for activity in &ack.cancelled {
         conn.prepare_cached(

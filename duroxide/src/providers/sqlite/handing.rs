@@ -26,10 +26,13 @@ impl<'a> Handing<'a> {
     }
 
     /// Puts an activity into the queue under a lease and returns its token; `None`, and nothing happens, when it may
-    /// not go to the caller at once: it has a session, or a tag that is not served, or would overtake another.
+    /// not go to the caller at once: it has a session, or a tag that is not served, or would overtake another. The
+    /// caller then puts it there for others, before the next one.
     pub(super) fn enqueue(&mut self, activity: &ActivityRow) -> Result<Option<String>, StoreError> {
         let tag = activity.tag.as_deref();
         if activity.session_id.is_some() || !self.handover.tags.matches(tag) || self.waits(tag)? {
+            // Its row takes the next id.
+            self.next = self.next.map(|(id, last_fence)| (id + 1, last_fence));
             return Ok(None);
         }
         let (id, last_fence) = self.reserve()?;
