@@ -54,6 +54,10 @@ impl Fetched {
     pub(super) fn token(&self) -> &str {
         &self.token
     }
+
+    fn is_in_session(&self) -> bool {
+        matches!(self.item, WorkItem::ActivityExecute { session_id: Some(_), .. })
+    }
 }
 
 /// One activity to be run.
@@ -142,8 +146,12 @@ impl Processor for Activities {
                 .jobs
                 .take(self.look(), async |max| {
                     let request = ActivityRequest { max, lock_timeout, session, tags };
-                    let fetched = express.fetch_activities(request).await?;
-                    Ok(fetched.into_iter().map(|one| Fetched::new(one.item, one.token, one.attempt)).collect())
+                    let fetched = express.fetch_activities(request).await?.into_iter();
+                    let mut fetched: Vec<_> =
+                        fetched.map(|one| Fetched::new(one.item, one.token, one.attempt)).collect();
+                    // The first is for the slot that asked, in whose name a session was claimed.
+                    fetched.sort_by_key(|one| !one.is_in_session());
+                    Ok(fetched)
                 })
                 .await;
         }

@@ -153,23 +153,22 @@ impl<T: Send> Supply<T> {
         self.stock().ready.drain(..).map(|(_, piece)| piece).collect()
     }
 
-    /// Returns what waited too long, as soon as there is something.
+    /// Returns what waited too long, as soon as there is something. May be dropped and called again at any time.
     pub(super) async fn stale(&self) -> Vec<T> {
         loop {
-            self.stocked.notified().await;
-            loop {
-                tokio::time::sleep(WAIT_MAX).await;
-                let stale = self.stock().take_stale(Instant::now());
-                if !stale.is_empty() {
-                    // There may be more; it is looked at again.
-                    self.stocked.notify_one();
-                    return stale;
-                }
-                if self.stock().ready.is_empty() {
-                    break;
-                }
+            if self.is_empty() {
+                self.stocked.notified().await;
+            }
+            tokio::time::sleep(WAIT_MAX).await;
+            let stale = self.stock().take_stale(Instant::now());
+            if !stale.is_empty() {
+                return stale;
             }
         }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.stock().ready.is_empty()
     }
 
     /// The next piece in stock.
@@ -282,5 +281,15 @@ mod tests {
         assert_eq!(supply.stale().await, [1, 2]);
         assert_eq!(began.elapsed(), WAIT_MAX);
         assert_eq!(supply.pop(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_looks_for_what_waits_too_long_may_be_interrupted() {
+        let supply = Arc::new(Supply::new());
+        let _slot = supply.hungry();
+        supply.promise(1).fulfil([1]);
+        let interrupted = tokio::time::timeout(WAIT_MAX / 2, supply.stale()).await;
+        assert!(interrupted.is_err());
+        assert_eq!(supply.stale().await, [1]);
     }
 }

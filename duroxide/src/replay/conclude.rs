@@ -92,6 +92,7 @@ impl Execution {
 
     /// Writes the rows that end the execution; returns the activities that are given up.
     fn end(&mut self, ending: Ending) -> Vec<u64> {
+        self.history.close_gap();
         let reason = || ORCHESTRATION_TERMINAL.to_owned();
         for id in self.history.open_signals() {
             self.append(Some(id), EventKind::ExternalSubscribedCancelled { reason: reason() });

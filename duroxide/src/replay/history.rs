@@ -44,6 +44,8 @@ pub(super) struct History {
     instance: String,
     execution_id: u64,
     next_event_id: u64,
+    /// The greatest id of a row.
+    last_event_id: u64,
     count: usize,
     /// Rows up to this id came from storage.
     persisted: u64,
@@ -76,6 +78,7 @@ impl History {
             instance: instance.to_owned(),
             execution_id,
             next_event_id: INITIAL_EVENT_ID,
+            last_event_id: 0,
             count: 0,
             persisted: 0,
             ended: false,
@@ -107,9 +110,14 @@ impl History {
         self.next_event_id
     }
 
-    /// Uses up an id without a row: continue-as-new leaves this gap.
+    /// Uses up an id without a row: continue-as-new leaves this gap before what is asked for later in the turn.
     pub(super) fn skip_event_id(&mut self) {
         self.next_event_id = self.next_event_id.saturating_add(1);
+    }
+
+    /// Takes back the ids that were used up since the last row: those that end the execution follow it.
+    pub(super) fn close_gap(&mut self) {
+        self.next_event_id = self.last_event_id.saturating_add(1);
     }
 
     /// Everything noted so far is in storage.
@@ -201,6 +209,7 @@ impl History {
     pub(super) fn note(&mut self, event: &Event) {
         self.count += 1;
         // A damaged row may have any id; one beyond the last is refused by the store, as a duplicate.
+        self.last_event_id = self.last_event_id.max(event.event_id);
         self.next_event_id = self.next_event_id.max(event.event_id.saturating_add(1));
         self.ended |= event.is_terminal();
         let id = event.event_id;

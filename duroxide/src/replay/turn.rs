@@ -129,8 +129,8 @@ impl Execution {
                 self.ledger.with(|book| (book.taken > taken, book.asked_for_a_poll(asked)));
             if took_an_answer {
                 idle_polls = 0;
-            } else if recorded == Recorded::Dequeue || asks_again {
-                // Any number of calls may learn their policies; only asking for ever more is not quiet.
+            } else if asks_again {
+                // Any number may be asked for at once; only asking for ever more is not quiet.
                 idle_polls += 1;
             }
             if idle_polls >= IDLE_POLLS_MAX {

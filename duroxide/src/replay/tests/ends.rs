@@ -113,10 +113,10 @@ fn continue_as_new_carries_status_unread_messages_and_the_parent() {
             "7 ExternalEvent",
             "8 ActivityScheduled",
             "9 ExternalSubscribedPersistent",
-            "11 OrchestrationContinuedAsNew",
-            "12<8 ActivityCancelRequested"
+            "10 OrchestrationContinuedAsNew",
+            "11<8 ActivityCancelRequested"
         ],
-        "the request to continue uses up an id"
+        "the request to continue leaves no gap before the end"
     );
     assert_eq!(
         commit.orchestrator_items,

@@ -169,3 +169,12 @@ fn traces_are_emitted_once_however_often_the_code_is_replayed() {
         assert!(lines[0].contains(part), "{part}: {}", lines[0]);
     }
 }
+
+#[test]
+fn any_number_of_dequeues_may_wait_at_once() {
+    let mut story = Story::of(|ctx, _| async move {
+        let messages = ctx.join((0..150).map(|_| ctx.dequeue_event("q")).collect()).await;
+        Ok(messages.len().to_string())
+    });
+    assert_eq!(story.turn([]).delta.len(), 1 + 150);
+}
