@@ -56,8 +56,8 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        arguments: "[w1 ..] [--sync full|normal] [--json FILE] [--rounds N] [--ours] [--long]",
-        help: "our crate and the published one under the same workloads, in turn (minutes)",
+        arguments: "[w1 ..] [--sync full|normal] [--json FILE] [--rounds N] [--ours] [--long] | typed",
+        help: "our crate and the published one under the same workloads, in turn (minutes); or what a typed call costs",
         run: bench::run,
     },
     Command {

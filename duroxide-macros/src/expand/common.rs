@@ -135,7 +135,10 @@ impl<'a> Parts<'a> {
                 quote_spanned!(at=> #there::encode(#input))
             }
             _ => {
-                let fields = self.arguments.iter().enumerate().map(|(at, argument)| {
+                // In the order of the object, which needs no sorting then.
+                let mut keyed: Vec<_> = self.arguments.iter().enumerate().collect();
+                keyed.sort_by_key(|(_, argument)| argument.name.unraw().to_string());
+                let fields = keyed.into_iter().map(|(at, argument)| {
                     let (key, value) = (argument.name.unraw().to_string(), place(&input, at));
                     let at = Span::call_site().located_at(argument.ty.span());
                     quote_spanned!(at=> .with(#key, &#value)?)

@@ -271,12 +271,25 @@ pub struct Again<O: Orchestration> {
 impl<O: Orchestration> Again<O> {
     #[doc(hidden)]
     pub fn new(ctx: &OrchestrationContext, input: &O::In) -> Self {
-        Again { inner: ctx.continue_as_new(written::<O>(input)), of: PhantomData }
+        ctx.require_name(O::NAME);
+        let inner = ctx.continue_as_new_versioned(O::VERSION, written::<O>(input));
+        Again { inner, of: PhantomData }
     }
 
-    /// Begins the next execution in this version; without it, in the version that the registry resolves, the latest.
+    /// Begins the next execution in this version instead of that of the type. Its arguments must be able to read
+    /// what those of the type are written as.
     pub fn version(self, version: impl Into<String>) -> Self {
-        self.inner.amend_version(&format!("{}::continue_as_new(..).version(..)", O::NAME), version.into());
+        self.amend("version", Some(version.into()))
+    }
+
+    /// Begins the next execution in the version that the registry resolves then: the latest, unless it says otherwise.
+    /// Its arguments must be able to read what those of the type are written as.
+    pub fn latest(self) -> Self {
+        self.amend("latest", None)
+    }
+
+    fn amend(self, option: &str, version: Option<String>) -> Self {
+        self.inner.amend_version(&format!("{}::continue_as_new(..).{option}(..)", O::NAME), version);
         self
     }
 }

@@ -6,6 +6,7 @@ mod programs;
 mod report;
 #[cfg(test)]
 mod tests;
+mod typed;
 
 use std::fs;
 use std::path::PathBuf;
@@ -49,8 +50,11 @@ struct Wish {
 /// Rounds when none are asked for: three have a median.
 const ROUNDS: usize = 3;
 
-/// `cargo xtask bench [w1 ..] [--sync full|normal] [--json FILE] [--rounds N] [--ours] [--long]`
+/// `cargo xtask bench [w1 ..] [--sync full|normal] [--json FILE] [--rounds N] [--ours] [--long]`, or `bench typed`
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Failure> {
+    if let Some(("typed", rest)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        return typed::run(workspace, rest);
+    }
     let wish = Wish::parse(arguments)?;
     let cases: Vec<&Case> = CASES.iter().filter(|case| wish.wants(case)).collect();
     let programs = Programs::build(workspace, wish.only_ours)?;
@@ -138,5 +142,5 @@ fn workload(name: &str) -> Result<String, Failure> {
     }
     let mut names: Vec<&str> = CASES.iter().map(|case| case.workload).collect();
     names.dedup();
-    Err(Failure::Usage(format!("`bench` knows the workloads {}, found `{name}`", names.join(", "))))
+    Err(Failure::Usage(format!("`bench` knows the workloads {}, found `{name}`; `bench typed` stands alone", names.join(", "))))
 }
