@@ -49,7 +49,12 @@ pub fn both<A: Durable, B: Durable>(first: A, second: B) -> Join2<A, B> {
     Join2::new(first, second)
 }
 
-/// One argument, or none, on its way out.
+/// What history keeps of no argument.
+pub fn nothing() -> String {
+    "null".to_owned()
+}
+
+/// One argument on its way out.
 ///
 /// # Errors
 /// When the value has no JSON form.

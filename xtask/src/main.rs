@@ -6,8 +6,10 @@ mod compat;
 mod compile_time;
 mod failure;
 mod link;
+mod mutate;
 mod net;
 mod postgres;
+mod prove;
 mod sim;
 mod test;
 #[cfg(test)]
@@ -28,7 +30,7 @@ struct Command {
     run: fn(&Workspace, &[String]) -> Result<(), Failure>,
 }
 
-/// Every command. A new one (`prove`) is a row here and a file of the same name.
+/// Every command. A new one is a row here and a file of the same name.
 const COMMANDS: &[Command] = &[
     Command {
         name: "test",
@@ -65,6 +67,18 @@ const COMMANDS: &[Command] = &[
         arguments: "[SEED | --seeds N [--from SEED] | --mutants]",
         help: "simulated runs: one in all detail, many, or each planted bug until it is found",
         run: sim::run,
+    },
+    Command {
+        name: "prove",
+        arguments: "[LANE | LANE=COUNT ...]",
+        help: "the long lane: simulation, kills, fuzzing and more, by the count (an hour and longer); --help lists the lanes",
+        run: prove::run,
+    },
+    Command {
+        name: "mutate",
+        arguments: "[FILE ...]",
+        help: "cargo-mutants on replay/ and lease/policy.rs, or the named files of the pure core (hours)",
+        run: mutate::run,
     },
     Command {
         name: "compat",

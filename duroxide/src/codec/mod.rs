@@ -3,12 +3,16 @@
 mod canonical;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Why a value could not be written or read: the serde text, with the path inside the payload when reading.
+pub(crate) use told::told;
+
+/// Why a value could not be written or read: what serde says but for the value itself, and, when reading, the path inside
+/// the payload.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 #[cfg_attr(not(feature = "macros"), expect(unreachable_pub, reason = "generated code names it"))]
@@ -17,13 +21,13 @@ pub struct CodecError {
 }
 
 impl CodecError {
-    fn new(error: impl ToString) -> Self {
-        CodecError { message: error.to_string() }
+    fn new(error: impl std::fmt::Display) -> Self {
+        CodecError { message: told(error) }
     }
 
     #[cfg(feature = "macros")]
     pub(crate) fn at(path: &str, error: impl std::fmt::Display) -> Self {
-        CodecError::new(format!("{path}: {error}"))
+        CodecError::new(format!("{path}: {}", told(error)))
     }
 
     #[cfg(feature = "macros")]
@@ -64,7 +68,7 @@ fn with_path<T: DeserializeOwned>(text: &str) -> Result<T, CodecError> {
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.into_inner();
-        if path == "." { CodecError::new(inner) } else { CodecError::new(format!("{path}: {inner}")) }
+        if path == "." { CodecError::new(inner) } else { CodecError::new(format!("{path}: {}", told(inner))) }
     })?;
     reader.end().map_err(CodecError::new)?;
     Ok(value)

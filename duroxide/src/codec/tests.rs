@@ -20,6 +20,18 @@ fn keys_are_sorted_whatever_the_field_order() {
 }
 
 #[test]
+fn keys_that_are_numbers_are_sorted_as_the_text_they_become() {
+    let map = std::collections::BTreeMap::from([(2, "b"), (10, "a")]);
+    assert_eq!(to_json(&map).unwrap(), r#"{"10":"a","2":"b"}"#);
+}
+
+#[test]
+fn what_stood_before_stays_as_it_is() {
+    let text = append_json("{z}".to_owned(), &Order { zebra: 1, apple: None }).unwrap();
+    assert_eq!(text, r#"{z}{"apple":null,"zebra":1}"#);
+}
+
+#[test]
 fn a_string_is_written_raw_and_read_back_either_way() {
     assert_eq!(encode("Rust").unwrap(), "Rust");
     assert_eq!(encode("a \"quoted\"\n").unwrap(), "a \"quoted\"\n");
@@ -76,7 +88,7 @@ fn tree() -> impl Strategy<Value = Tree> {
         ".{0,4}".prop_map(Tree::Text),
     ];
     // Few keys, so that some are there twice; some that JSON escapes, and some that begin alike.
-    let key = prop_oneof!["[abc]{0,2}", "[\"\\\\\n\u{1}é]{1,2}", ".{0,3}"];
+    let key = prop_oneof!["[abc]{0,2}", "[\"\\\\\n\u{1}é]{1,2}", ".{0,3}", "a_long_beginning_[ab]?"];
     leaf.prop_recursive(4, 64, 6, move |inner| {
         prop_oneof![
             vec(inner.clone(), 0..5).prop_map(Tree::List),
@@ -104,4 +116,33 @@ fn numbers_that_would_come_back_as_others_are_refused_but_as_keys_they_are_text(
     assert_eq!(to_json(&map).unwrap(), format!(r#"{{"{}":1}}"#, u128::MAX));
     // A key that is no text is told.
     assert!(to_json(&std::collections::BTreeMap::from([((1, 2), 3)])).is_err());
+}
+
+#[test]
+fn an_error_says_what_was_found_and_not_its_value() {
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code, reason = "only the reading is of interest")]
+    struct Card {
+        number: u64,
+        kind: Option<Kind>,
+    }
+    #[derive(Debug, serde::Deserialize)]
+    enum Kind {
+        Visa,
+    }
+    for (text, expected) in [
+        (r#"{"number":"41, expected 11"}"#, "number: invalid type: string, expected u64 at line 1 column 27"),
+        (r#"{"number":true}"#, "number: invalid type: boolean, expected u64 at line 1 column 14"),
+        (r#"{"number":-4111}"#, "number: invalid value: integer, expected u64 at line 1 column 15"),
+        (r#"{"number":[4111]}"#, "number: invalid type: sequence, expected u64 at line 1 column 10"),
+        (r#"{"number":1,"kind":"s3cr3t"}"#, "kind: unknown variant, expected `Visa` at line 1 column 27"),
+        (r#"{"number":1,"s3cr3t":1}"#, "unknown field, expected `number` or `kind` at line 1 column 20"),
+        (r#"{}"#, "missing field `number` at line 1 column 2"),
+        (r#"{"number":1"#, "EOF while parsing an object at line 1 column 11"),
+    ] {
+        let error = from_json::<Card>(text).unwrap_err().to_string();
+        assert!(error.ends_with(expected), "{error}");
+    }
+    let Kind::Visa = from_json("\"Visa\"").unwrap();
 }

@@ -12,7 +12,7 @@ use crate::context::future::{DurableFuture, Progress};
 use crate::context::orchestration::OrchestrationContext;
 use crate::context::retry::{self, Attempts, GaveUp};
 use crate::context::schedule::{ContinueAsNew, DetachedStart};
-use crate::ledger::Emitted;
+use crate::ledger::{Emitted, Governed};
 use crate::model::action::Action;
 use crate::model::error::ErrorDetails;
 use crate::model::ids;
@@ -62,39 +62,42 @@ impl Asked {
 
     fn poll<E: serde::de::DeserializeOwned>(&mut self, cx: &mut Context<'_>) -> Poll<Result<String, CallError<E>>> {
         self.polled = true;
-        loop {
-            match std::mem::replace(&mut self.state, State::Spent) {
-                State::Asked(mut request) => match request.progress() {
-                    Progress::Answered(result) => return Poll::Ready(result.map_err(CallError::of)),
-                    Progress::Governed(governed, ctx) => {
-                        self.state = State::Tried(retry::governed(ctx, request, *governed));
-                    }
-                    Progress::Waiting => {
-                        self.state = State::Asked(request);
-                        return Poll::Pending;
-                    }
+        let result = loop {
+            match &mut self.state {
+                State::Asked(request) => match request.progress() {
+                    Progress::Answered(result) => break result.map_err(CallError::of),
+                    Progress::Governed(governed, ctx) => self.govern(ctx, *governed),
+                    Progress::Waiting => return Poll::Pending,
                 },
-                State::Tried(mut attempts) => {
+                State::Tried(attempts) => {
                     let Poll::Ready(result) = attempts.as_mut().poll(cx) else {
-                        self.state = State::Tried(attempts);
                         return Poll::Pending;
                     };
-                    return Poll::Ready(result.map_err(|gave_up| match gave_up {
+                    break result.map_err(|gave_up| match gave_up {
                         GaveUp::TimedOut => CallError::TimedOut,
                         GaveUp::Failed(details) => CallError::of(details),
-                    }));
+                    });
                 }
-                State::Refused(error) => return Poll::Ready(Err(CallError::codec(&error))),
+                State::Refused(error) => break Err(CallError::codec(error)),
                 State::Spent => panic!("a call was polled after it had resolved"),
             }
+        };
+        self.state = State::Spent;
+        Poll::Ready(result)
+    }
+
+    /// From here on it is tried by the policy that governs it.
+    fn govern(&mut self, ctx: OrchestrationContext, governed: Governed) {
+        if let State::Asked(request) = std::mem::replace(&mut self.state, State::Spent) {
+            self.state = State::Tried(retry::governed(ctx, request, governed));
         }
     }
 }
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        if let State::Asked(request) = std::mem::replace(&mut self.state, State::Spent)
-            && !self.polled
+        if !self.polled
+            && let State::Asked(request) = std::mem::replace(&mut self.state, State::Spent)
         {
             request.retract();
         }

@@ -151,9 +151,13 @@ pub trait Outcome {
     type Ok;
     /// The error.
     type Err;
+    /// The `Result` itself.
+    #[doc(hidden)]
+    type Whole;
 }
 
 impl<T, E> Outcome for Result<T, E> {
     type Ok = T;
     type Err = E;
+    type Whole = Self;
 }

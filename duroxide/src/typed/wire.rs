@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use crate::codec::{self, CodecError};
 
+/// Room for a few small arguments, so that they are not moved while they are written.
+const FIRST_BYTES: usize = 256;
+
 /// Several arguments on their way out: an object keyed by parameter name.
 pub struct Object {
     /// Canonical JSON as far as it goes.
@@ -21,7 +24,9 @@ impl Object {
     /// An object without fields.
     #[allow(clippy::new_without_default, reason = "generated code calls `new`")]
     pub fn new() -> Self {
-        Object { text: "{".to_owned(), last: "", is_sorted: true }
+        let mut text = String::with_capacity(FIRST_BYTES);
+        text.push('{');
+        Object { text, last: "", is_sorted: true }
     }
 
     /// Adds an argument. A name is an identifier, so that JSON has nothing to escape in it.

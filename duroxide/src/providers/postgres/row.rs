@@ -7,6 +7,7 @@ use sqlx::{PgConnection, Row};
 
 use super::error::StoreError;
 use super::open::Schema;
+use crate::codec;
 use crate::lease::Refusal;
 use crate::model::work_item::WorkItem;
 
@@ -211,6 +212,8 @@ pub(super) async fn quarantine(
     body: &str,
     reason: &str,
 ) -> Result<(), StoreError> {
+    // The row itself is in the table; logs get no payload, and errors of serde show values.
+    let reason = &codec::told(reason);
     tracing::error!(queue, instance, reason, "a queue row cannot be read and was set aside");
     sqlx::query(
         schema.sql("INSERT INTO @.quarantine (queue, instance_id, body, reason, at_ms) VALUES ($1, $2, $3, $4, @now)"),

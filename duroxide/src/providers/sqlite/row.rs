@@ -4,6 +4,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params};
 
 use super::error::StoreError;
+use crate::codec;
 use crate::lease::Lease;
 use crate::model::work_item::WorkItem;
 use crate::seams;
@@ -121,6 +122,8 @@ pub(super) fn quarantine(
     reason: &str,
     now_ms: u64,
 ) -> rusqlite::Result<()> {
+    // The row itself is in the table; logs get no payload, and errors of serde show values.
+    let reason = codec::told(reason);
     tracing::error!(queue, instance, reason, "a queue row cannot be read and was set aside");
     conn.prepare_cached(
         "INSERT INTO quarantine (queue, instance_id, body, reason, at_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
