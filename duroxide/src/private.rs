@@ -24,8 +24,7 @@ pub use crate::typed::{
     Orchestration, Outcome, RunActivity, RunOrchestration, Signal, Start, States,
 };
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use crate::typed::Payload;
 
 /// What stands before every `.await` of an orchestration.
 #[inline]
@@ -39,13 +38,13 @@ pub fn durable_block<F: Future>(block: F) -> DurableBlock<F> {
     DurableBlock::new(block)
 }
 
-/// Two arms of `select!`.
-pub fn race<A: Durable, B: Durable>(first: A, second: B) -> Select2<A, B> {
+/// Two arms of `select!`. The second is durable by what it is made of: the last arm, checked, or others.
+pub fn race<A: Durable, B: Future>(first: A, second: B) -> Select2<A, B> {
     Select2::new(first, second)
 }
 
-/// Two futures of `join!`.
-pub fn both<A: Durable, B: Durable>(first: A, second: B) -> Join2<A, B> {
+/// Two futures of `join!`. The second is durable by what it is made of: the last one, checked, or others.
+pub fn both<A: Durable, B: Future>(first: A, second: B) -> Join2<A, B> {
     Join2::new(first, second)
 }
 
@@ -58,7 +57,7 @@ pub fn nothing() -> String {
 ///
 /// # Errors
 /// When the value has no JSON form.
-pub fn encode<T: Serialize>(input: &T) -> Result<String, CodecError> {
+pub fn encode<T: Payload>(input: &T) -> Result<String, CodecError> {
     crate::codec::to_json(input)
 }
 
@@ -66,6 +65,6 @@ pub fn encode<T: Serialize>(input: &T) -> Result<String, CodecError> {
 ///
 /// # Errors
 /// When the text does not fit the type.
-pub fn decode<T: DeserializeOwned>(text: &str) -> Result<T, CodecError> {
+pub fn decode<T: Payload>(text: &str) -> Result<T, CodecError> {
     crate::codec::from_json_or_text(text)
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::Payload;
 use crate::codec::{self, CodecError};
 
 /// Room for a few small arguments, so that they are not moved while they are written.
@@ -33,7 +34,7 @@ impl Object {
     ///
     /// # Errors
     /// When the value has no JSON form.
-    pub fn with<T: Serialize>(mut self, name: &'static str, value: &T) -> Result<Self, CodecError> {
+    pub fn with<T: Payload>(mut self, name: &'static str, value: &T) -> Result<Self, CodecError> {
         if !self.last.is_empty() {
             self.text.push(',');
         }
@@ -72,7 +73,7 @@ impl Fields {
     ///
     /// # Errors
     /// When it is missing or does not decode; the text has the path inside the payload.
-    pub fn take<T: DeserializeOwned>(&mut self, name: &'static str) -> Result<T, CodecError> {
+    pub fn take<T: Payload>(&mut self, name: &'static str) -> Result<T, CodecError> {
         match self.fields.remove(name) {
             Some(value) => read(name, value),
             None => serde_json::from_value(Value::Null).map_err(|_| CodecError::missing(name)),
@@ -83,7 +84,7 @@ impl Fields {
     ///
     /// # Errors
     /// When it is there and does not decode.
-    pub fn take_or_default<T: DeserializeOwned + Default>(&mut self, name: &'static str) -> Result<T, CodecError> {
+    pub fn take_or_default<T: Payload + Default>(&mut self, name: &'static str) -> Result<T, CodecError> {
         self.fields.remove(name).map_or_else(|| Ok(T::default()), |value| read(name, value))
     }
 }

@@ -18,7 +18,9 @@ const CASES: &[(&str, &str)] =
     &[("none", "no argument, no result"), ("one", "one argument, a structure"), ("two", "two arguments")];
 /// The program builds its history in the way of a run, too, which is no part of a call.
 const NOTHING: &str = "nothing";
-const WAYS: &[&str] = &["typed", "strings", "by_name"];
+/// The typed call, the call by a name that writes and reads the same values, which is what is under it, and the one by
+/// strings of a program that writes and reads its own JSON.
+const WAYS: &[&str] = &["typed", "by_name", "strings"];
 
 /// Builds the program, runs each case in each way under callgrind, and prints the table.
 pub(super) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Failure> {
@@ -31,25 +33,31 @@ pub(super) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Fai
     }
     workspace.cargo("build --release --package bench-ours --bin bench-typed --target-dir target")?;
     let program = workspace.root.join("target/release/bench-typed");
-    println!("| a call with | typed | by strings | | by name, with values | |\n|---|---|---|---|---|---|");
+    println!("| a call with | typed | by name, with values | typed costs | by strings and hand | typed costs |\n|---|---|---|---|---|---|");
     for (case, shown) in CASES {
         let history = per_call(&program, case, NOTHING)?;
         let costs: Vec<f64> =
             WAYS.iter().map(|way| Ok(per_call(&program, case, way)? - history)).collect::<Result<_, Failure>>()?;
         println!("{}", line(shown, &costs));
     }
-    println!("\nInstructions for one call in a turn that replays {} of them; at most 3 % more is the target.", COUNTS[1]);
+    println!("\nInstructions for one call in a turn that replays {} of them.", COUNTS[1]);
+    println!("The target is at most 3 % more than the same by name, with values.");
     Ok(())
 }
 
 /// Input: `two arguments`, `[4100.0, 4000.0, 5000.0]`
-/// Output: `| two arguments | 4100 | 4000 | +2.5 %, met | 5000 | -18.0 %, met |`
+/// Output: `| two arguments | 4100 | 4000 | +2.5 %, met | 5000 | -18.0 % |`
 fn line(case: &str, costs: &[f64]) -> String {
     let typed = costs[0];
     let mut line = format!("| {case} | {typed:.0} |");
-    for other in &costs[1..] {
-        let (more, verdict) = ((typed / other - 1.0) * 100.0, if typed <= other * TARGET { "met" } else { "missed" });
-        line += &format!(" {other:.0} | {more:+.1} %, {verdict} |");
+    for (at, other) in costs[1..].iter().enumerate() {
+        let more = (typed / other - 1.0) * 100.0;
+        let verdict = match (at, typed <= other * TARGET) {
+            (0, true) => ", met",
+            (0, false) => ", missed",
+            _ => "",
+        };
+        line += &format!(" {other:.0} | {more:+.1} %{verdict} |");
     }
     line
 }
@@ -97,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_line_says_how_much_more_and_whether_that_is_too_much() {
-        assert_eq!(line("x", &[103.0, 100.0, 206.0]), "| x | 103 | 100 | +3.0 %, met | 206 | -50.0 %, met |");
+        assert_eq!(line("x", &[103.0, 100.0, 206.0]), "| x | 103 | 100 | +3.0 %, met | 206 | -50.0 % |");
         assert_eq!(line("x", &[104.0, 100.0]), "| x | 104 | 100 | +4.0 %, missed |");
     }
 
