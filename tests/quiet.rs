@@ -147,7 +147,11 @@ fn orchestrations() -> OrchestrationRegistry {
 }
 
 fn options() -> RuntimeOptions {
-    RuntimeOptions { max_attempts: 3, dispatcher_min_poll_interval: Duration::from_millis(5), ..RuntimeOptions::default() }
+    RuntimeOptions {
+        max_attempts: 3,
+        dispatcher_min_poll_interval: Duration::from_millis(5),
+        ..RuntimeOptions::default()
+    }
 }
 
 /// What was tried too often already: a turn and an activity, both with the secret.
@@ -235,9 +239,9 @@ async fn waiting_for(store: &Arc<dyn Provider>, instance: &str, event: &str) {
     let waits = async {
         loop {
             let history = store.read(instance).await.unwrap_or_default();
-            let is_there = history.iter().any(|row| {
-                matches!(&row.kind, duroxide::EventKind::ExternalSubscribed { name } if name == event)
-            });
+            let is_there = history
+                .iter()
+                .any(|row| matches!(&row.kind, duroxide::EventKind::ExternalSubscribed { name } if name == event));
             if is_there {
                 return;
             }
@@ -298,7 +302,10 @@ async fn damaged(file: &Arc<SqliteProvider>) -> Vec<String> {
     for id in ["row", "history"] {
         client.start_orchestration(id, "Renews", SECRET).await.unwrap();
     }
-    let runtime = Runtime::builder(Arc::clone(&store)).options(options()).orchestrations(orchestrations()).activities(activities());
+    let runtime = Runtime::builder(Arc::clone(&store))
+        .options(options())
+        .orchestrations(orchestrations())
+        .activities(activities());
     let runtime = runtime.start().await.unwrap();
     for id in ["row", "history"] {
         waiting_for(&store, id, "renew").await;
@@ -313,7 +320,10 @@ async fn damaged(file: &Arc<SqliteProvider>) -> Vec<String> {
     let history = "UPDATE history SET event_data = ? WHERE instance_id = 'history' AND event_id = 2";
     sqlx::query(history).bind(event).execute(file.get_pool()).await.unwrap();
     let told: Vec<String> = store.read("history").await.err().map(|error| error.to_string()).into_iter().collect();
-    let runtime = Runtime::builder(Arc::clone(&store)).options(options()).orchestrations(orchestrations()).activities(activities());
+    let runtime = Runtime::builder(Arc::clone(&store))
+        .options(options())
+        .orchestrations(orchestrations())
+        .activities(activities());
     let runtime = runtime.start().await.unwrap();
     client.raise_event("row", "renew", SECRET).await.unwrap();
     client.wait_for_orchestration("row", LIMIT).await.unwrap();

@@ -9,7 +9,8 @@ use crate::failure::Failure;
 use crate::workspace::Workspace;
 
 /// What the core consists of, and the two small modules that it is stamped by.
-const MODULES: &[&str] = &["model", "ledger", "context", "replay", "registry", "codec", "lease", "mutants", "clock", "seams"];
+const MODULES: &[&str] =
+    &["model", "ledger", "context", "replay", "registry", "codec", "lease", "mutants", "clock", "seams"];
 /// What is mutated when no file is named.
 const FILES: &[&str] = &["lease/policy.rs", "replay/*.rs"];
 /// A mutant that runs into an endless loop is found by that.
@@ -20,9 +21,12 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Fai
     if let Some(option) = arguments.iter().find(|argument| argument.starts_with('-')) {
         return Err(Failure::Usage(format!("`mutate` takes files below duroxide/src, found `{option}`")));
     }
-    let version = Command::new("cargo").args(["mutants", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let version =
+        Command::new("cargo").args(["mutants", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
     if !version.is_ok_and(|status| status.success()) {
-        return Err(Failure::Failed("`cargo-mutants` is missing; `cargo install --locked cargo-mutants` brings it".into()));
+        return Err(Failure::Failed(
+            "`cargo-mutants` is missing; `cargo install --locked cargo-mutants` brings it".into(),
+        ));
     }
     let folder = workspace.root.join("target/core");
     write(workspace, &folder).map_err(|error| Failure::because("cannot write the core below target/", error))?;
@@ -68,7 +72,11 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() { copy(&entry.path(), &target)? } else { fs::copy(entry.path(), target).map(|_| ())? }
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?
+        } else {
+            fs::copy(entry.path(), target).map(|_| ())?
+        }
     }
     Ok(())
 }

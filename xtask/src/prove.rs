@@ -84,7 +84,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Fai
 fn plan(arguments: &[String]) -> Result<Vec<(&'static Lane, u64)>, Failure> {
     let mut wanted: Vec<(&str, Option<u64>)> = Vec::new();
     for argument in arguments {
-        let (name, count) = argument.split_once('=').map_or((argument.as_str(), None), |(name, count)| (name, Some(count)));
+        let (name, count) =
+            argument.split_once('=').map_or((argument.as_str(), None), |(name, count)| (name, Some(count)));
         if LANES.iter().all(|lane| lane.name != name) {
             return Err(Failure::Usage(format!("`prove` has no lane `{name}`\n{}", help())));
         }
@@ -102,7 +103,13 @@ fn plan(arguments: &[String]) -> Result<Vec<(&'static Lane, u64)>, Failure> {
 }
 
 fn row(lane: &Lane, count: u64, passed: bool, took: Duration) -> String {
-    format!("| {} | {count} {} | {} | {} |", lane.name, lane.unit, if passed { "passed" } else { "FAILED" }, seconds(took))
+    format!(
+        "| {} | {count} {} | {} | {} |",
+        lane.name,
+        lane.unit,
+        if passed { "passed" } else { "FAILED" },
+        seconds(took)
+    )
 }
 
 /// The lanes with their counts.

@@ -84,7 +84,19 @@ impl VisitMut for Own {
 /// Output: `Vec<u8>`
 pub(super) fn shown(ty: &Type) -> String {
     let mut text = ty.to_token_stream().to_string();
-    for (spaced, tight) in [(" <", "<"), ("< ", "<"), (" >", ">"), (" :: ", "::"), (":: ", "::"), (" ,", ","), ("& ", "&"), ("[ ", "["), (" ]", "]"), ("( ", "("), (" )", ")")] {
+    for (spaced, tight) in [
+        (" <", "<"),
+        ("< ", "<"),
+        (" >", ">"),
+        (" :: ", "::"),
+        (":: ", "::"),
+        (" ,", ","),
+        ("& ", "&"),
+        ("[ ", "["),
+        (" ]", "]"),
+        ("( ", "("),
+        (" )", ")"),
+    ] {
         text = text.replace(spaced, tight);
     }
     text
@@ -97,7 +109,8 @@ mod tests {
     #[test]
     fn what_borrows_or_hides_is_found_wherever_it_stands() {
         let found = |text: &str| unfit(&syn::parse_str(text).unwrap());
-        for borrowed in ["&str", "Option<&str>", "(u8, &[u8])", "Cow<'_, str>", "Result<(), &'static str>", "[&u8; 2]"] {
+        for borrowed in ["&str", "Option<&str>", "(u8, &[u8])", "Cow<'_, str>", "Result<(), &'static str>", "[&u8; 2]"]
+        {
             assert_eq!(found(borrowed), Some(Unfit::Borrowed), "{borrowed}");
         }
         for hidden in ["impl Serialize", "Result<impl Serialize, String>"] {

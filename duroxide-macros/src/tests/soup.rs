@@ -194,10 +194,25 @@ fn fuzzed(target: &str, check: impl Fn(Kind, TokenStream) + std::panic::RefUnwin
 #[test]
 fn fuzz_attributes() {
     fuzzed("attributes", |kind, brackets| {
-        let item = quote!(async fn f(ctx: OrchestrationContext, order: Order) -> Result<(), String> { Ok(()) });
+        let item = quote!(
+            async fn f(ctx: OrchestrationContext, order: Order) -> Result<(), String> {
+                Ok(())
+            }
+        );
         answered(&expand::handler(kind, brackets.clone(), item));
-        answered(&expand::handler(kind, quote!(retry(#brackets), allow(#brackets)), quote!(async fn f() -> R {})));
-        expand::event::expand(brackets, quote!(struct S;));
+        answered(&expand::handler(
+            kind,
+            quote!(retry(#brackets), allow(#brackets)),
+            quote!(
+                async fn f() -> R {}
+            ),
+        ));
+        expand::event::expand(
+            brackets,
+            quote!(
+                struct S;
+            ),
+        );
     });
 }
 
@@ -225,7 +240,11 @@ fn bodies_of_pieces_always_parse() {
             quote!({ #piece })
         });
         let body: TokenStream = pieces.collect();
-        answered(&expand::handler(Kind::Orchestration, quote!(), quote!(async fn f(ctx: OrchestrationContext) -> R { #body })));
+        answered(&expand::handler(
+            Kind::Orchestration,
+            quote!(),
+            quote!(async fn f(ctx: OrchestrationContext) -> R { #body }),
+        ));
     });
 }
 

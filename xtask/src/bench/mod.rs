@@ -142,5 +142,8 @@ fn workload(name: &str) -> Result<String, Failure> {
     }
     let mut names: Vec<&str> = CASES.iter().map(|case| case.workload).collect();
     names.dedup();
-    Err(Failure::Usage(format!("`bench` knows the workloads {}, found `{name}`; `bench typed` stands alone", names.join(", "))))
+    Err(Failure::Usage(format!(
+        "`bench` knows the workloads {}, found `{name}`; `bench typed` stands alone",
+        names.join(", ")
+    )))
 }

@@ -28,12 +28,15 @@ pub(super) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Fai
         return Err(Failure::Usage(format!("`bench typed` takes no arguments, found `{argument}`")));
     }
     if !is_installed() {
-        let text = "callgrind counts the instructions, and `valgrind` is missing: `sudo apt-get install valgrind` brings it";
+        let text =
+            "callgrind counts the instructions, and `valgrind` is missing: `sudo apt-get install valgrind` brings it";
         return Err(Failure::Failed(text.to_owned()));
     }
     workspace.cargo("build --release --package bench-ours --bin bench-typed --target-dir target")?;
     let program = workspace.root.join("target/release/bench-typed");
-    println!("| a call with | typed | by name, with values | typed costs | by strings and hand | typed costs |\n|---|---|---|---|---|---|");
+    println!(
+        "| a call with | typed | by name, with values | typed costs | by strings and hand | typed costs |\n|---|---|---|---|---|---|"
+    );
     for (case, shown) in CASES {
         let history = per_call(&program, case, NOTHING)?;
         let costs: Vec<f64> =
@@ -81,7 +84,10 @@ fn instructions(program: &Path, case: &str, way: &str, count: u64) -> Result<u64
         .map_err(|error| Failure::because("cannot run `valgrind`", error))?;
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        return Err(Failure::Failed(format!("`bench-typed {case} {way} {count}` ended with {}\n{text}", output.status)));
+        return Err(Failure::Failed(format!(
+            "`bench-typed {case} {way} {count}` ended with {}\n{text}",
+            output.status
+        )));
     }
     let text = fs::read_to_string(&figures).map_err(|error| Failure::because("cannot read the figures", error))?;
     summed(&text).ok_or_else(|| Failure::Failed(format!("`{}` has no line `summary: `", figures.display())))

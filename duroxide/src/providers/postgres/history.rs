@@ -153,7 +153,9 @@ pub(super) async fn stand(db: &Db, instance: &str) -> Result<Stand, StoreError> 
 pub(super) fn parse(stored: &[StoredEvent]) -> Result<Vec<Event>, String> {
     stored
         .iter()
-        .map(|event| serde_json::from_str(&event.json).map_err(|error| format!("event {}: {}", event.event_id, told(error))))
+        .map(|event| {
+            serde_json::from_str(&event.json).map_err(|error| format!("event {}: {}", event.event_id, told(error)))
+        })
         .collect()
 }
 

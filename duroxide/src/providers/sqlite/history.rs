@@ -82,7 +82,9 @@ pub(super) fn load(conn: &Connection, instance: &str, execution_id: u64) -> rusq
 pub(super) fn parse(stored: &[StoredEvent]) -> Result<Vec<Event>, String> {
     stored
         .iter()
-        .map(|event| serde_json::from_str(&event.json).map_err(|error| format!("event {}: {}", event.event_id, told(error))))
+        .map(|event| {
+            serde_json::from_str(&event.json).map_err(|error| format!("event {}: {}", event.event_id, told(error)))
+        })
         .collect()
 }
 
