@@ -43,6 +43,15 @@ const LANES: &[Lane] = &[
         },
     },
     Lane {
+        name: "postgres",
+        unit: "orchestrations",
+        what: "PostgreSQL with workers killed, stopped and parted from it, backends terminated and restarts",
+        count: 5_000,
+        run: |workspace, count| {
+            counted(workspace, "DUROXIDE_CHAOS", count, "-p duroxide-tests --test it postgres::chaos -- --nocapture")
+        },
+    },
+    Lane {
         name: "fuzz",
         unit: "inputs",
         what: "rows, messages, names and attributes that may be anything",

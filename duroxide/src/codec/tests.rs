@@ -25,6 +25,7 @@ fn keys_that_are_numbers_are_sorted_as_the_text_they_become() {
     assert_eq!(to_json(&map).unwrap(), r#"{"10":"a","2":"b"}"#);
 }
 
+#[cfg(feature = "macros")]
 #[test]
 fn what_stood_before_stays_as_it_is() {
     let text = append_json("{z}".to_owned(), &Order { zebra: 1, apple: None }).unwrap();
