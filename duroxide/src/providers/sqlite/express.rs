@@ -4,9 +4,10 @@ use async_trait::async_trait;
 
 use super::SqliteProvider;
 use super::ack::{self, Ack, Completing, Offer};
-use super::fetch::{self, Capability, Known};
+use super::fetch::{self, Known};
 use super::worker::{self, Wanted};
 use super::writer::Delivery;
+use crate::model::filter::Capability;
 use crate::providers::error::ProviderError;
 use crate::providers::express::{
     ActivityRequest, Commit, Committed, ExpressProvider, FetchedActivity, FetchedTurn, Handover, Head, TurnRequest,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
-use semver::Version;
 
 use super::error::StoreError;
 use super::history::{self, StoredEvent};
@@ -14,7 +13,7 @@ use super::ready::{self, Wakes};
 use super::row::{self, int, quarantine, row_of, text, uint};
 use crate::lease::{Lease, Refusal};
 use crate::model::event::{Event, EventKind};
-use crate::model::filter::DispatcherCapabilityFilter;
+use crate::model::filter::Capability;
 use crate::model::ids::INITIAL_EXECUTION_ID;
 use crate::model::item::{KvEntry, OrchestrationItem};
 use crate::model::work_item::WorkItem;
@@ -24,29 +23,6 @@ use crate::{clock, lease};
 
 /// What stands in for a version that is not recorded.
 const UNKNOWN_VERSION: &str = "unknown";
-
-/// Which instances a dispatcher can replay.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Capability {
-    /// All.
-    Any,
-    /// None.
-    Nothing,
-    /// Those begun by a version (major, minor, patch) in this range, both ends included, or by no recorded one.
-    Range([u64; 3], [u64; 3]),
-}
-
-impl Capability {
-    /// Only the first range counts, as the contract has it.
-    pub(super) fn of(filter: Option<&DispatcherCapabilityFilter>) -> Self {
-        let numbers = |version: &Version| [version.major, version.minor, version.patch];
-        match filter.map(|filter| filter.supported_duroxide_versions.first()) {
-            None => Capability::Any,
-            Some(None) => Capability::Nothing,
-            Some(Some(range)) => Capability::Range(numbers(&range.min), numbers(&range.max)),
-        }
-    }
-}
 
 /// A leased batch as it is stored; history is read outside the writer's thread.
 #[derive(Debug)]
