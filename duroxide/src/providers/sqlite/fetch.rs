@@ -19,6 +19,7 @@ use crate::model::item::{KvEntry, OrchestrationItem};
 use crate::model::work_item::WorkItem;
 use crate::providers::express::{Head, KnownHeads};
 use crate::providers::signal::WorkQueue;
+use crate::providers::unreadable::{self, Reading};
 use crate::{clock, lease};
 
 /// What stands in for a version that is not recorded.
@@ -184,24 +185,27 @@ fn readable_batch(conn: &Connection, instance: &str, now_ms: u64) -> Result<Opti
         "SELECT id, work_item, attempt_count FROM orchestrator_queue
          WHERE instance_id = ?1 AND visible_at <= ?2 ORDER BY id",
     )?;
-    let mut unreadable = Vec::new();
+    let mut aside = Vec::new();
     let mut rows = statement.query(params![instance, int(now_ms)])?;
     while let Some(row) = rows.next()? {
         let id: i64 = row.get(0)?;
         let json = text(row, 1)?;
-        match serde_json::from_str(&json) {
-            Ok(message) => {
+        match unreadable::read(&json) {
+            Reading::Item(message) => {
                 let attempts = u32::try_from(uint(row, 2)?).unwrap_or(u32::MAX).saturating_add(1);
                 let batch = batch.get_or_insert_with(|| Batch { first_id: id, messages: Vec::new(), attempts: 0 });
                 batch.messages.push(message);
                 batch.attempts = batch.attempts.max(attempts);
             }
-            Err(error) => unreadable.push((id, json, error.to_string())),
+            Reading::LaterKind(kind) => {
+                aside.push((id, json, format!("a kind that this version does not know: {kind}")))
+            }
+            Reading::Unreadable(reason) => aside.push((id, json, reason)),
         }
     }
     drop(rows);
-    for (id, json, error) in unreadable {
-        quarantine(conn, "orchestrator", Some(instance), &json, &error, now_ms)?;
+    for (id, json, reason) in aside {
+        quarantine(conn, "orchestrator", Some(instance), &json, &reason, now_ms)?;
         conn.prepare_cached("DELETE FROM orchestrator_queue WHERE id = ?1")?.execute([id])?;
     }
     Ok(batch)
