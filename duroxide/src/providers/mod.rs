@@ -22,6 +22,7 @@ pub(crate) mod running;
 pub mod signal;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+pub(crate) mod unreadable;
 
 pub use crate::model::commit::ExecutionMetadata;
 pub use crate::model::event::{Event, EventKind};
