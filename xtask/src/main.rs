@@ -58,7 +58,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        arguments: "[w1 ..] [--sync full|normal] [--json FILE] [--rounds N] [--ours] [--long] | typed",
+        arguments: "[w1 .. | postgres] [--sync full|normal] [--json FILE] [--rounds N] [--ours] [--long] | typed",
         help: "our crate and the published one under the same workloads, in turn (minutes); or what a typed call costs",
         run: bench::run,
     },
