@@ -1,4 +1,4 @@
-//! JSON with the members of each object sorted: written as serde asks for it, and moved only where that is not in order.
+//! JSON with the members of each object sorted: written as serde asks for it, and moved only where needed.
 
 use std::borrow::Cow;
 use std::cell::Cell;
