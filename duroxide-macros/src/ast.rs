@@ -22,7 +22,7 @@ impl Kind {
     }
 }
 
-/// A function as written, with the marks we read (`#[state]`, `#[serde(default)]`) taken off its parameters.
+/// A function as written, with what the user put on its parameters taken off, except what rustc knows there.
 pub(crate) struct Function {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
@@ -36,8 +36,22 @@ pub(crate) struct Function {
 /// What the user put on one parameter.
 #[derive(Default)]
 pub(crate) struct Marks {
-    pub(crate) state: bool,
-    pub(crate) default: bool,
+    pub(crate) state: Option<Attribute>,
+    pub(crate) default: Option<Attribute>,
+    /// What means nothing on a parameter.
+    pub(crate) strange: Vec<Attribute>,
+}
+
+impl Function {
+    /// The conditions under which the function is there at all, which hold for all that is generated from it.
+    pub(crate) fn conditions(&self) -> Vec<&Attribute> {
+        self.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).collect()
+    }
+
+    /// Whether its own definition would warn wherever it is named.
+    pub(crate) fn is_deprecated(&self) -> bool {
+        self.attrs.iter().any(|attribute| attribute.path().is_ident("deprecated"))
+    }
 }
 
 /// A function whose signature is fit to be registered.

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
+use syn::Attribute;
 
 /// All that is wrong with one item, so that a user sees it in one go.
 pub(crate) struct Diagnostics {
@@ -43,15 +44,17 @@ impl Diagnostics {
     }
 
     /// The warnings so far as items for beside the function, or the beginning of its body; empty when there are none.
+    /// They are there under the `#[cfg(..)]`s of the function.
     ///
     /// Output: `const _: () = { #[deprecated(note = "DX0008: …")] const replay_may_differ: () = (); replay_may_differ };`
     /// A stable macro cannot warn, but the compiler warns where something deprecated is used, and shows the note. The
     /// name must have the user's span whole: what comes from a macro is not warned about.
-    pub(crate) fn take_warnings(&self) -> TokenStream {
+    pub(crate) fn take_warnings(&self, conditions: &[&Attribute]) -> TokenStream {
         let warnings = self.with(|found| std::mem::take(&mut found.warnings));
         let items = warnings.iter().map(|Warning { at, code, text }| {
             let name = Ident::new(name_of(code), *at);
             quote! {
+                #(#conditions)*
                 const _: () = {
                     #[deprecated(note = #text)]
                     #[allow(non_upper_case_globals)]

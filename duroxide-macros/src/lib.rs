@@ -27,8 +27,8 @@ use proc_macro::TokenStream;
 /// of the same name with `call`.
 ///
 /// - The context may be left out. `#[state]` parameters get what `Runtime::builder(..).state(..)` was given; all
-///   others are the input, which history keeps: `null`, the value, or an object keyed by parameter name, so that
-///   parameters may be reordered, and added with `#[serde(default)]`.
+///   others are the input, which history keeps: `null`, the value, or, of two and more, an object keyed by parameter
+///   name. On what may be edited see below.
 /// - It returns a `Result` by whatever alias, with an error type of your own if it is serializable.
 /// - Without a body (`async fn render(order: Order) -> Result<Pdf, String>;`) it is declared here and run by another
 ///   binary.
@@ -45,6 +45,17 @@ use proc_macro::TokenStream;
 /// Each of `tag`, `session`, `retry` and `timeout` can be set on one call as well: `charge::call(..).timeout("5s")`.
 /// `retry` and `timeout` may be edited while instances run: the policy in force when a call was made is recorded with
 /// it, and is what its replays go by. Name, tag and session are compared with history, and so are not edited lightly.
+///
+/// # When arguments are edited
+/// Input that was written before is read by the code of today: input that is queued, and, of an orchestration, the input
+/// that a running instance began with. So two and more parameters may be reordered, and one may be added to them with
+/// `#[serde(default)]`, which stands in for the key that is not there; the same holds for the fields of a structure. From
+/// none to one, from one to two and back the input has another form, and what was written before does not fit.
+///
+/// The *caller* is another matter. An orchestration that has made the call is replayed with the text of its input
+/// compared, so it may reorder, but with one argument or one field more, even one left at its default, it asks for
+/// something else than its history has, and fails as nondeterministic. Give a caller that adds or changes what it passes
+/// a new version, or the activity a new name.
 ///
 /// As the name is taken in both namespaces, a module of the same name cannot stand beside it: `mod charge;` with
 /// `pub use charge::charge;` is error E0255. Name the module otherwise.
@@ -63,7 +74,8 @@ pub fn activity(args: TokenStream, item: TokenStream) -> TokenStream {
 /// let receipt = handle.wait(Duration::from_secs(30)).await?;
 /// ```
 /// Every `.await` in its body, also in closures, `async` blocks and the arguments of macros, must be of a durable
-/// future (DX2001). What reads the clock, draws randomness or touches the world is refused as well (DX0001 to DX0007),
+/// future (DX2001), and one in the arguments of a macro that cannot be read is refused (DX2002). What a macro brings
+/// along itself nobody sees: use macros of others for what they do with values. What reads the clock, draws randomness or touches the world is refused as well (DX0001 to DX0007),
 /// and what is likely to differ is warned about (DX0008 to DX0013), unless `#[duroxide::allow(DX0001, reason = "…")]`
 /// stands on the statement or expression. Ordinary functions that it calls are not looked into.
 ///
@@ -72,8 +84,9 @@ pub fn activity(args: TokenStream, item: TokenStream) -> TokenStream {
 /// continues as new in it: `v2::checkout::continue_as_new(..)`, or `checkout::continue_as_new(..).latest()`.
 ///
 /// Keys: `name = "…"`, `version = "1.0.0"`, `allow(CODE, reason = "…")` for the whole function, `crate = path`.
-/// Several versions stand side by side as functions with the same name in the attribute; a new start gets the latest,
-/// what runs keeps its own, and calls through a type use the version of that type.
+/// Several versions stand side by side as functions with the same name in the attribute. What runs keeps its own. Starts
+/// and calls through a type use the version of that type, with `.version("1.0.0")` another, and with `.latest()` the
+/// latest that there is when it begins, which is also what a start by strings gets.
 /// On arguments, results and the name, see [`macro@activity`].
 #[proc_macro_attribute]
 pub fn orchestration(args: TokenStream, item: TokenStream) -> TokenStream {

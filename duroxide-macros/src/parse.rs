@@ -1,7 +1,7 @@
 //! A Rust item becomes our item, or says what was expected.
 
 use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, Block, FnArg, Signature, Token, Visibility, braced};
+use syn::{Attribute, Block, FnArg, Meta, Signature, Token, Visibility, braced};
 
 use crate::ast::{Function, Marks};
 
@@ -24,23 +24,27 @@ impl Parse for Function {
     }
 }
 
-/// Takes `#[state]` and `#[serde(default)]` off a parameter: they are ours, rustc knows neither.
+/// Levels of lints and docs: rustc sees to them, and to what is wrong with them.
+const KNOWN_TO_RUSTC: &[&str] = &["allow", "warn", "deny", "forbid", "expect", "doc"];
+
+/// Takes off a parameter what rustc does not know there: `#[state]` and `#[serde(default)]` are ours, the rest is strange.
 fn take_marks(parameter: &mut FnArg) -> Marks {
     let mut marks = Marks::default();
     let FnArg::Typed(parameter) = parameter else {
         return marks;
     };
-    parameter.attrs.retain(|attribute| {
-        if attribute.path().is_ident("state") {
-            marks.state = true;
-            return false;
+    for attribute in std::mem::take(&mut parameter.attrs) {
+        let is = |name: &str| attribute.path().is_ident(name);
+        if is("state") && matches!(attribute.meta, Meta::Path(_)) {
+            marks.state = Some(attribute);
+        } else if is("serde") && is_default(&attribute) {
+            marks.default = Some(attribute);
+        } else if KNOWN_TO_RUSTC.iter().any(|name| is(name)) {
+            parameter.attrs.push(attribute);
+        } else {
+            marks.strange.push(attribute);
         }
-        if attribute.path().is_ident("serde") && is_default(attribute) {
-            marks.default = true;
-            return false;
-        }
-        true
-    });
+    }
     marks
 }
 

@@ -1,6 +1,6 @@
 //! What is inside a macro call, when that can be read.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::{Expr, Macro, Pat, Path, Token};
@@ -134,4 +134,46 @@ pub(crate) fn find(tokens: &TokenStream, word: &str) -> Option<TokenTree> {
         TokenTree::Group(group) => find(&group.stream(), word),
         TokenTree::Ident(_) | TokenTree::Punct(_) | TokenTree::Literal(_) => None,
     })
+}
+
+/// Names with `::` between, as they stand in tokens.
+pub(crate) struct Run {
+    pub(crate) names: Vec<Ident>,
+    /// With the colons, for a message that covers all of it.
+    pub(crate) tokens: TokenStream,
+    /// `!` and a group follow.
+    pub(crate) is_macro: bool,
+}
+
+/// All runs of names, however deep; fields and methods are none.
+///
+/// Input: `{ "at": time::SystemTime::now(), x: order.id }`
+/// Output: `time::SystemTime::now`, `x`, `order`
+pub(crate) fn runs(tokens: &TokenStream) -> Vec<Run> {
+    let mut found = Vec::new();
+    let tokens: Vec<TokenTree> = tokens.clone().into_iter().collect();
+    let is = |at: usize, sign: char| matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == sign);
+    let mut at = 0;
+    while let Some(token) = tokens.get(at) {
+        match token {
+            TokenTree::Group(group) => found.extend(runs(&group.stream())),
+            TokenTree::Ident(first) => {
+                let (begin, mut names) = (at, vec![first.clone()]);
+                while is(at + 1, ':')
+                    && is(at + 2, ':')
+                    && let Some(TokenTree::Ident(next)) = tokens.get(at + 3)
+                {
+                    names.push(next.clone());
+                    at += 3;
+                }
+                let is_macro = is(at + 1, '!') && matches!(tokens.get(at + 2), Some(TokenTree::Group(_)));
+                if begin == 0 || !is(begin - 1, '.') {
+                    found.push(Run { names, tokens: tokens[begin..=at].iter().cloned().collect(), is_macro });
+                }
+            }
+            TokenTree::Punct(_) | TokenTree::Literal(_) => {}
+        }
+        at += 1;
+    }
+    found
 }

@@ -1,7 +1,9 @@
 //! The attributes on `quote!` input.
 
 mod keys;
+mod net;
 mod page;
+mod parameters;
 mod rules;
 mod soup;
 
@@ -138,6 +140,43 @@ fn every_rule_finds_its_calls_however_they_are_written() {
         (quote!(duroxide::select! { _ = f() => fs::read("x"), _ = fs::read("y") => () };), "DX0005"),
         (quote!(duroxide::join!(fs::read("x"));), "DX0005"),
         (quote!(opaque!(x.await => y);), "DX2002"),
+        (
+            quote!(
+                macro_rules! local {
+                    ($x:expr) => {
+                        $x.await
+                    };
+                }
+            ),
+            "DX2002",
+        ),
+        (
+            quote!(
+                macro_rules! local {
+                    () => {
+                        std::fs::read("x")
+                    };
+                }
+            ),
+            "DX0005",
+        ),
+        (quote!(json!({ "at": SystemTime::now() });), "DX0001"),
+        (quote!(matches!(x, Some(_) if env::var("X").is_ok());), "DX0006"),
+        (quote!(keyed!(a => { b => ::rand::random::<u8>() });), "DX0002"),
+        (quote!(futures::poll!(x);), "DX0007"),
+        (quote!(futures::pending!();), "DX0007"),
+        (quote!(x.now_or_never();), "DX0007"),
+        (quote!(StdRng::from_entropy();), "DX0002"),
+        (quote!(let rng = rand::rngs::StdRng::from_os_rng();), "DX0002"),
+        (quote!(thread_rng();), "DX0002"),
+        (quote!(Uuid::new_v7(ts);), "DX0002"),
+        (quote!(v.par_iter().map(f);), "DX0004"),
+        (quote!(Handle::current().spawn(f);), "DX0004"),
+        (quote!(OpenOptions::new().open("x");), "DX0005"),
+        (quote!(std::io::stdin().read_line(&mut x);), "DX0005"),
+        (quote!(TcpStream::connect(at);), "DX0005"),
+        (quote!(reqwest::get("x");), "DX0005"),
+        (quote!(chrono::offset::Utc::now();), "DX0001"),
     ];
     for (body, code) in cases {
         let found = codes(&orchestration(body.clone()));
@@ -150,6 +189,11 @@ fn what_only_looks_similar_is_left_alone() {
     let cases = [
         quote!(my::now();),
         quote!(env!("HOME");),
+        quote!(let at = std::net::Ipv4Addr::LOCALHOST;),
+        quote!(let e = std::io::Error::other("x"); match e.kind() { std::io::ErrorKind::NotFound => {} _ => {} }),
+        quote!(if status == reqwest::StatusCode::OK {}),
+        quote!(let missing = std::env::VarError::NotPresent;),
+        quote!(json!({ "now": now, "kind": io::ErrorKind::Other, "at": order.now });),
         quote!(Command::new("order");),
         quote!(randomize(&ctx).await;),
         quote!(let time = order.time; time.now();),

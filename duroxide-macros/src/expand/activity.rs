@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 use syn::ext::IdentExt;
 
-use super::common::{Parts, input_ident};
+use super::common::{Parts, idle, input_ident};
 use super::register;
 use crate::args::{Args, Retry};
 use crate::ast::{Function, Handler, Param};
@@ -33,18 +33,21 @@ pub(crate) fn expand(function: &Function, handler: &Handler, args: &Args) -> Tok
     let Function { attrs, vis, sig, .. } = function;
     let runs = runs(handler, &parts);
     let registered = register::expand(&parts);
+    let idle = idle(function);
     quote! {
-        #(#attrs)* #vis #sig #body
+        #idle #(#attrs)* #vis #sig #body
         #item #calls #described #runs #registered
     }
 }
 
 fn calls(function: &Function, parts: &Parts<'_>) -> TokenStream {
-    let Parts { name, private, .. } = parts;
+    let Parts { name, private, above, .. } = parts;
     let (vis, declared, value) = (&function.vis, parts.declared(), parts.input_value());
+    let underscored = parts.underscored();
     let ctx = Ident::new("ctx", Span::mixed_site());
     quote! {
-        #[allow(dead_code, clippy::too_many_arguments)]
+        #above
+        #[allow(dead_code, clippy::too_many_arguments #underscored)]
         impl #name {
             /// Asks for the activity at this place of the orchestration; await it, options first.
             #vis fn call(#ctx: &#private::OrchestrationContext, #declared) -> #private::Call<Self> {
@@ -55,7 +58,7 @@ fn calls(function: &Function, parts: &Parts<'_>) -> TokenStream {
 }
 
 fn described(parts: &Parts<'_>, args: &Args) -> TokenStream {
-    let Parts { name, private, .. } = parts;
+    let Parts { name, private, above, .. } = parts;
     let registered = args.name.as_ref().map_or_else(|| name.unraw().to_string(), syn::LitStr::value);
     let signature = parts.signature();
     let tag =
@@ -66,6 +69,7 @@ fn described(parts: &Parts<'_>, args: &Args) -> TokenStream {
         .map(|session| quote!(const SESSION: #private::Option<&'static str> = #private::Option::Some(#session);));
     let policy = policy(private, args);
     quote! {
+        #above
         impl #private::Activity for #name {
             const NAME: &'static str = #registered;
             #tag
@@ -109,7 +113,7 @@ fn policy(private: &TokenStream, args: &Args) -> Option<TokenStream> {
 }
 
 fn runs(handler: &Handler, parts: &Parts<'_>) -> TokenStream {
-    let Parts { name, private, .. } = parts;
+    let Parts { name, private, above, .. } = parts;
     let (defined_at, running) = (parts.defined_at(), parts.running());
     let [ctx, states] = ["ctx", "states"].map(|name| Ident::new(name, Span::mixed_site()));
     let input = input_ident();
@@ -132,6 +136,7 @@ fn runs(handler: &Handler, parts: &Parts<'_>) -> TokenStream {
         }
     });
     quote! {
+        #above
         impl #private::RunActivity for #name {
             #defined_at
             #needs

@@ -20,6 +20,19 @@ pub(crate) fn rewrite_block(block: &Block, paths: &Paths) -> Block {
     block
 }
 
+/// Takes off what allows something, and changes nothing else.
+pub(super) fn without_allows(block: &Block) -> Block {
+    struct Strip;
+    impl VisitMut for Strip {
+        fn visit_attributes_mut(&mut self, attributes: &mut Vec<Attribute>) {
+            attributes.retain(|attribute| !is_allow(attribute));
+        }
+    }
+    let mut block = block.clone();
+    Strip.visit_block_mut(&mut block);
+    block
+}
+
 /// The same for one expression, for the macros that look after their own.
 pub(crate) fn rewrite_expr(expression: &Expr, paths: &Paths) -> Expr {
     let mut expression = expression.clone();

@@ -26,9 +26,11 @@ const BY_CODE: &[(&str, &str)] = &[
     ("DX0005", "disallowed_methods"),
     ("DX0006", "disallowed_methods"),
     ("DX0007", "disallowed_macros"),
+    ("DX0007", "disallowed_methods"),
     ("DX0008", "disallowed_types"),
     ("DX0009", "disallowed_macros"),
     ("DX0010", "disallowed_types"),
+    ("DX0010", "disallowed_macros"),
     ("DX0012", "let_underscore_future"),
     ("DX0013", "disallowed_methods"),
 ];

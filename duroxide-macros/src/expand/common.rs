@@ -1,7 +1,7 @@
 //! What activities and orchestrations have in common: the type, its input, its wire form.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Attribute, Type};
@@ -9,6 +9,7 @@ use syn::{Attribute, Type};
 use crate::args::Args;
 use crate::ast::{Argument, Function, Handler};
 use crate::paths::Paths;
+use crate::reading;
 
 /// The pieces from which an expansion is put together.
 pub(crate) struct Parts<'a> {
@@ -18,6 +19,8 @@ pub(crate) struct Parts<'a> {
     paths: &'a Paths,
     arguments: Vec<&'a Argument>,
     output: &'a Type,
+    /// For every generated item: the conditions of the function, and silence about a deprecated one.
+    pub(crate) above: TokenStream,
     /// `activity` or `orchestration`.
     pub(crate) kind: Ident,
 }
@@ -30,6 +33,7 @@ impl<'a> Parts<'a> {
             paths: &args.paths,
             arguments: handler.arguments(),
             output: &handler.output,
+            above: above(function),
             kind: format_ident!("{kind}"),
         }
     }
@@ -55,6 +59,12 @@ impl<'a> Parts<'a> {
     pub(crate) fn declared(&self) -> TokenStream {
         let arguments = self.arguments.iter().map(|Argument { name, ty, .. }| quote!(#name: #ty));
         quote!(#(#arguments),*)
+    }
+
+    /// Behind other lints in an `allow`: `_order` is an argument like any other, and is used.
+    pub(crate) fn underscored(&self) -> Option<TokenStream> {
+        let any = self.arguments.iter().any(|argument| argument.name.to_string().starts_with('_'));
+        any.then(|| quote!(, clippy::used_underscore_binding))
     }
 
     /// `()`, `order` or `(order, cents)`
@@ -199,6 +209,20 @@ impl<'a> Parts<'a> {
             const DEFINED_AT: &'static str = ::core::concat!(::core::file!(), ":", ::core::line!());
         )
     }
+}
+
+/// A handler is `async` because it is a handler, whether or not it awaits anything.
+pub(super) fn idle(function: &Function) -> Option<TokenStream> {
+    let awaits = function.body.as_ref().is_some_and(|body| reading::mentions(&body.to_token_stream(), "await"));
+    (!awaits).then(|| quote!(#[allow(clippy::unused_async)]))
+}
+
+/// Input: `#[cfg(feature = "bank")] #[deprecated] async fn charge(..)`
+/// Output: `#[cfg(feature = "bank")] #[allow(deprecated)]`
+fn above(function: &Function) -> TokenStream {
+    let conditions = function.conditions();
+    let silence = function.is_deprecated().then(|| quote!(#[allow(deprecated)]));
+    quote!(#(#conditions)* #silence)
 }
 
 /// `input`, invisible to the user's names.

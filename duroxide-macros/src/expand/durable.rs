@@ -27,9 +27,6 @@ pub(crate) fn expand(function: &Function, args: &Args) -> TokenStream {
         return TokenStream::new();
     };
     let body = awaits::rewrite_block(&body, &args.paths);
-    if sig.asyncness.is_none() {
-        return quote!(#(#attrs)* #vis #sig #body);
-    }
     let private = args.paths.private(Span::call_site());
     let (outer, moved) = outer(sig);
     let output = match &sig.output {
@@ -70,7 +67,10 @@ fn outer(sig: &Signature) -> (Vec<TokenStream>, Vec<TokenStream>) {
                 Pat::Ident(pattern) if pattern.subpat.is_none() => pattern.ident.clone(),
                 _ => format_ident!("__argument{at}", span = Span::mixed_site()),
             };
-            moved.push(quote!(let #pattern = #name;));
+            // `_x` is moved into the future like any other; that it is not used is the body's affair.
+            let is_underscored = matches!(&**pattern, Pat::Ident(_)) && name.to_string().starts_with('_');
+            let used = is_underscored.then(|| quote!(#[allow(clippy::used_underscore_binding)]));
+            moved.push(quote!(#used let #pattern = #name;));
             quote!(#(#attrs)* #name: #ty)
         }
     });

@@ -2,6 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
+use syn::ext::IdentExt;
 use syn::{Item, LitStr};
 
 use crate::args;
@@ -13,9 +14,9 @@ pub(crate) fn expand(brackets: TokenStream, item: TokenStream) -> TokenStream {
     let diagnostics = Diagnostics::new();
     let args = args::parse(brackets, None, &diagnostics);
     let private = args.paths.private(Span::call_site());
-    let (ident, generics) = match syn::parse2(item.clone()) {
-        Ok(Item::Struct(item)) => (Some(item.ident), item.generics),
-        Ok(Item::Enum(item)) => (Some(item.ident), item.generics),
+    let (named, generics) = match syn::parse2(item.clone()) {
+        Ok(Item::Struct(item)) => (Some((item.ident, item.attrs)), item.generics),
+        Ok(Item::Enum(item)) => (Some((item.ident, item.attrs)), item.generics),
         Ok(other) => {
             diagnostics.report(
                 other,
@@ -38,9 +39,13 @@ pub(crate) fn expand(brackets: TokenStream, item: TokenStream) -> TokenStream {
             "write one type for each event",
         );
     }
-    let signal = ident.filter(|_| generics.params.is_empty()).map(|ident| {
-        let name = args.name.as_ref().map_or_else(|| ident.to_string(), LitStr::value);
+    let signal = named.filter(|_| generics.params.is_empty()).map(|(ident, attrs)| {
+        let name = args.name.as_ref().map_or_else(|| ident.unraw().to_string(), LitStr::value);
+        let conditions = attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
+        let silence =
+            attrs.iter().any(|attribute| attribute.path().is_ident("deprecated")).then(|| quote!(#[allow(deprecated)]));
         quote! {
+            #(#conditions)* #silence
             impl #private::Signal for #ident {
                 const NAME: &'static str = #name;
             }

@@ -35,7 +35,7 @@ pub(crate) fn handler(kind: Kind, brackets: TokenStream, item: TokenStream) -> T
         }
     };
     let sound = lint::check(kind, &function, &args, &diagnostics);
-    let mut warnings = diagnostics.take_warnings();
+    let mut warnings = diagnostics.take_warnings(&function.conditions());
     if let (Kind::Durable, Some(body), false) = (kind, &mut function.body, warnings.is_empty()) {
         // It may be a method, beside which no `const _` can stand.
         body.stmts.insert(0, Stmt::Item(Item::Verbatim(std::mem::take(&mut warnings))));
@@ -43,18 +43,23 @@ pub(crate) fn handler(kind: Kind, brackets: TokenStream, item: TokenStream) -> T
     let expanded = match (kind, &sound) {
         (Kind::Activity, Some(handler)) => activity::expand(&function, handler, &args),
         (Kind::Orchestration, Some(handler)) => orchestration::expand(&function, handler, &args),
-        (Kind::Durable, _) => durable::expand(&function, &args),
-        (Kind::Activity | Kind::Orchestration, None) => unsound(&function),
+        (Kind::Durable, Some(_)) => durable::expand(&function, &args),
+        (_, None) => unsound(kind, &function),
     };
     let errors = diagnostics.finish();
     quote!(#expanded #warnings #errors)
 }
 
 /// The function alone: with a signature that cannot be registered there is nothing to generate.
-fn unsound(function: &Function) -> TokenStream {
+fn unsound(kind: Kind, function: &Function) -> TokenStream {
     let Function { attrs, vis, sig, body, .. } = function;
-    match body {
-        Some(body) => quote!(#(#attrs)* #vis #sig #body),
-        None => TokenStream::new(),
-    }
+    let Some(body) = body else {
+        return TokenStream::new();
+    };
+    // What was read by the lint is not for rustc.
+    let body = match kind {
+        Kind::Activity => body.clone(),
+        Kind::Orchestration | Kind::Durable => awaits::without_allows(body),
+    };
+    quote!(#(#attrs)* #vis #sig #body)
 }

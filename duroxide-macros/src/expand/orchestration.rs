@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 
 use super::awaits;
 use super::clippy;
-use super::common::{Parts, input_ident};
+use super::common::{Parts, idle, input_ident};
 use super::register;
 use crate::args::Args;
 use crate::ast::{Function, Handler, Param};
@@ -38,19 +38,22 @@ pub(crate) fn expand(function: &Function, handler: &Handler, args: &Args) -> Tok
     let described = described(&parts, args);
     let runs = runs(handler, &parts);
     let registered = register::expand(&parts);
+    let idle = idle(function);
     quote! {
-        #levels #(#attrs)* #vis #sig #body
+        #levels #idle #(#attrs)* #vis #sig #body
         #item #calls #described #runs #registered
     }
 }
 
 fn calls(function: &Function, parts: &Parts<'_>) -> TokenStream {
-    let Parts { name, private, .. } = parts;
+    let Parts { name, private, above, .. } = parts;
     let (vis, declared, value) = (&function.vis, parts.declared(), parts.input_value());
+    let underscored = parts.underscored();
     let [ctx, client, id] = ["ctx", "client", "id"].map(|name| Ident::new(name, Span::mixed_site()));
     let into_string = quote!(impl #private::Into<#private::String>);
     quote! {
-        #[allow(dead_code, clippy::too_many_arguments)]
+        #above
+        #[allow(dead_code, clippy::too_many_arguments #underscored)]
         impl #name {
             /// Asks for it as a child at this place of an orchestration; await it, options first.
             #vis fn call(#ctx: &#private::OrchestrationContext, #declared) -> #private::Child<Self> {
@@ -77,11 +80,12 @@ fn calls(function: &Function, parts: &Parts<'_>) -> TokenStream {
 }
 
 fn described(parts: &Parts<'_>, args: &Args) -> TokenStream {
-    let Parts { name, private, .. } = parts;
+    let Parts { name, private, above, .. } = parts;
     let registered = args.name.as_ref().map_or_else(|| name.unraw().to_string(), syn::LitStr::value);
     let version = args.version.as_ref().map_or_else(|| FIRST_VERSION.to_owned(), syn::LitStr::value);
     let signature = parts.signature();
     quote! {
+        #above
         impl #private::Orchestration for #name {
             const NAME: &'static str = #registered;
             const VERSION: &'static str = #version;
@@ -91,7 +95,7 @@ fn described(parts: &Parts<'_>, args: &Args) -> TokenStream {
 }
 
 fn runs(handler: &Handler, parts: &Parts<'_>) -> TokenStream {
-    let Parts { name, private, .. } = parts;
+    let Parts { name, private, above, .. } = parts;
     let (defined_at, running) = (parts.defined_at(), parts.running());
     let (ctx, input) = (Ident::new("ctx", Span::mixed_site()), input_ident());
     let mut arguments = parts.argument_values().into_iter();
@@ -105,6 +109,7 @@ fn runs(handler: &Handler, parts: &Parts<'_>) -> TokenStream {
         })
         .collect();
     quote! {
+        #above
         impl #private::RunOrchestration for #name {
             #defined_at
             #[allow(unused_variables)]

@@ -1,12 +1,12 @@
 //! Finds what does not belong in a body, through blocks, closures and macros it can read.
 
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{
-    Attribute, Block, Expr, ExprLoop, ExprMethodCall, ExprPath, ExprWhile, Item, Lit, Local, Macro, Meta, Path,
-    StaticMutability, StmtMacro,
+    Attribute, Block, Expr, ExprForLoop, ExprLoop, ExprMethodCall, ExprPath, ExprWhile, Item, Lit, Local, Macro, Meta,
+    Path, StaticMutability, StmtMacro,
 };
 
 use crate::args::{self, Allowance, Args};
@@ -41,8 +41,10 @@ impl Calls<'_> {
         }
         let message = format!("{what} {}", rule.why);
         let help = format!(
-            "{}\n= help: if it cannot differ: `#[duroxide::allow({}, reason = \"why\")]`",
-            rule.instead, rule.code
+            "{}\n= help: if {}: `#[duroxide::allow({}, reason = \"why\")]`",
+            rule.instead,
+            excuse(rule.code),
+            rule.code
         );
         match rule.level {
             Level::Deny => self.diagnostics.report(at, rule.code, &message, &help),
@@ -71,6 +73,9 @@ impl Calls<'_> {
 impl<'ast> Visit<'ast> for Calls<'_> {
     // An item inside the body is not part of the orchestration, but a static is shared with all that run it.
     fn visit_item(&mut self, item: &'ast Item) {
+        if let Item::Macro(item) = item {
+            return self.local_macro(&item.mac);
+        }
         let Item::Static(item) = item else { return };
         let level = if matches!(item.mutability, StaticMutability::Mut(_)) { Level::Deny } else { Level::Warn };
         self.within(&item.attrs, |this| {
@@ -86,7 +91,9 @@ impl<'ast> Visit<'ast> for Calls<'_> {
         self.within(&local.attrs, |this| {
             if let Some(call) = dropped::call(local) {
                 let rule = find::by_code(rules::NEVER_AWAITED, Level::Warn);
-                this.found(&local.pat, call.at, &format!("`{}`", call.written), rule);
+                let (why, instead) =
+                    if call.ends { (rules::ENDS_WHY, rules::ENDS_INSTEAD) } else { (rule.why, rule.instead) };
+                this.found(&local.pat, call.at, &format!("`{}`", call.written), &Rule { why, instead, ..*rule });
             }
             visit::visit_local(this, local);
         });
@@ -152,6 +159,13 @@ impl<'ast> Visit<'ast> for Calls<'_> {
         visit::visit_expr_while(self, expression);
     }
 
+    fn visit_expr_for_loop(&mut self, expression: &'ast ExprForLoop) {
+        if matches!(&*expression.expr, Expr::Range(range) if range.end.is_none()) {
+            self.loops(expression.for_token.span, &expression.body, "this `for` over a range without an end");
+        }
+        visit::visit_expr_for_loop(self, expression);
+    }
+
     fn visit_macro(&mut self, mac: &'ast Macro) {
         if let Some(rule) = find::for_macro(&segments(&mac.path)) {
             self.found(&mac.path, last(&mac.path), &format!("`{}!`", segments(&mac.path).join("::")), rule);
@@ -175,11 +189,40 @@ impl Calls<'_> {
         expressions.into_iter().for_each(|expression| inner.visit_expr(expression));
     }
 
+    /// A macro that the body defines for itself: where it is used, nobody sees what it brings along.
+    fn local_macro(&self, mac: &Macro) {
+        if let Some(token) = reading::find(&mac.tokens, "await") {
+            let message = "`.await` inside `macro_rules!` cannot be checked where the macro is used";
+            self.diagnostics.report(token, "DX2002", message, "write a `#[durable]` function, or await outside");
+        }
+        self.tokens(&mac.tokens);
+    }
+
+    /// The names in tokens that are no Rust to us: `a::b::c` and `m::n!`, as far as they can be told from tokens.
+    fn tokens(&self, tokens: &TokenStream) {
+        for run in reading::runs(tokens) {
+            let names: Vec<String> = run.names.iter().map(ToString::to_string).collect();
+            let Some(last) = run.names.last() else { continue };
+            let rule = if run.is_macro { find::for_macro(&names) } else { find::for_path(&names) };
+            let written = names.join("::");
+            // A single word may be anything in there: a key, a field, a name of the macro's own.
+            if let Some(rule) = rule.filter(|_| names.len() > 1 || run.is_macro) {
+                let what = if run.is_macro { format!("`{written}!`") } else { format!("`{written}`") };
+                self.found(&run.tokens, last.span(), &what, rule);
+            } else if let Some((ident, rule)) =
+                run.names.iter().find_map(|ident| Some((ident, find::for_type(&ident.to_string())?)))
+            {
+                self.found(ident, ident.span(), &format!("`{ident}`"), rule);
+            }
+        }
+    }
+
     /// An await that nobody can check is an error; `select!` and `join!` of ours report their own syntax.
     fn opaque(&self, mac: &Macro) {
         if reading::is_ours(mac, &self.args.paths) {
             return;
         }
+        self.tokens(&mac.tokens);
         if let Some(token) = reading::find(&mac.tokens, "await") {
             self.diagnostics.report(
                 token,
@@ -191,6 +234,14 @@ impl Calls<'_> {
                 "await it in a `let` before, and pass the value",
             );
         }
+    }
+}
+
+/// What is true where a finding is wrong. A replay that prints again does differ, and is meant to.
+fn excuse(code: &str) -> &'static str {
+    match code {
+        rules::PRINTS | rules::ENDLESS | rules::NEVER_AWAITED => "that is meant",
+        _ => "it cannot differ",
     }
 }
 

@@ -1,7 +1,7 @@
 //! async, context first, owned arguments, Result out.
 
 use quote::ToTokens;
-use syn::{FnArg, GenericParam, Pat, PatType, ReturnType, Safety, Signature, Type};
+use syn::{Attribute, FnArg, GenericParam, Pat, PatType, ReturnType, Safety, Signature, Type, parse_quote};
 
 use crate::ast::{Argument, Function, Handler, Kind, Marks, Param};
 use crate::diagnostics::Diagnostics;
@@ -12,8 +12,11 @@ pub(crate) fn check(kind: Kind, function: &Function, diagnostics: &Diagnostics) 
     let mut checked = Checked { kind, function, diagnostics, sound: true };
     checked.asynchronous();
     checked.body();
+    checked.marks();
     if kind == Kind::Durable {
-        return None;
+        // It is no handler: what it takes and returns is not kept.
+        let output = checked.shown();
+        return checked.sound.then_some(Handler { params: Vec::new(), output: output? });
     }
     checked.qualifiers();
     checked.generics();
@@ -99,7 +102,8 @@ impl Checked<'_> {
             .sig
             .inputs
             .iter()
-            .any(|parameter| matches!(parameter, FnArg::Typed(parameter) if is_context(self.kind, parameter)));
+            .zip(&function.marks)
+            .any(|(parameter, marks)| matches!(parameter, FnArg::Typed(parameter) if is_context(self.kind, parameter, marks)));
         let mut place = 0;
         for (parameter, marks) in function.sig.inputs.iter().zip(&function.marks) {
             match parameter {
@@ -131,10 +135,10 @@ impl Checked<'_> {
     }
 
     fn param(&mut self, place: usize, parameter: &PatType, marks: &Marks) -> Option<Param> {
-        if is_context(self.kind, parameter) {
+        if is_context(self.kind, parameter, marks) {
             return self.context(place, parameter);
         }
-        if marks.state {
+        if marks.state.is_some() {
             return self.state(parameter);
         }
         let Pat::Ident(pattern) = &*parameter.pat else {
@@ -150,7 +154,7 @@ impl Checked<'_> {
         Some(Param::Argument(Argument {
             name: pattern.ident.clone(),
             ty: (*parameter.ty).clone(),
-            default: marks.default,
+            default: marks.default.is_some(),
         }))
     }
 
@@ -191,16 +195,86 @@ impl Checked<'_> {
 
     fn state(&mut self, parameter: &PatType) -> Option<Param> {
         match self.kind {
-            Kind::Activity => Some(Param::State((*parameter.ty).clone())),
-            Kind::Orchestration | Kind::Durable => {
-                self.report(
-                    parameter,
-                    "DX1011",
-                    "an orchestration has no state of the process: a replay may run in another",
-                    "use the state in an activity",
-                );
+            Kind::Activity if value::unfit(&parameter.ty) == Some(Unfit::Borrowed) => {
+                let help = format!("write `{}`", value::owned(&parameter.ty));
+                self.report(&parameter.ty, "DX1005", "a state is owned: each attempt gets a clone of its own", &help);
                 None
             }
+            Kind::Activity => Some(Param::State((*parameter.ty).clone())),
+            Kind::Orchestration | Kind::Durable => {
+                self.sound = false;
+                None
+            }
+        }
+    }
+
+    /// What a durable helper returns: anything that has a name.
+    fn shown(&mut self) -> Option<Type> {
+        match &self.function.sig.output {
+            ReturnType::Default => Some(parse_quote!(())),
+            ReturnType::Type(_, ty) if value::hides(ty) => {
+                let help = "name the type, or collect it: `Vec<T>` for `impl Iterator<Item = T>`";
+                let message =
+                    "a durable helper needs a concrete result: its future is `impl Durable<Output = ..>` already";
+                self.report(ty, "DX1003", message, help);
+                None
+            }
+            ReturnType::Type(_, ty) => Some((**ty).clone()),
+        }
+    }
+
+    /// What stands on parameters and can mean nothing there. The handler is sound without it.
+    fn marks(&self) {
+        let function = self.function;
+        let on = || {
+            let parameters = function.sig.inputs.iter().zip(&function.marks);
+            parameters.filter_map(|(parameter, marks)| match parameter {
+                FnArg::Typed(parameter) => Some((marks, self.role(parameter, marks))),
+                FnArg::Receiver(_) => None,
+            })
+        };
+        let keys = on().filter(|(_, role)| *role == Role::Argument).count();
+        for (marks, role) in on() {
+            for attribute in &marks.strange {
+                self.strange(attribute);
+            }
+            if let Some(attribute) = &marks.default
+                && let Some((message, help)) = no_default(role, keys)
+            {
+                self.diagnostics.report(attribute, "DX1008", &format!("`#[serde(default)]` {message}"), help);
+            }
+            if let Some(attribute) = &marks.state
+                && let Some((message, help)) = no_state(self.kind, role)
+            {
+                self.diagnostics.report(attribute, "DX1011", message, help);
+            }
+        }
+    }
+
+    fn strange(&self, attribute: &Attribute) {
+        let mut name = attribute.path().to_token_stream().to_string();
+        name.retain(|c| c != ' ');
+        let help = match name.as_str() {
+            "cfg" | "cfg_attr" => "put it above the whole function, and write one for each case",
+            "serde" => {
+                "only `#[serde(default)]` is read here; for more make it a field of a structure that derives serde"
+            }
+            "state" => "write `#[state]`",
+            _ if name.ends_with("::allow") => {
+                "put it into the brackets of the attribute above: `allow(DX0008, reason = \"why\")`"
+            }
+            _ => "a parameter may have `#[state]`, `#[serde(default)]` and levels of lints",
+        };
+        let message = format!("`#[{name}]` means nothing on this parameter");
+        self.diagnostics.report(attribute, "DX1008", &message, help);
+    }
+
+    fn role(&self, parameter: &PatType, marks: &Marks) -> Role {
+        match self.kind {
+            _ if is_context(self.kind, parameter, marks) => Role::Context,
+            Kind::Durable => Role::Helpers,
+            Kind::Activity | Kind::Orchestration if marks.state.is_some() => Role::State,
+            Kind::Activity | Kind::Orchestration => Role::Argument,
         }
     }
 
@@ -231,8 +305,48 @@ impl Checked<'_> {
     }
 }
 
+/// What a parameter is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Context,
+    State,
+    Argument,
+    /// Of a durable helper, which takes what its caller passes.
+    Helpers,
+}
+
+/// Why a default is of no use; `keys` is how many arguments there are.
+fn no_default(role: Role, keys: usize) -> Option<(&'static str, &'static str)> {
+    match role {
+        Role::Argument if keys > 1 => None,
+        Role::Argument => Some((
+            "has no effect on a single argument: it is the whole input, and has no key that could be absent",
+            "remove it; make it an `Option`, or a structure whose fields have defaults",
+        )),
+        Role::Context => Some(("has no effect on the context, which is no part of the input", "remove it")),
+        Role::State => Some(("has no effect on a state, which is no part of the input", "remove it")),
+        Role::Helpers => Some(("has no effect here: a durable helper gets what its caller passes", "remove it")),
+    }
+}
+
+/// Why there can be no state here.
+fn no_state(kind: Kind, role: Role) -> Option<(&'static str, &'static str)> {
+    match (kind, role) {
+        (_, Role::Context) => Some(("the context is given by the runtime and is no `#[state]`", "remove `#[state]`")),
+        (Kind::Activity, _) => None,
+        (Kind::Orchestration, _) => Some((
+            "an orchestration has no state of the process: a replay may run in another",
+            "use the state in an activity",
+        )),
+        (Kind::Durable, _) => Some((
+            "a durable helper has no state of the process: a replay may run in another",
+            "use the state in an activity",
+        )),
+    }
+}
+
 /// A context is known by its type, or by its name: then rustc says what is wrong with its type.
-fn is_context(kind: Kind, parameter: &PatType) -> bool {
+fn is_context(kind: Kind, parameter: &PatType, marks: &Marks) -> bool {
     let expected = match kind {
         Kind::Activity => "ActivityContext",
         Kind::Orchestration | Kind::Durable => "OrchestrationContext",
@@ -243,7 +357,7 @@ fn is_context(kind: Kind, parameter: &PatType) -> bool {
     };
     let typed = matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == expected));
     let named = matches!(&*parameter.pat, Pat::Ident(pattern) if pattern.ident == "ctx" || pattern.ident == "_ctx");
-    typed || named
+    typed || (named && marks.state.is_none())
 }
 
 /// Whether it cannot be an alias of `Result`; those that can are left to the type checker.

@@ -21,6 +21,19 @@ pub(super) fn unfit(ty: &Type) -> Option<Unfit> {
     search.0
 }
 
+/// Whether it is `impl Trait`, outside or inside.
+pub(super) fn hides(ty: &Type) -> bool {
+    struct Hidden(bool);
+    impl<'ast> Visit<'ast> for Hidden {
+        fn visit_type_impl_trait(&mut self, _: &'ast TypeImplTrait) {
+            self.0 = true;
+        }
+    }
+    let mut hidden = Hidden(false);
+    hidden.visit_type(ty);
+    hidden.0
+}
+
 struct Search(Option<Unfit>);
 
 impl<'ast> Visit<'ast> for Search {

@@ -50,6 +50,13 @@ fn warnings_find_what_they_are_for() {
         (quote!(let _ = billing::charge::call(&ctx, 1).tag("x").timeout("1s");), "DX0012"),
         (quote!(let _ = ctx.schedule_timer(d);), "DX0012"),
         (quote!(let _ = ctx.schedule_activity("a", "b").with_tag("x");), "DX0012"),
+        (quote!(let _ = ctx.timer("1h");), "DX0012"),
+        (quote!(let _ = ctx.wait::<Approved>();), "DX0012"),
+        (quote!(let _ = (&self.ctx).queue::<Approved>();), "DX0012"),
+        (quote!(let _ = ctx.now();), "DX0012"),
+        (quote!(let _ = watch::continue_as_new(&ctx, 1).latest();), "DX0012"),
+        (quote!(std::println!("x");), "DX0009"),
+        (quote!(json!({ "m": HashMap::new() });), "DX0008"),
         (quote!(let d = started.elapsed();), "DX0013"),
         (quote!(vec![started.elapsed()];), "DX0013"),
     ];
@@ -72,6 +79,8 @@ fn what_only_looks_like_a_warning_is_left_alone() {
         quote!(let _ = charge::call(&ctx, 1).await;),
         quote!(let _ = charge(&ctx); let _ = call(&ctx); let _unused = charge::call(&ctx);),
         quote!(let _ = ctx.schedule_orchestration("a", "b", "c");),
+        quote!(let _ = barrier.wait(); let _ = jobs.queue(1); let _ = ctx.timer("1h").await;),
+        quote!(let text = PREFIX.replace("a", "b"); let first = WORDS.take(1);),
         quote!(let x = ctx.schedule_timer(d); let _ = x.await;),
         quote!(writeln!(text, "x");),
         quote!(
@@ -89,6 +98,9 @@ fn what_only_looks_like_a_warning_is_left_alone() {
 fn a_loop_is_endless_when_nothing_leaves_it() {
     let endless = [
         quote!(loop {}),
+        quote!(for n in 0.. {
+            x(n);
+        }),
         quote!(while true {
             ctx.timer("1h").await;
         }),
@@ -175,6 +187,10 @@ fn a_loop_is_endless_when_nothing_leaves_it() {
         }),
         quote!(while x {}),
         quote!(for x in y {}),
+        quote!(for n in 0..9 {}),
+        quote!(for n in 0.. {
+            break;
+        }),
     ];
     let is_endless = |body: &TokenStream| warnings(&orchestration(body.clone())).contains(&"DX0011".to_owned());
     for body in endless {
@@ -327,5 +343,8 @@ fn clippy_is_told_what_is_allowed_and_where() {
     assert!(statement.contains("# [allow (clippy :: disallowed_methods)] let now"), "{statement}");
     assert!(statement.contains("# [allow (clippy :: disallowed_types)] { f ("), "{statement}");
     let value = shown(quote!(f(); #[duroxide::allow(DX0001, reason = "tested")] { SystemTime::now() }));
-    assert!(value.contains("# [allow (clippy :: disallowed_methods)] async fn"), "{value}");
+    assert!(
+        value.contains("# [allow (clippy :: disallowed_methods)] # [allow (clippy :: unused_async)] async fn"),
+        "{value}"
+    );
 }

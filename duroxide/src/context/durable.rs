@@ -26,7 +26,7 @@ pub(crate) use sealed::Sealed;
     label = "not a durable future",
     note = "after a restart a replay would run it again, and could get another answer, or none",
     note = "work with side effects: put it in an `#[activity]` and await `x::call(&ctx, ..)`",
-    note = "waiting: `ctx.schedule_timer(duration)`, `ctx.wait::<MyEvent>()`, `duroxide::select!`, `duroxide::join!`",
+    note = "waiting: `ctx.timer(\"24h\")`, `ctx.wait::<MyEvent>()`, `duroxide::select!`, `duroxide::join!`",
     note = "a deterministic async helper of yours: mark it `#[durable]`",
     note = "if its outcome cannot differ all the same: `duroxide::assume_durable(\"why\", future).await`"
 )]
