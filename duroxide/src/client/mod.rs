@@ -179,10 +179,10 @@ impl Client {
         &self,
         instance: &str,
         orchestration: &str,
-        version: String,
+        version: Option<String>,
         input: String,
     ) -> Result<StartOutcome, ClientError> {
-        let start = self.start_message(instance.to_owned(), orchestration.to_owned(), Some(version), input)?;
+        let start = self.start_message(instance.to_owned(), orchestration.to_owned(), version, input)?;
         Ok(self.store.enqueue_start(start).await?)
     }
 

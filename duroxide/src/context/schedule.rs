@@ -308,10 +308,10 @@ pub(crate) struct DetachedStart {
 #[cfg(feature = "macros")]
 impl DetachedStart {
     /// Changes the version that is started. `option` names the call that came too late.
-    pub(crate) fn amend_version(&self, option: &str, new: String) {
+    pub(crate) fn amend_version(&self, option: &str, new: Option<String>) {
         self.ledger.amend(self.token, option, |emitted| {
             if let Action::StartOrchestrationDetached { version, .. } = &mut emitted.action {
-                *version = Some(new);
+                *version = new;
             }
         });
     }

@@ -235,6 +235,12 @@ impl<O: Orchestration> Child<O> {
         self.amend("version", |_, version| *version = new)
     }
 
+    /// Runs it in the version that the registry resolves when it starts: the latest, unless it says otherwise. That
+    /// version must be able to read what the arguments of the type are written as, and to answer as the type does.
+    pub fn latest(self) -> Self {
+        self.amend("latest", |_, version| *version = None)
+    }
+
     fn amend(self, option: &str, change: impl FnOnce(&mut String, &mut Option<String>)) -> Self {
         self.asked.amend(&of_call(O::NAME, option), |emitted| match &mut emitted.action {
             Action::StartSubOrchestration { instance, version, .. } => change(instance, version),
@@ -330,7 +336,17 @@ impl<O: Orchestration> Detached<O> {
 
     /// Starts it in another version than that of the type.
     pub fn version(self, version: impl Into<String>) {
-        self.inner.amend_version(&format!("{}::start_detached(..).version(..)", O::NAME), version.into());
+        self.amend("version", Some(version.into()));
+    }
+
+    /// Starts it in the version that the registry resolves then: the latest, unless it says otherwise. That version must
+    /// be able to read what the arguments of the type are written as.
+    pub fn latest(self) {
+        self.amend("latest", None);
+    }
+
+    fn amend(&self, option: &str, version: Option<String>) {
+        self.inner.amend_version(&format!("{}::start_detached(..).{option}(..)", O::NAME), version);
     }
 }
 

@@ -27,19 +27,27 @@ use crate::model::status::OrchestrationStatus;
 #[must_use = "nothing is started unless awaited"]
 pub struct Start<O: Orchestration> {
     handle: Handle<O>,
-    version: String,
+    /// Absent: whatever the registry resolves.
+    version: Option<String>,
     input: Result<String, CodecError>,
 }
 
 impl<O: Orchestration> Start<O> {
     #[doc(hidden)]
     pub fn new(client: &Client, id: impl Into<String>, input: &O::In) -> Self {
-        Start { handle: Handle::attach(client, id), version: O::VERSION.to_owned(), input: O::encode(input) }
+        Start { handle: Handle::attach(client, id), version: Some(O::VERSION.to_owned()), input: O::encode(input) }
     }
 
     /// Starts another version than that of the type.
     pub fn version(mut self, version: impl Into<String>) -> Self {
-        self.version = version.into();
+        self.version = Some(version.into());
+        self
+    }
+
+    /// Starts the version that the registry resolves when the instance begins: the latest, unless it says otherwise.
+    /// That version must be able to read what the arguments of the type are written as, and to answer as the type does.
+    pub fn latest(mut self) -> Self {
+        self.version = None;
         self
     }
 }

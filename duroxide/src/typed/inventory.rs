@@ -44,6 +44,8 @@ pub struct Entry {
     pub module: &'static str,
     /// Where it is defined, as `file:line`.
     pub defined_at: &'static str,
+    /// The Rust type that bears its name.
+    itself: fn() -> &'static str,
     /// The Rust type of its input.
     pub input: fn() -> &'static str,
     arguments: fn() -> Vec<Argument>,
@@ -111,6 +113,7 @@ impl Entry {
             version: ACTIVITY_VERSION,
             module,
             defined_at: A::DEFINED_AT,
+            itself: type_name::<A>,
             input: type_name::<A::In>,
             arguments: A::arguments,
             results: [type_name::<A::Ok>, type_name::<A::Err>],
@@ -135,6 +138,7 @@ impl Entry {
             version: O::VERSION,
             module,
             defined_at: O::DEFINED_AT,
+            itself: type_name::<O>,
             input: type_name::<O::In>,
             arguments: O::arguments,
             results: [type_name::<O::Ok>, type_name::<O::Err>],
@@ -189,9 +193,10 @@ impl Entry {
         self.module.split("::").next().unwrap_or(self.module)
     }
 
-    /// Registered by hand and found by `discover` is the same thing twice, not two things.
+    /// Registered by hand and found by `discover` is the same thing twice, not two things. Two that one call of a
+    /// macro wrote stand in one line, and are two.
     fn is_same_as(&self, other: &Entry) -> bool {
-        self.defined_at == other.defined_at && self.module == other.module
+        self.defined_at == other.defined_at && self.module == other.module && (self.itself)() == (other.itself)()
     }
 }
 

@@ -231,3 +231,47 @@ fn the_same_handler_registered_twice_counts_once_and_its_needs_are_checked() {
     states.insert(Bank);
     assert_eq!(check(entries, &[], &states).1, []);
 }
+
+mod of_one_line {
+    macro_rules! twins {
+        ($($name:ident)*) => {$(
+            #[duroxide_macros::activity(name = "twin of one line")]
+            pub(super) async fn $name() -> Result<(), String>;
+        )*};
+    }
+    twins!(first second);
+
+    /// What a body would add, without putting it into the inventory of this test program.
+    macro_rules! runs {
+        ($($name:ident)*) => {$(
+            impl crate::typed::RunActivity for $name {
+                const DEFINED_AT: &'static str = "twins.rs:1";
+                async fn run(_: crate::activity::ActivityContext, _: &crate::typed::States, (): ()) -> Result<(), String> {
+                    Ok(())
+                }
+            }
+        )*};
+    }
+    runs!(first second);
+}
+
+#[test]
+fn two_handlers_that_stand_in_one_line_are_two() {
+    use super::Entry;
+    let [first, second] =
+        [Entry::activity::<of_one_line::first>("twins"), Entry::activity::<of_one_line::second>("twins")];
+    let (_, problems) = check(vec![first, second, first], &[], &States::default());
+    assert!(matches!(problems[..], [Problem::Duplicate { name: "twin of one line", .. }]), "{problems:?}");
+    assert_eq!(check(vec![first, first], &[], &States::default()).1, []);
+}
+
+#[test]
+fn the_latest_version_is_asked_for_by_leaving_it_open() {
+    let (ledger, ctx) = ledger();
+    let child = checkout::call(&ctx, "o".to_owned()).id("c-1").latest();
+    checkout::start_detached(&ctx, "d-1", "o".to_owned()).latest();
+    let asked = asked(&ledger);
+    assert_eq!(asked[0], r#"checkout None c-1 "o""#);
+    assert!(asked[1].contains("version: None"), "{}", asked[1]);
+    drop(child);
+}
