@@ -3,6 +3,8 @@
 //! Every turn of every story is driven three ways: live on an execution that stayed in memory, cold from its history,
 //! and once from each prefix of that history. The three must agree.
 
+#[cfg(feature = "macros")]
+mod arguments;
 mod batches;
 mod calls;
 mod drops;
