@@ -29,12 +29,32 @@ mod dx0011;
 mod dx0012;
 #[path = "../codes/allowed/dx0013.rs"]
 mod dx0013;
+#[path = "../codes/allowed/dx1000.rs"]
+mod dx1000;
+#[path = "../codes/allowed/dx1001.rs"]
+mod dx1001;
+#[path = "../codes/allowed/dx1002.rs"]
+mod dx1002;
 #[path = "../codes/allowed/dx1003.rs"]
 mod dx1003;
 #[path = "../codes/allowed/dx1004.rs"]
 mod dx1004;
+#[path = "../codes/allowed/dx1005.rs"]
+mod dx1005;
+#[path = "../codes/allowed/dx1006.rs"]
+mod dx1006;
+#[path = "../codes/allowed/dx1007.rs"]
+mod dx1007;
 #[path = "../codes/allowed/dx1008.rs"]
 mod dx1008;
+#[path = "../codes/allowed/dx1009.rs"]
+mod dx1009;
+#[path = "../codes/allowed/dx1010.rs"]
+mod dx1010;
+#[path = "../codes/allowed/dx1011.rs"]
+mod dx1011;
+#[path = "../codes/allowed/dx1012.rs"]
+mod dx1012;
 #[path = "../codes/allowed/dx2001.rs"]
 mod dx2001;
 #[path = "../codes/allowed/dx2002.rs"]

@@ -1,6 +1,7 @@
 //! A user of edition 2021, as strict as they come, with names of the standard library for other things.
 #![forbid(unsafe_code)]
 #![deny(warnings, missing_docs, missing_debug_implementations, unreachable_pub, clippy::all)]
+#![deny(clippy::used_underscore_binding, clippy::unused_async)]
 
 use duroxide::{durable, event, CallError, OrchestrationContext};
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,40 @@ pub async fn ask_office(#[state] attempts: Attempts, cents: u64) -> Result<u64> 
         _ => Ok(cents),
     }
 }
+
+/// Takes no notice of what it is given, awaits nothing, and is not to be used any more.
+#[duroxide::activity]
+#[deprecated]
+pub async fn forget(_booking: u64, _reason: String) -> Result<()> {
+    Ok(())
+}
+
+/// The same as an orchestration.
+#[duroxide::orchestration]
+#[deprecated]
+pub async fn forget_all(_ctx: OrchestrationContext, _booking: u64) -> Result<()> {
+    Ok(())
+}
+
+/// Not built.
+#[duroxide::activity]
+#[cfg(any())]
+pub async fn absent(nothing: Nowhere) -> Result<Nothing> {
+    nothing.into()
+}
+
+/// Not built either.
+#[duroxide::orchestration]
+#[cfg(any())]
+pub async fn never(ctx: OrchestrationContext, nothing: Nowhere) -> Result<Nothing> {
+    println!("{nothing}");
+    nothing.into()
+}
+
+/// Nor this.
+#[event]
+#[cfg(any())]
+pub struct Nowhere(Nothing);
 
 /// Approval.
 #[event]
