@@ -11,7 +11,7 @@ use super::express::{ActivityRequest, Commit, Committed, FetchedActivity, Fetche
 use super::{
     ActivityProgress, DispatcherCapabilityFilter, Event, ExecutionMetadata, ExpressProvider, OrchestrationItem,
     Provider, ProviderAdmin, ProviderError, ScheduledActivityIdentifier, SessionFetchConfig, StartOutcome, SystemStats,
-    TagFilter, WorkItem, WorkSignal,
+    TagFilter, TransferStore, WorkItem, WorkSignal,
 };
 use crate::model::status::OrchestrationStatus;
 use crate::observe::MetricsProvider;
@@ -197,6 +197,10 @@ impl Provider for InstrumentedProvider {
 
     fn as_express_capability(&self) -> Option<&dyn ExpressProvider> {
         self.inner.as_express_capability().map(|_| self as &dyn ExpressProvider)
+    }
+
+    fn as_transfer_capability(&self) -> Option<&dyn TransferStore> {
+        self.inner.as_transfer_capability()
     }
 
     fn work_signal(&self) -> Option<Arc<WorkSignal>> {

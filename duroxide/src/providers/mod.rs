@@ -22,6 +22,8 @@ pub(crate) mod running;
 pub mod signal;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+pub mod transfer;
+pub(crate) mod unreadable;
 
 pub use crate::model::commit::ExecutionMetadata;
 pub use crate::model::event::{Event, EventKind};
@@ -41,6 +43,7 @@ pub use management::{
     PruneOptions, PruneResult, QueueDepths, SystemMetrics,
 };
 pub use signal::WorkSignal;
+pub use transfer::TransferStore;
 
 /// A store: histories, queues and leases.
 ///
@@ -200,6 +203,11 @@ pub trait Provider: Any + Send + Sync {
 
     /// The quick half, if the store has it: dispatchers then use it instead of the required methods it stands for.
     fn as_express_capability(&self) -> Option<&dyn ExpressProvider> {
+        None
+    }
+
+    /// What the store needs to be copied to another one, if it has it.
+    fn as_transfer_capability(&self) -> Option<&dyn TransferStore> {
         None
     }
 

@@ -267,6 +267,11 @@ pub enum Problem {
     },
     /// DX3004: there is nothing to run.
     Empty,
+    /// DX3006: the store is closed, because it takes part in a [transfer](crate::transfer()).
+    StoreClosed {
+        /// What the store says.
+        reason: String,
+    },
     /// A mistake in registries that were built by hand.
     Registry(String),
 }
@@ -292,6 +297,11 @@ impl fmt::Display for Problem {
             Problem::Empty => f.write_str(
                 "DX3004: no activity and no orchestration is registered; name the crates that have them in \
                  `duroxide::link!(..)` and call `discover()`, or register them by hand",
+            ),
+            Problem::StoreClosed { reason } => write!(
+                f,
+                "DX3006: {reason}; run `duroxide::transfer` again to finish the move, or give it up with \
+                 `duroxide::cancel_transfer`"
             ),
             Problem::Registry(text) => f.write_str(text),
         }

@@ -17,7 +17,7 @@ use super::express::Commit;
 use super::{
     ActivityProgress, DispatcherCapabilityFilter, Event, EventKind, ExecutionMetadata, ExpressProvider, KvEntry,
     OrchestrationItem, Provider, ProviderAdmin, ProviderError, ScheduledActivityIdentifier, SessionFetchConfig,
-    StartOutcome, SystemStats, TagFilter, WorkItem, WorkSignal,
+    StartOutcome, SystemStats, TagFilter, TransferStore, WorkItem, WorkSignal,
 };
 use crate::model::error::{ErrorDetails, PoisonMessageType};
 use crate::model::status::OrchestrationStatus;
@@ -381,6 +381,11 @@ impl Provider for Encoded {
 
     fn as_express_capability(&self) -> Option<&dyn ExpressProvider> {
         self.inner.as_express_capability().map(|_| self as &dyn ExpressProvider)
+    }
+
+    /// Rows are carried as they are, encoded: whoever opens the target needs the same codec.
+    fn as_transfer_capability(&self) -> Option<&dyn TransferStore> {
+        self.inner.as_transfer_capability()
     }
 
     fn work_signal(&self) -> Option<Arc<WorkSignal>> {

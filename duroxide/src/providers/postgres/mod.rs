@@ -13,11 +13,13 @@ mod claim;
 mod commit;
 mod complete;
 mod error;
+mod export;
 mod express;
 mod fetch;
 mod heartbeat;
 mod hints;
 mod history;
+mod import;
 mod kv;
 mod lane;
 mod node;
@@ -30,6 +32,7 @@ mod schema;
 mod session;
 mod start;
 mod take;
+mod transfer;
 mod worker;
 mod writer;
 
@@ -41,7 +44,7 @@ pub use open::{PostgresOpenError, PostgresOptions};
 use crate::model::VERSION;
 use crate::model::commit::{Commit, ExecutionMetadata};
 use crate::model::event::Event;
-use crate::model::filter::{DispatcherCapabilityFilter, SessionFetchConfig, TagFilter};
+use crate::model::filter::{Capability, DispatcherCapabilityFilter, SessionFetchConfig, TagFilter};
 use crate::model::info::ActivityProgress;
 use crate::model::item::{OrchestrationItem, ScheduledActivityIdentifier};
 use crate::model::start::StartOutcome;
@@ -53,8 +56,8 @@ use crate::providers::error::ProviderError;
 use crate::providers::express::ExpressProvider;
 use crate::providers::management::ProviderAdmin;
 use crate::providers::signal::{Reach, WorkSignal};
+use crate::providers::transfer::TransferStore;
 use error::StoreError;
-use fetch::Capability;
 use hints::Hints;
 use lane::{Lane, Size};
 use node::Node;
@@ -83,7 +86,7 @@ pub struct PostgresProvider {
     posts: Lane<ready::Posting>,
     turns_done: Lane<complete::Completing>,
     /// Signs the leases taken here; dropped with the store, so that others know that they are nobody's.
-    _node: Node,
+    node: Node,
 }
 
 /// Without the pool, which knows the password.
@@ -125,9 +128,10 @@ impl PostgresProvider {
     /// See [`PostgresOpenError`].
     pub async fn from_pool_with(pool: PgPool, options: PostgresOptions) -> Result<Self, PostgresOpenError> {
         let schema = Schema::new(&options.schema)?;
-        let mut conn = pool.acquire().await?;
+        let mut conn = open::first(&pool).await?;
         open::check_server(&mut conn).await?;
         schema::migrate(&mut conn, &schema).await?;
+        transfer::check(&mut conn, &schema).await?;
         drop(conn);
         let db = Arc::new(Db::new(pool, schema));
         let reach = if options.session_features { Reach::All } else { Reach::Own };
@@ -151,7 +155,7 @@ impl PostgresProvider {
             turns_done: Lane::start(done, COMMITS),
             db,
             hints,
-            _node: node,
+            node,
         }
     }
 
@@ -356,6 +360,10 @@ impl Provider for PostgresProvider {
     }
 
     fn as_express_capability(&self) -> Option<&dyn ExpressProvider> {
+        Some(self)
+    }
+
+    fn as_transfer_capability(&self) -> Option<&dyn TransferStore> {
         Some(self)
     }
 

@@ -54,6 +54,25 @@ async fn within_one_process_nobody_waits_for_a_poll() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn times_without_end_are_long_ones() {
+    let orchestrations = one("Order", |ctx, input: String| async move { ctx.schedule_activity("Echo", input).await });
+    let options = RuntimeOptions {
+        worker_lock_timeout: Duration::MAX,
+        orchestrator_lock_timeout: Duration::MAX,
+        session_lock_timeout: Duration::MAX,
+        session_idle_timeout: Duration::MAX,
+        session_cleanup_interval: Duration::MAX,
+        activity_cancellation_grace_period: Duration::MAX,
+        worker_lock_renewal_buffer: Duration::from_secs(1),
+        ..RuntimeOptions::default()
+    };
+    let (runtime, client) = start_with(&store(), orchestrations, options).await;
+    client.start_orchestration("i", "Order", "done").await.unwrap();
+    assert_eq!(ended(&client, "i").await.as_deref(), Ok("done"));
+    runtime.shutdown(None).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_activity_that_fails_or_panics_is_an_error_that_code_may_handle() {
     let orchestrations = one("Handles", |ctx, _| async move {
         let failed = ctx.schedule_activity("Fail", "no").await.unwrap_err();
