@@ -129,7 +129,8 @@ impl StoreFactory for Postgres {
         let store = postgres_in(store);
         // The attempt that is under way is counted with the lease.
         let sql = format!(
-            "SELECT COALESCE(MAX(q.attempt_count + CASE WHEN q.id = ANY(l.batch) THEN 1 ELSE 0 END), 0)
+            "SELECT COALESCE(MAX(q.attempt_count + CASE WHEN q.id = ANY(l.batch) THEN 1 ELSE 0 END
+                 + COALESCE(cardinality(array_positions(l.lapsed, q.id)), 0)), 0)
              FROM {0}.orchestrator_queue q LEFT JOIN {0}.instance_locks l ON l.instance_id = q.instance_id
              WHERE q.instance_id = $1",
             store.schema()

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::open::PostgresOpenError;
 use crate::lease::Refusal;
 use crate::providers::error::ProviderError;
 
@@ -63,6 +64,14 @@ impl StoreError {
             | StoreError::Unreadable(_)
             | StoreError::Refused(_)
             | StoreError::Full { .. } => false,
+        }
+    }
+
+    /// The same error as whoever opens a store sees it.
+    pub(super) fn into_open(self) -> PostgresOpenError {
+        match self {
+            StoreError::Sql(error) => PostgresOpenError::Database(Box::new(error)),
+            other => PostgresOpenError::Database(Box::new(other.during("open"))),
         }
     }
 

@@ -28,6 +28,7 @@ mod returns;
 mod row;
 mod schema;
 mod session;
+mod spoilt;
 mod start;
 mod take;
 mod worker;
@@ -140,11 +141,12 @@ impl PostgresProvider {
         let returns = Returns::start(Arc::clone(&db), Arc::clone(&hints));
         let (d, h) = (|| Arc::clone(&db), || Arc::clone(&hints));
         let fetch = fetch::Fetch { db: d(), owner: node.owner(), returns: returns.clone() };
-        let taking = take::Fetch { db: d(), owner: node.owner(), returns };
-        let done = complete::Completions { db: d(), hints: h(), owner: node.owner() };
+        let taking = take::Fetch { db: d(), hints: h(), owner: node.owner(), returns: returns.clone() };
+        let acks = ack::Acks { db: d(), hints: h(), owner: node.owner(), returns: returns.clone() };
+        let done = complete::Completions { db: d(), hints: h(), owner: node.owner(), returns };
         PostgresProvider {
             turns: Lane::start(fetch, CLAIMS),
-            commits: Lane::start(ack::Acks { db: d(), hints: h(), owner: node.owner() }, COMMITS),
+            commits: Lane::start(acks, COMMITS),
             activities: Lane::start(taking, CLAIMS),
             completions: Lane::start(worker::Acks { db: d(), hints: h() }, COMMITS),
             posts: Lane::start(ready::Post { db: d(), hints: h() }, COMMITS),
@@ -224,7 +226,7 @@ impl Provider for PostgresProvider {
             cancelled_activities,
         };
         let ack = ack::Ack::new(lock_token, commit, self.hints.signal()).map_err(|error| error.during(OPERATION))?;
-        self.commits.call(OPERATION, |reply| ack::Acking { ack, reply }).await.map(drop)
+        self.commits.call(OPERATION, |reply| ack::Acking { ack, reply }).await.map(|acked| drop(acked.take()))
     }
 
     async fn abandon_orchestration_item(

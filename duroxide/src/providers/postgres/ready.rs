@@ -106,19 +106,27 @@ pub(super) async fn promote_activities(db: &Db, tx: &mut Tx<'_>) -> Result<(), S
 /// block the queue's head nor be lost at once. The batch that starts the instance takes them along, because it takes all
 /// that is visible.
 ///
-/// Only the batch: a start that was committed, or fell due, since the batch was read must stay where it is found.
+/// Only the batch: a start that was committed, or fell due, since the batch was read must stay where it is found. And only
+/// what nobody else looks at: whoever does waits for this lease, and would be waited for.
 pub(super) async fn park(db: &Db, tx: &mut Tx<'_>, instance: &str) -> Result<(), StoreError> {
     tx.all(
         db.query(
-            "UPDATE @.orchestrator_queue q SET state = 3 FROM @.instance_locks l
-             WHERE l.instance_id = $1 AND q.instance_id = l.instance_id AND q.id = ANY(l.batch)",
+            "UPDATE @.orchestrator_queue q SET state = 3 FROM (
+                 SELECT q.id FROM @.instance_locks l JOIN @.orchestrator_queue q
+                     ON q.instance_id = l.instance_id AND q.id = ANY(l.batch)
+                 WHERE l.instance_id = $1 FOR UPDATE OF q SKIP LOCKED) own
+             WHERE q.instance_id = $1 AND q.id = own.id",
         )
         .bind(instance.to_owned()),
     )
     .await?;
     tx.all(
-        db.query("DELETE FROM @.orchestrator_queue WHERE state = 3 AND enqueued_at < @now - $1")
-            .bind(int(clock::as_ms(ORPHANS_KEPT))),
+        db.query(
+            "WITH old AS MATERIALIZED (SELECT instance_id, id FROM @.orchestrator_queue
+                 WHERE state = 3 AND enqueued_at < @now - $1 FOR UPDATE SKIP LOCKED)
+             DELETE FROM @.orchestrator_queue q USING old WHERE q.instance_id = old.instance_id AND q.id = old.id",
+        )
+        .bind(int(clock::as_ms(ORPHANS_KEPT))),
     )
     .await?;
     Ok(())

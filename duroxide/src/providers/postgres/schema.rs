@@ -84,7 +84,7 @@ CREATE TABLE @.instance_locks (
     fence BIGINT NOT NULL,
     -- The messages that were handed out under this lease.
     batch BIGINT[] NOT NULL DEFAULT '{}',
-    -- Those of the lease before, if that ended by itself: their attempt is yet to be counted.
+    -- Those of leases before that ended by themselves, each as often as that happened: attempts that no row counts yet.
     lapsed BIGINT[] NOT NULL DEFAULT '{}'
 ) WITH (fillfactor = 50);
 
