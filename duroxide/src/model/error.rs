@@ -166,7 +166,7 @@ impl ErrorDetails {
     }
 
     /// The row of an activity cannot be read, and whoever waits for it would wait for ever. The reason is the reader's.
-    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    #[cfg(feature = "postgres")]
     pub(crate) fn unreadable_activity(activity_id: u64, reason: &str) -> Self {
         ErrorDetails::Infrastructure {
             operation: "fetch_work_item".to_owned(),

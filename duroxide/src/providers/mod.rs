@@ -22,6 +22,7 @@ pub(crate) mod running;
 pub mod signal;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+pub mod transaction;
 
 pub use crate::model::commit::ExecutionMetadata;
 pub use crate::model::event::{Event, EventKind};
@@ -41,6 +42,7 @@ pub use management::{
     PruneOptions, PruneResult, QueueDepths, SystemMetrics,
 };
 pub use signal::WorkSignal;
+pub use transaction::TransactionProvider;
 
 /// A store: histories, queues and leases.
 ///
@@ -200,6 +202,12 @@ pub trait Provider: Any + Send + Sync {
 
     /// The quick half, if the store has it: dispatchers then use it instead of the required methods it stands for.
     fn as_express_capability(&self) -> Option<&dyn ExpressProvider> {
+        None
+    }
+
+    /// The transactional half, if the store has it: users' transactions may start and signal orchestrations, and
+    /// activities may write in one transaction with their completions.
+    fn as_transaction_capability(&self) -> Option<&dyn TransactionProvider> {
         None
     }
 

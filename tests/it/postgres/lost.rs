@@ -49,26 +49,35 @@ async fn activities_handed_to_somebody_who_is_gone_are_given_back() {
 }
 
 /// Whoever writes to the table waits at its commit until the lock is given back.
-async fn commits_wait(store: &PostgresProvider, table: &str, operation: &str) {
+async fn commits_wait(store: &PostgresProvider, table: &str, operation: &str, back: &str) {
     let sql = format!(
         "CREATE FUNCTION @.wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
              PERFORM pg_advisory_xact_lock_shared(hashtext('{0}')); RETURN NULL; END $$;
          CREATE CONSTRAINT TRIGGER waits AFTER {operation} ON @.{table} DEFERRABLE INITIALLY DEFERRED
-             FOR EACH ROW EXECUTE FUNCTION @.wait();",
+             FOR EACH ROW EXECUTE FUNCTION @.wait();
+         -- Counts statements, whatever becomes of them.
+         CREATE SEQUENCE @.seen;
+         CREATE FUNCTION @.see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             PERFORM nextval('@.seen'); RETURN NULL; END $$;
+         CREATE TRIGGER seen BEFORE {back} ON @.{table} FOR EACH STATEMENT EXECUTE FUNCTION @.see();",
         store.schema()
     );
     run(store, &sql).await;
 }
 
 /// A fetch whose connection is lost while its commit is under way, and takes place in spite of that.
-async fn is_cut_at_its_commit(table: &str, operation: &str) -> (Arc<PostgresProvider>, Proxy) {
+async fn is_cut_at_its_commit(
+    table: &str,
+    operation: &str,
+    (back, statements): (&str, i64),
+) -> (Arc<PostgresProvider>, Proxy) {
     let schema = fresh_schema();
     let direct = Arc::new(crate::stores::postgres_in(&schema).await);
     let proxy = Proxy::before(Server::shared().port()).await;
     let store = store_at(proxy.port(), &schema).await;
     store.enqueue_for_orchestrator(start("i"), None).await.unwrap();
     store.enqueue_for_worker(activity("i", 2)).await.unwrap();
-    commits_wait(&direct, table, operation).await;
+    commits_wait(&direct, table, operation, back).await;
 
     let mut other = direct.get_pool().begin().await.unwrap();
     let lock = format!("SELECT pg_advisory_xact_lock(hashtext('{schema}'))");
@@ -87,11 +96,13 @@ async fn is_cut_at_its_commit(table: &str, operation: &str) -> (Arc<PostgresProv
     );
     until(&direct, &waits, 1).await;
     proxy.set(Network::Cut);
-    // Each connection notices by itself.
-    until(&direct, &waits, 1).await;
     proxy.set(Network::Well);
     let found = tokio::time::timeout(PATIENCE, fetching).await.expect("it does not hang").unwrap();
     assert!(!matches!(found, Ok(true)), "it is held by a commit that is under way");
+    // It was looked for, and was not there yet.
+    let seen =
+        format!("SELECT (CASE WHEN is_called AND last_value >= {statements} THEN 1 ELSE 0 END)::bigint FROM @.seen");
+    until(&direct, &seen, 1).await;
     other.rollback().await.unwrap();
     until(&direct, &waits, 0).await;
     (store, proxy)
@@ -99,7 +110,7 @@ async fn is_cut_at_its_commit(table: &str, operation: &str) -> (Arc<PostgresProv
 
 #[tokio::test]
 async fn a_turn_whose_fetch_was_not_answered_is_given_back() {
-    let (store, _proxy) = is_cut_at_its_commit("instance_locks", "INSERT").await;
+    let (store, _proxy) = is_cut_at_its_commit("instance_locks", "INSERT", ("DELETE", 1)).await;
     let taken = async {
         while store.fetch_orchestration_item(LEASE, Duration::ZERO, None).await.unwrap().is_none() {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -110,6 +121,6 @@ async fn a_turn_whose_fetch_was_not_answered_is_given_back() {
 
 #[tokio::test]
 async fn an_activity_whose_fetch_was_not_answered_is_given_back() {
-    let (store, _proxy) = is_cut_at_its_commit("worker_queue", "UPDATE").await;
+    let (store, _proxy) = is_cut_at_its_commit("worker_queue", "UPDATE", ("UPDATE", 2)).await;
     until_an_activity_is_ready(&*store).await;
 }

@@ -6,6 +6,7 @@ mod express;
 mod lost;
 mod place;
 mod proxy;
+mod roles;
 pub(crate) mod server;
 mod spoilt;
 mod stage;

@@ -12,7 +12,9 @@ use super::server::{Server, fresh_schema};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) async fn store() -> Arc<PostgresProvider> {
-    Arc::new(crate::stores::postgres_in(&fresh_schema()).await)
+    let options = PostgresOptions::default().schema(fresh_schema());
+    let opened = PostgresProvider::connect_with(&Server::shared().url(), options).await;
+    Arc::new(opened.expect("the private server is there"))
 }
 
 /// A store that reaches the shared server through somebody who listens on this port, without a session of its own.

@@ -150,6 +150,11 @@ fn kind_of_state(state: &str) -> Kind {
     KINDS.iter().find(|(prefix, _)| state.starts_with(prefix)).map_or(Kind::Permanent, |(_, kind)| *kind)
 }
 
+/// Whether a statement before this one failed, and its transaction with it.
+pub(super) fn is_aborted(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "25P02")
+}
+
 /// Whether a row with this key exists already.
 pub(super) fn is_duplicate(error: &StoreError) -> bool {
     matches!(error, StoreError::Sql(error)

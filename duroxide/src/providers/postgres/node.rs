@@ -9,7 +9,7 @@ use sqlx::{PgPool, Row};
 use tokio::task::AbortHandle;
 
 use super::error::StoreError;
-use super::hints::Hints;
+use super::hints::{Hints, channel};
 use super::open::PostgresOpenError;
 use super::writer::{Db, Durability};
 use crate::providers::signal::WorkQueue;
@@ -82,11 +82,6 @@ impl Node {
 /// The advisory lock of a place: the schema's half and the place's.
 const LOCK_CLASS: &str = "hashtext('duroxide node of ' || $1)";
 
-/// Where the stores of a schema speak to each other.
-fn channel(db: &Db) -> String {
-    format!("duroxide_{}", db.schema().name())
-}
-
 #[derive(Clone)]
 struct Session {
     db: Arc<Db>,
@@ -108,7 +103,7 @@ impl Session {
             .bind(self.node_id)
             .execute(&mut listener)
             .await?;
-        listener.listen(&channel(&self.db)).await?;
+        listener.listen(&channel(self.db.schema())).await?;
         Ok(listener)
     }
 
@@ -173,7 +168,7 @@ async fn tell(db: Arc<Db>, hints: Arc<Hints>, node_id: i32) {
         let news = hints.news().await.written();
         let said = db.query("SELECT pg_notify($1, $2), set_config('synchronous_commit', 'off', true)");
         // Only a hint: who does not hear it looks by itself, later.
-        let _ = db.once(said.bind(channel(&db)).bind(format!("{node_id} {news}"))).await;
+        let _ = db.once(said.bind(channel(db.schema())).bind(format!("{node_id} {news}"))).await;
         tokio::time::sleep(QUIET).await;
     }
 }

@@ -121,6 +121,23 @@ const COMPLETE: &str = "
         SELECT receiver, completion, 1, ms, ms FROM held, clock WHERE completion IS NOT NULL ORDER BY n)
     SELECT clock.ms, held.n FROM clock LEFT JOIN held ON true";
 
+/// The same for one activity, in the transaction in which it wrote, as long as that is still open. $1 to $5 key and
+/// secret, $6 instance and $7 body of the completion, $8 the transaction's name.
+pub(super) const COMPLETE_WITHIN: &str = "
+    WITH clock AS MATERIALIZED (SELECT @now AS ms, COALESCE(current_setting('duroxide.within', true), '') = $8 AS is_own),
+    held AS (
+        DELETE FROM @.worker_queue w USING clock
+        WHERE is_own AND w.instance_id = $1 AND w.execution_id = $2 AND w.activity_id = $3 AND w.id = $4
+            AND w.lock_token = $5 AND w.locked_until > ms
+        RETURNING w.session_id),
+    touched AS (
+        UPDATE @.sessions s SET last_activity_at = ms FROM held h, clock
+        WHERE s.session_id = h.session_id AND s.locked_until > ms),
+    sent AS (
+        INSERT INTO @.orchestrator_queue (instance_id, work_item, state, visible_at, enqueued_at)
+        SELECT $6, $7, 1, ms, ms FROM held, clock)
+    SELECT is_own, EXISTS (SELECT 1 FROM held) FROM clock";
+
 fn bind(query: Query, batch: &[Acking]) -> Query {
     let completion = |part: fn(&MessageRow) -> &String| {
         batch.iter().map(|acking| acking.completion.as_ref().map(|row| part(row).clone())).collect::<Vec<_>>()
