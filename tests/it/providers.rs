@@ -327,6 +327,8 @@ caught! {
         SnapshotsRunningValues by kv::the_snapshot_leaves_out_the_running_execution;
     a_store_that_shares_sessions_is_caught:
         SharesSessions by sessions::the_first_to_fetch_owns_the_session;
+    a_store_that_leaves_unborn_children_is_caught:
+        LeavesUnbornChildren by deletion::a_child_that_just_begins_goes_with_its_parent;
     a_store_that_hands_out_twice_is_caught:
         HandsOutTwice by locking::a_locked_instance_is_not_fetched_again;
     a_store_that_repeats_fences_is_caught:

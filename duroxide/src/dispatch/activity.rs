@@ -205,21 +205,18 @@ pub(super) async fn complete(env: &Env, done: Done) {
         // Refused when the row is gone, which is as good.
         let _ = env.store.abandon_work_item(&done.token, Some(AGAIN_DELAY), false).await;
     }
-    let outcome = match (&acked, &done.result) {
-        (Err(_), _) => "infra_error",
-        (Ok(()), Ok(_)) => "success",
-        (Ok(()), Err(_)) => "app_error",
-    };
-    settle(env, &done, outcome);
+    match acked {
+        Ok(()) => completed(env, &done),
+        Err(_) => {
+            env.metrics.record_activity_infra_error();
+            record_duration(env, done.fetched);
+        }
+    }
 }
 
-/// The result of an activity was stored together with the turn to which it led.
+/// The result of an activity was stored.
 pub(super) fn completed(env: &Env, done: &Done) {
-    settle(env, done, if done.result.is_ok() { "success" } else { "app_error" });
-}
-
-fn settle(env: &Env, done: &Done, outcome: &str) {
-    record(env, &done.job, outcome, done.began);
+    record(env, &done.job, if done.result.is_ok() { "success" } else { "app_error" }, done.began);
     record_duration(env, done.fetched);
 }
 

@@ -37,7 +37,7 @@ impl Outgoing {
             report,
             gone: commit.cancelled_activities.clone(),
             is_news: report::is_news(commit),
-            figures: Figures::of(&commit.delta),
+            figures: Figures::of_turn(&commit.delta),
             offered: commit.worker_items[..promise.pieces()].to_vec(),
             promise,
         }

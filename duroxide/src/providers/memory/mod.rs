@@ -386,7 +386,7 @@ impl ProviderAdmin for MemoryProvider {
         ids: &[String],
         force: bool,
     ) -> Result<DeleteInstanceResult, ProviderError> {
-        self.with(|tables, _| tables.delete(ids, force))
+        self.with(|tables, now_ms| tables.delete(ids, force, now_ms))
     }
 
     async fn get_instance_tree(&self, instance_id: &str) -> Result<InstanceTree, ProviderError> {
@@ -395,7 +395,7 @@ impl ProviderAdmin for MemoryProvider {
     }
 
     async fn delete_instance_bulk(&self, filter: InstanceFilter) -> Result<DeleteInstanceResult, ProviderError> {
-        self.with(|tables, _| tables.delete_bulk(&filter))
+        self.with(|tables, now_ms| tables.delete_bulk(&filter, now_ms))
     }
 
     async fn prune_executions(&self, instance_id: &str, options: PruneOptions) -> Result<PruneResult, ProviderError> {
