@@ -35,6 +35,11 @@ impl StoreFactory for Memory {
         memory_in(store).corrupt_history(instance);
     }
 
+    async fn corrupt_activity(&self, store: &dyn Provider, _instance: &str, activity_id: u64) -> bool {
+        memory_in(store).replace_activity(activity_id, "{not json");
+        true
+    }
+
     async fn max_attempt_count(&self, store: &dyn Provider, instance: &str) -> u32 {
         memory_in(store).max_attempt_count(instance)
     }
@@ -91,6 +96,16 @@ impl StoreFactory for Sqlite {
             .expect("rows can be edited");
     }
 
+    async fn corrupt_activity(&self, store: &dyn Provider, instance: &str, activity_id: u64) -> bool {
+        sqlx::query("UPDATE worker_queue SET work_item = '{not json' WHERE instance_id = ? AND activity_id = ?")
+            .bind(instance)
+            .bind(i64::try_from(activity_id).expect("a small number"))
+            .execute(sqlite_in(store).get_pool())
+            .await
+            .expect("rows can be edited");
+        true
+    }
+
     async fn max_attempt_count(&self, store: &dyn Provider, instance: &str) -> u32 {
         sqlx::query_scalar("SELECT COALESCE(MAX(attempt_count), 0) FROM orchestrator_queue WHERE instance_id = ?")
             .bind(instance)
@@ -123,6 +138,18 @@ impl StoreFactory for Postgres {
         let sql = format!("UPDATE {}.history SET event_data = '{{not json' WHERE instance_id = $1", store.schema());
         let corrupted = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(instance).execute(store.get_pool()).await;
         corrupted.expect("rows can be edited");
+    }
+
+    async fn corrupt_activity(&self, store: &dyn Provider, instance: &str, activity_id: u64) -> bool {
+        let store = postgres_in(store);
+        let sql = format!(
+            "UPDATE {}.worker_queue SET work_item = '{{not json' WHERE instance_id = $1 AND activity_id = $2",
+            store.schema()
+        );
+        let id = i64::try_from(activity_id).expect("a small number");
+        let corrupted = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(instance).bind(id).execute(store.get_pool()).await;
+        corrupted.expect("rows can be edited");
+        true
     }
 
     async fn max_attempt_count(&self, store: &dyn Provider, instance: &str) -> u32 {
@@ -165,6 +192,10 @@ impl<F: StoreFactory> StoreFactory for EncodedStores<F> {
 
     async fn corrupt_history(&self, store: &dyn Provider, instance: &str) {
         self.0.corrupt_history(below(store), instance).await;
+    }
+
+    async fn corrupt_activity(&self, store: &dyn Provider, instance: &str, activity_id: u64) -> bool {
+        self.0.corrupt_activity(below(store), instance, activity_id).await
     }
 
     async fn max_attempt_count(&self, store: &dyn Provider, instance: &str) -> u32 {

@@ -56,7 +56,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        arguments: "[w1 ..] [--sync full|normal] [--json FILE] [--rounds N] [--ours] [--long]",
+        arguments: "[w1 .. | postgres] [--sync full|normal] [--json FILE] [--rounds N] [--ours] [--long]",
         help: "our crate and the published one under the same workloads, in turn (minutes)",
         run: bench::run,
     },

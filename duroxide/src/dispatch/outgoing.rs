@@ -57,7 +57,7 @@ impl Outgoing {
         let mut offered: Vec<Option<WorkItem>> = self.offered.into_iter().map(Some).collect();
         let mut fetch = |Leased { index, token }| {
             let item = offered.get_mut(index)?.take()?;
-            Some(activity::Fetched::new(item, token, 1))
+            Some(activity::Fetched::new(&env.running, item, token, 1))
         };
         self.promise.fulfil(leased.into_iter().filter_map(&mut fetch));
         if self.is_news {

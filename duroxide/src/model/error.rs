@@ -165,16 +165,6 @@ impl ErrorDetails {
         ErrorDetails::Application { kind, message: message.into(), retryable: false }
     }
 
-    /// The row of an activity cannot be read, and whoever waits for it would wait for ever. The reason is the reader's.
-    #[cfg(feature = "postgres")]
-    pub(crate) fn unreadable_activity(activity_id: u64, reason: &str) -> Self {
-        ErrorDetails::Infrastructure {
-            operation: "fetch_work_item".to_owned(),
-            message: format!("the row of activity {activity_id} cannot be read: {reason}"),
-            retryable: false,
-        }
-    }
-
     /// The orchestration was cancelled.
     pub(crate) fn cancelled(reason: impl Into<String>) -> Self {
         ErrorDetails::application(AppErrorKind::Cancelled { reason: reason.into() }, "")

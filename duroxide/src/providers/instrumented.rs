@@ -12,7 +12,7 @@ use super::transaction::{OpenTransaction, TransactionError, TransactionProvider,
 use super::{
     ActivityProgress, DispatcherCapabilityFilter, Event, ExecutionMetadata, ExpressProvider, OrchestrationItem,
     Provider, ProviderAdmin, ProviderError, ScheduledActivityIdentifier, SessionFetchConfig, StartOutcome, SystemStats,
-    TagFilter, WorkItem, WorkSignal,
+    TagFilter, TransferStore, WorkItem, WorkSignal,
 };
 use crate::model::status::OrchestrationStatus;
 use crate::observe::MetricsProvider;
@@ -207,6 +207,10 @@ impl Provider for InstrumentedProvider {
 
     fn as_transaction_capability(&self) -> Option<&dyn TransactionProvider> {
         self.inner.as_transaction_capability().map(|_| self as &dyn TransactionProvider)
+    }
+
+    fn as_transfer_capability(&self) -> Option<&dyn TransferStore> {
+        self.inner.as_transfer_capability()
     }
 
     fn work_signal(&self) -> Option<Arc<WorkSignal>> {

@@ -23,6 +23,8 @@ pub mod signal;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 pub mod transaction;
+pub mod transfer;
+pub(crate) mod unreadable;
 
 pub use crate::model::commit::ExecutionMetadata;
 pub use crate::model::event::{Event, EventKind};
@@ -43,6 +45,7 @@ pub use management::{
 };
 pub use signal::WorkSignal;
 pub use transaction::TransactionProvider;
+pub use transfer::TransferStore;
 
 /// A store: histories, queues and leases.
 ///
@@ -208,6 +211,11 @@ pub trait Provider: Any + Send + Sync {
     /// The transactional half, if the store has it: users' transactions may start and signal orchestrations, and
     /// activities may write in one transaction with their completions.
     fn as_transaction_capability(&self) -> Option<&dyn TransactionProvider> {
+        None
+    }
+
+    /// What the store needs to be copied to another one, if it has it.
+    fn as_transfer_capability(&self) -> Option<&dyn TransferStore> {
         None
     }
 

@@ -285,6 +285,11 @@ pub enum Problem {
         /// Where it is defined, as `file:line`.
         defined_at: &'static str,
     },
+    /// DX3006: the store is closed, because it takes part in a [transfer](crate::transfer()).
+    StoreClosed {
+        /// What the store says.
+        reason: String,
+    },
     /// A mistake in registries that were built by hand.
     Registry(String),
 }
@@ -315,6 +320,11 @@ impl fmt::Display for Problem {
                 f,
                 "DX3005: activity `{activity}`, defined at {defined_at}, writes in a transaction of its store, and the \
                  store `{store}` has none; run it on a `PostgresProvider`"
+            ),
+            Problem::StoreClosed { reason } => write!(
+                f,
+                "DX3006: {reason}; run `duroxide::transfer` again to finish the move, or give it up with \
+                 `duroxide::cancel_transfer`"
             ),
             Problem::Registry(text) => f.write_str(text),
         }

@@ -34,7 +34,11 @@ async fn is_told(store: &PostgresProvider) {
     let ErrorDetails::Infrastructure { message, retryable: false, .. } = details else {
         panic!("expected trouble of the store, found {details:?}");
     };
-    assert!(message.starts_with("the row of activity 2 cannot be read: "), "{message}");
+    assert!(
+        message.starts_with("activity 2: expected a queue row with a work item, found text that is not JSON"),
+        "{message}"
+    );
+    assert!(message.ends_with("of the table quarantine"), "{message}");
 }
 
 #[tokio::test]
@@ -58,4 +62,17 @@ async fn so_does_one_of_a_session() {
     let taken = store.fetch_work_item(LEASE, Duration::ZERO, Some(&session), &TagFilter::DefaultOnly).await.unwrap();
     assert!(matches!(taken, Some((WorkItem::ActivityExecute { id: 3, .. }, _, 1))), "{taken:?}");
     is_told(&store).await;
+}
+
+#[tokio::test]
+async fn one_of_a_kind_that_nobody_knows_yet_is_left_to_a_later_version() {
+    let store = store().await;
+    asked_for(&store, vec![activity("i", 2), activity("i", 3)]).await;
+    run(&store, r#"UPDATE @.worker_queue SET work_item = '{"ActivityOfTomorrow":{}}' WHERE activity_id = 2"#).await;
+    let taken = store.fetch_work_item(LEASE, Duration::ZERO, None, &TagFilter::DefaultOnly).await.unwrap();
+    assert!(matches!(taken, Some((WorkItem::ActivityExecute { id: 3, .. }, _, 1))), "{taken:?}");
+    assert_eq!(number(&store, "SELECT count(*) FROM @.quarantine").await, 0);
+    let waits = "SELECT count(*) FROM @.worker_queue WHERE activity_id = 2 AND state = 0 AND attempt_count = 0
+        AND lock_token IS NULL AND visible_at > (extract(epoch FROM now()) * 1000)::bigint";
+    assert_eq!(number(&store, waits).await, 1);
 }

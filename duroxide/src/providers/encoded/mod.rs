@@ -19,7 +19,7 @@ use super::transaction::TransactionProvider;
 use super::{
     ActivityProgress, DispatcherCapabilityFilter, Event, EventKind, ExecutionMetadata, ExpressProvider, KvEntry,
     OrchestrationItem, Provider, ProviderAdmin, ProviderError, ScheduledActivityIdentifier, SessionFetchConfig,
-    StartOutcome, SystemStats, TagFilter, WorkItem, WorkSignal,
+    StartOutcome, SystemStats, TagFilter, TransferStore, WorkItem, WorkSignal,
 };
 use crate::model::error::{ErrorDetails, PoisonMessageType};
 use crate::model::status::OrchestrationStatus;
@@ -397,6 +397,11 @@ impl Provider for Encoded {
 
     fn as_transaction_capability(&self) -> Option<&dyn TransactionProvider> {
         self.inner.as_transaction_capability().map(|_| self as &dyn TransactionProvider)
+    }
+
+    /// Rows are carried as they are, encoded: whoever opens the target needs the same codec.
+    fn as_transfer_capability(&self) -> Option<&dyn TransferStore> {
+        self.inner.as_transfer_capability()
     }
 
     fn work_signal(&self) -> Option<Arc<WorkSignal>> {

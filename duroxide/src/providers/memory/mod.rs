@@ -123,6 +123,18 @@ impl MemoryProvider {
         });
     }
 
+    /// Puts any text in the place of an activity.
+    pub fn replace_activity(&self, activity_id: u64, text: &str) {
+        self.with(|tables, _| {
+            let is_it = |row: &&mut tables::ActivityRow| {
+                row.identity.as_ref().is_some_and(|identity| identity.activity_id == activity_id)
+            };
+            for row in tables.activities.values_mut().filter(is_it) {
+                text.clone_into(&mut row.text);
+            }
+        });
+    }
+
     /// Rows that could not be read and were put aside.
     pub fn quarantined(&self) -> Vec<String> {
         self.with(|tables, _| tables.quarantine.clone())

@@ -13,12 +13,14 @@ mod claim;
 mod commit;
 mod complete;
 mod error;
+mod export;
 mod express;
 mod fetch;
 mod guest;
 mod heartbeat;
 mod hints;
 mod history;
+mod import;
 mod kv;
 mod lane;
 mod node;
@@ -33,6 +35,7 @@ mod spoilt;
 mod start;
 mod take;
 mod transaction;
+mod transfer;
 mod within;
 mod worker;
 mod writer;
@@ -46,7 +49,7 @@ pub use sqlx::PgTransaction;
 use crate::model::VERSION;
 use crate::model::commit::{Commit, ExecutionMetadata};
 use crate::model::event::Event;
-use crate::model::filter::{DispatcherCapabilityFilter, SessionFetchConfig, TagFilter};
+use crate::model::filter::{Capability, DispatcherCapabilityFilter, SessionFetchConfig, TagFilter};
 use crate::model::info::ActivityProgress;
 use crate::model::item::{OrchestrationItem, ScheduledActivityIdentifier};
 use crate::model::start::StartOutcome;
@@ -59,8 +62,8 @@ use crate::providers::express::ExpressProvider;
 use crate::providers::management::ProviderAdmin;
 use crate::providers::signal::{Reach, WorkSignal};
 use crate::providers::transaction::TransactionProvider;
+use crate::providers::transfer::TransferStore;
 use error::StoreError;
-use fetch::Capability;
 use hints::Hints;
 use lane::{Lane, Size};
 use node::Node;
@@ -91,7 +94,7 @@ pub struct PostgresProvider {
     turns_done: Lane<complete::Completing>,
     places: Places,
     /// Signs the leases taken here; dropped with the store, so that others know that they are nobody's.
-    _node: Node,
+    node: Node,
 }
 
 /// Without the pool, which knows the password.
@@ -133,9 +136,10 @@ impl PostgresProvider {
     /// See [`PostgresOpenError`].
     pub async fn from_pool_with(pool: PgPool, options: PostgresOptions) -> Result<Self, PostgresOpenError> {
         let schema = Schema::new(&options.schema)?;
-        let mut conn = pool.acquire().await?;
+        let mut conn = open::first(&pool).await?;
         open::check_server(&mut conn).await?;
         schema::migrate(&mut conn, &schema).await?;
+        transfer::check(&mut conn, &schema).await?;
         let home = schema::home(&mut conn, &schema).await?;
         drop(conn);
         let db = Arc::new(Db::new(pool, schema, home));
@@ -162,7 +166,7 @@ impl PostgresProvider {
             places: Places::of(db.pool().options()),
             db,
             hints,
-            _node: node,
+            node,
         }
     }
 
@@ -380,6 +384,10 @@ impl Provider for PostgresProvider {
     }
 
     fn as_transaction_capability(&self) -> Option<&dyn TransactionProvider> {
+        Some(self)
+    }
+
+    fn as_transfer_capability(&self) -> Option<&dyn TransferStore> {
         Some(self)
     }
 

@@ -11,7 +11,8 @@ use tokio::task::AbortHandle;
 use super::error::StoreError;
 use super::hints::{Hints, channel};
 use super::open::PostgresOpenError;
-use super::writer::{Db, Durability};
+use super::row::number;
+use super::writer::{Db, Durability, Tx};
 use crate::providers::signal::WorkQueue;
 use crate::seams;
 
@@ -71,6 +72,17 @@ impl Node {
             tokio::spawn(bury(Arc::clone(db), Arc::clone(hints), node_id)).abort_handle(),
         ];
         Ok(Node { owner: format!("{node_id}/{guid}").into(), tasks })
+    }
+
+    /// How many other stores are open on the schema and prove it by their locks; those without a session cannot.
+    pub(super) async fn neighbours(&self, db: &Db, tx: &mut Tx<'_>) -> Result<u64, StoreError> {
+        let own = self.owner.split_once('/').and_then(|(node_id, _)| node_id.parse::<i32>().ok());
+        let look = format!(
+            "SELECT count(*) FROM @.nodes
+             WHERE node_id IS DISTINCT FROM $2 AND NOT pg_try_advisory_xact_lock({LOCK_CLASS}, node_id)"
+        );
+        let rows = tx.all(db.query(&look).bind(db.schema().name().to_owned()).bind(own)).await?;
+        number(&rows[0], 0)
     }
 
     /// What leases are signed with.

@@ -216,14 +216,14 @@ fn taken_from(row: &PgRow) -> Result<Option<Found>, StoreError> {
     let key = ActivityKey { secret: row.try_get(6)?, id, identity };
     let attempts = u32::try_from(number(row, 8)?).unwrap_or(u32::MAX);
     let json: &str = row.try_get(7)?;
-    Ok(Some(match serde_json::from_str(json) {
+    Ok(Some(match spoilt::read(json) {
         Ok(item) => Found::Activity(TakenActivity { item, token: key.token(), attempts }),
-        Err(error) => Found::Spoilt(Spoilt {
+        Err(wrong) => Found::Spoilt(Spoilt {
             identity: key.identity,
             id: key.id,
             secret: Some(key.secret),
             json: json.to_owned(),
-            reason: error.to_string(),
+            wrong,
         }),
     }))
 }
@@ -327,13 +327,13 @@ impl Fetch {
         let mut readable = Vec::with_capacity(candidates.len());
         let mut any_spoilt = false;
         for candidate in candidates {
-            let Err(error) = serde_json::from_str::<WorkItem>(&candidate.json) else {
+            let Err(wrong) = spoilt::read(&candidate.json) else {
                 readable.push(candidate);
                 continue;
             };
             any_spoilt = true;
             let Candidate { identity, id, json, .. } = candidate;
-            let spoilt = Spoilt { identity, id, secret: None, json, reason: error.to_string() };
+            let spoilt = Spoilt { identity, id, secret: None, json, wrong };
             spoilt::set_aside_in(&self.db, tx, &spoilt).await?;
         }
         Ok((readable, any_spoilt))

@@ -14,11 +14,13 @@ mod admin;
 mod adopt;
 mod desk;
 mod error;
+mod export;
 mod express;
 mod fetch;
 mod handing;
 mod heartbeat;
 mod history;
+mod import;
 mod kv;
 mod node;
 mod open;
@@ -30,6 +32,7 @@ mod row;
 mod schema;
 mod session;
 mod start;
+mod transfer;
 mod worker;
 mod writer;
 
@@ -41,7 +44,7 @@ pub use open::SqliteOpenError;
 use crate::model::VERSION;
 use crate::model::commit::{Commit, ExecutionMetadata};
 use crate::model::event::Event;
-use crate::model::filter::{DispatcherCapabilityFilter, SessionFetchConfig, TagFilter};
+use crate::model::filter::{Capability, DispatcherCapabilityFilter, SessionFetchConfig, TagFilter};
 use crate::model::info::ActivityProgress;
 use crate::model::item::{OrchestrationItem, ScheduledActivityIdentifier};
 use crate::model::start::StartOutcome;
@@ -51,11 +54,11 @@ use crate::model::work_item::{WorkItem, kind_of};
 use crate::providers::error::ProviderError;
 use crate::providers::management::ProviderAdmin;
 use crate::providers::signal::{Reach, WorkSignal};
+use crate::providers::transfer::TransferStore;
 use crate::providers::{ExpressProvider, Provider};
 use crate::{clock, lease};
 use desk::Desk;
 use error::StoreError;
-use fetch::Capability;
 use node::Node;
 use open::{Location, Synchronous};
 use readers::Readers;
@@ -80,6 +83,8 @@ pub struct SqliteProvider {
     desk: Option<Desk>,
     pool: SqlitePool,
     signal: Arc<WorkSignal>,
+    /// Where it is, for people.
+    place: String,
     /// Signs the leases taken here; dropped with the store, so that the next one knows that they are nobody's.
     node: Node,
 }
@@ -153,7 +158,7 @@ impl SqliteProvider {
         let signal = Arc::new(WorkSignal::reaching(Reach::All));
         ready::seed(&conn, &signal)?;
         let writer = Writer::start(conn, sync, Arc::clone(&signal)).map_err(thread_error)?;
-        Ok(SqliteProvider { writer, readers, desk, pool, signal, node })
+        Ok(SqliteProvider { writer, readers, desk, pool, signal, place: location.told(), node })
     }
 
     /// Folds the write-ahead log into the database file.
@@ -360,7 +365,11 @@ impl Provider for SqliteProvider {
         const OPERATION: &str = "append_with_execution";
         let instance = instance.to_owned();
         let rows = history::to_rows(&new_events).map_err(|error| error.during(OPERATION))?;
-        self.administer(OPERATION, move |conn, _| history::append(conn, &instance, execution_id, &rows)).await
+        self.administer(OPERATION, move |conn, wakes| {
+            history::append(conn, &instance, execution_id, &rows)?;
+            Ok(ready::unpark(conn, &instance, wakes)?)
+        })
+        .await
     }
 
     async fn enqueue_for_worker(&self, item: WorkItem) -> Result<(), ProviderError> {
@@ -379,8 +388,8 @@ impl Provider for SqliteProvider {
         let wanted = Wanted { lock_timeout, session: session.cloned(), tags: tag_filter.clone() };
         let (owner, writer) = (self.node.owner(), self.writer.downgrade());
         let taken = self
-            .lease("fetch_work_item", move |conn, _| {
-                let taken = worker::fetch(conn, &wanted, &owner)?;
+            .lease("fetch_work_item", move |conn, wakes| {
+                let taken = worker::fetch(conn, &wanted, &owner, wakes)?;
                 Ok(taken.map(|taken| {
                     let token = taken.token.clone();
                     Delivery::new(taken, token, worker::give_back, writer)
@@ -455,6 +464,10 @@ impl Provider for SqliteProvider {
     }
 
     fn as_express_capability(&self) -> Option<&dyn ExpressProvider> {
+        Some(self)
+    }
+
+    fn as_transfer_capability(&self) -> Option<&dyn TransferStore> {
         Some(self)
     }
 

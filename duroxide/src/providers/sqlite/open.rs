@@ -96,6 +96,12 @@ pub enum SqliteOpenError {
     /// Tables of ours are there, but in a form this crate does not know.
     #[error("database schema: expected an empty database or one of this crate, found a queue without a version")]
     ForeignSchema,
+    /// All that was in it is elsewhere, where the work goes on.
+    #[error("this store was moved to {to}; open that one")]
+    Moved {
+        /// Where it is now.
+        to: String,
+    },
     /// SQLite said no.
     #[error("database: {0}")]
     Database(Box<dyn std::error::Error + Send + Sync>),
@@ -186,6 +192,16 @@ impl Location {
             return Err(SqliteOpenError::Url { found: "no path".to_owned() });
         }
         Ok(Location::File { path: PathBuf::from(percent_decoded(path)), create, synchronous })
+    }
+
+    /// For people.
+    pub(super) fn told(&self) -> String {
+        match self {
+            Location::File { path, .. } => {
+                format!("the SQLite file {}", path.canonicalize().unwrap_or_else(|_| path.clone()).display())
+            }
+            Location::Memory { .. } => "a SQLite database in memory".to_owned(),
+        }
     }
 
     /// The connection that writes.

@@ -208,11 +208,8 @@ pub(super) fn prune_executions(
     instance: &str,
     options: &PruneOptions,
 ) -> Result<PruneResult, StoreError> {
-    let current = conn
-        .prepare_cached("SELECT current_execution_id FROM instances WHERE instance_id = ?1")?
-        .query_row([instance], |row| uint(row, 0))
-        .optional()?
-        .ok_or_else(|| StoreError::not_found(&format!("instance {instance}")))?;
+    let current =
+        current_execution(conn, instance)?.ok_or_else(|| StoreError::not_found(&format!("instance {instance}")))?;
     let mut result = PruneResult { instances_processed: 1, ..PruneResult::default() };
     for execution_id in prunable(conn, instance, current, options)? {
         let delete = |sql: &str| -> rusqlite::Result<u64> {
@@ -224,13 +221,19 @@ pub(super) fn prune_executions(
     Ok(result)
 }
 
+fn current_execution(conn: &Connection, instance: &str) -> rusqlite::Result<Option<u64>> {
+    conn.prepare_cached("SELECT current_execution_id FROM instances WHERE instance_id = ?1")?
+        .query_row([instance], |row| uint(row, 0))
+        .optional()
+}
+
 /// The same for an instance that may have been deleted since it was listed.
 pub(super) fn prune_if_there(
     conn: &Connection,
     instance: &str,
     options: &PruneOptions,
 ) -> Result<PruneResult, StoreError> {
-    match status(conn, instance)? {
+    match current_execution(conn, instance)? {
         Some(_) => prune_executions(conn, instance, options),
         None => Ok(PruneResult::default()),
     }
