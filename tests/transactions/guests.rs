@@ -13,7 +13,7 @@ use duroxide::providers::{Provider, instrumented::InstrumentedProvider};
 use duroxide::runtime::limits::Limits;
 use duroxide::runtime::{OrchestrationStatus, Runtime};
 use duroxide::typed::StartError;
-use duroxide::{Client, OrchestrationContext, RuntimeOptions, event, orchestration};
+use duroxide::{ActivityContext, Client, OrchestrationContext, RuntimeOptions, activity, event, orchestration};
 use serde::{Deserialize, Serialize};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgTransaction};
 
@@ -41,12 +41,24 @@ async fn other(_ctx: OrchestrationContext, number: u64) -> Result<u64, String> {
     Ok(number)
 }
 
+/// An activity starts what is then there exactly once, with its completion.
+#[activity(transaction)]
+async fn hand_on(ctx: ActivityContext, tx: &mut PgTransaction<'_>, id: String) -> Result<String, String> {
+    ctx.get_client().start_in(tx, id.as_str(), "other", "7").await.map_err(|error| error.to_string())?;
+    Ok(id)
+}
+
+#[orchestration]
+async fn hands_on(ctx: OrchestrationContext, id: String) -> Result<String, String> {
+    Ok(hand_on::call(&ctx, id).await?)
+}
+
 /// Polls so rarely that only a wake-up brings anything.
 async fn sleepy_runtime(store: Arc<dyn Provider>) -> Arc<Runtime> {
     let options =
         RuntimeOptions { dispatcher_min_poll_interval: Duration::from_secs(600), ..RuntimeOptions::default() };
     let runtime = Runtime::builder(store).options(options);
-    let runtime = runtime.register::<order>().register::<other>();
+    let runtime = runtime.register::<order>().register::<other>().register::<hand_on>().register::<hands_on>();
     runtime.start().await.unwrap()
 }
 
@@ -114,6 +126,17 @@ async fn typed_starts_and_signals_work_in_a_transaction() {
     handle.enqueue_in(&mut tx, Paid { cents: 1 }).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(handle.wait(PATIENCE).await.unwrap(), 111);
+    runtime.shutdown(Some(1_000)).await;
+}
+
+#[tokio::test]
+async fn an_activity_starts_others_in_its_transaction() {
+    let store = with_orders().await;
+    let runtime = sleepy_runtime(store.clone()).await;
+    let client = Client::new(store.clone());
+    let handle = hands_on::start(&client, "h-1", "o-1".to_owned()).await.unwrap();
+    assert_eq!(handle.wait(PATIENCE).await.unwrap(), "o-1");
+    assert_eq!(other::attach(&client, "o-1").wait(PATIENCE).await.unwrap(), 7);
     runtime.shutdown(Some(1_000)).await;
 }
 

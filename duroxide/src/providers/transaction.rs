@@ -1,5 +1,4 @@
-//! What a store may do in transactions of its database that are not its own alone: those of its users, and those in
-//! which activities write.
+//! What a store may do in transactions that are not its own alone: those of users, and those in which activities write.
 //!
 //! A store that has none of it serves the whole contract all the same. What asks for it is then refused, before anything
 //! runs or in so many words.

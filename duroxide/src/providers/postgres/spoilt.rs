@@ -1,5 +1,4 @@
-//! Activities whose rows cannot be read: set aside for people, and told to whoever waits for them; or left to a later
-//! version.
+//! Activities whose rows cannot be read: set aside for people and told to whoever waits, or left to a later version.
 
 use super::error::StoreError;
 use super::hints::Hints;
