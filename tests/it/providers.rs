@@ -140,11 +140,24 @@ impl StoreFactory for Postgres {
         corrupted.expect("rows can be edited");
     }
 
+    async fn corrupt_activity(&self, store: &dyn Provider, instance: &str, activity_id: u64) -> bool {
+        let store = postgres_in(store);
+        let sql = format!(
+            "UPDATE {}.worker_queue SET work_item = '{{not json' WHERE instance_id = $1 AND activity_id = $2",
+            store.schema()
+        );
+        let id = i64::try_from(activity_id).expect("a small number");
+        let corrupted = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(instance).bind(id).execute(store.get_pool()).await;
+        corrupted.expect("rows can be edited");
+        true
+    }
+
     async fn max_attempt_count(&self, store: &dyn Provider, instance: &str) -> u32 {
         let store = postgres_in(store);
         // The attempt that is under way is counted with the lease.
         let sql = format!(
-            "SELECT COALESCE(MAX(q.attempt_count + CASE WHEN q.id = ANY(l.batch) THEN 1 ELSE 0 END), 0)
+            "SELECT COALESCE(MAX(q.attempt_count + CASE WHEN q.id = ANY(l.batch) THEN 1 ELSE 0 END
+                 + COALESCE(cardinality(array_positions(l.lapsed, q.id)), 0)), 0)
              FROM {0}.orchestrator_queue q LEFT JOIN {0}.instance_locks l ON l.instance_id = q.instance_id
              WHERE q.instance_id = $1",
             store.schema()
