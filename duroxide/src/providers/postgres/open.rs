@@ -193,7 +193,7 @@ async fn reason_of_silence(pool: &PgPool) -> PostgresOpenError {
 }
 
 /// Refuses a server that is too old.
-pub(super) async fn check_server(conn: &mut sqlx::PgConnection) -> Result<(), PostgresOpenError> {
+pub(super) async fn check_server(conn: &mut PgConnection) -> Result<(), PostgresOpenError> {
     let (number, text): (i32, String) =
         sqlx::query_as("SELECT current_setting('server_version_num')::int, current_setting('server_version')")
             .fetch_one(conn)
