@@ -1,6 +1,7 @@
 //! A memory store that breaks one rule of the contract, to see that a law goes red.
 
 use std::collections::HashMap;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -50,16 +51,19 @@ pub(crate) enum Flaw {
     RepeatsOldStatus,
     InventsValues,
     MeasuresNothing,
+    LeavesUnbornChildren,
 }
 
 pub(crate) struct FlawedStore {
     sound: MemoryProvider,
     flaw: Flaw,
+    /// Starts of children, for the flaw that outlives their parents.
+    children: Mutex<Vec<WorkItem>>,
 }
 
 impl FlawedStore {
     pub(crate) fn new(sound: MemoryProvider, flaw: Flaw) -> Self {
-        FlawedStore { sound, flaw }
+        FlawedStore { sound, flaw, children: Mutex::default() }
     }
 
     fn has(&self, flaw: Flaw) -> bool {
@@ -73,6 +77,20 @@ impl FlawedStore {
             Flaw::ForgetsNames => metadata.orchestration_name = None,
             _ => {}
         }
+    }
+
+    /// Starts of children come back that went with their parent.
+    async fn revive_children(&self) -> Result<(), ProviderError> {
+        let starts = std::mem::take(&mut *self.children.lock().expect("nobody panics under the lock"));
+        for start in starts {
+            let WorkItem::StartOrchestration { parent_instance: Some(parent), .. } = &start else { continue };
+            if self.sound.read(parent).await?.is_empty() {
+                self.sound.enqueue_for_orchestrator(start, None).await?;
+            } else {
+                self.children.lock().expect("nobody panics under the lock").push(start);
+            }
+        }
+        Ok(())
     }
 
     async fn snapshot(&self, instance: &str) -> Result<HashMap<String, KvEntry>, ProviderError> {
@@ -92,6 +110,9 @@ impl Provider for FlawedStore {
     ) -> Result<Option<(OrchestrationItem, String, u32)>, ProviderError> {
         if self.has(Flaw::NeverAnswers) {
             std::future::pending::<()>().await;
+        }
+        if self.has(Flaw::LeavesUnbornChildren) {
+            self.revive_children().await?;
         }
         let filter = filter.filter(|_| !self.has(Flaw::IgnoresFilter));
         // A lease that is over at once is none.
@@ -135,6 +156,9 @@ impl Provider for FlawedStore {
         }
         if self.has(Flaw::LosesMessages) {
             orchestrator_items.clear();
+        }
+        if self.has(Flaw::LeavesUnbornChildren) {
+            self.children.lock().expect("nobody panics under the lock").extend(orchestrator_items.clone());
         }
         self.forget(&mut metadata);
         if self.has(Flaw::IgnoresCancellations) {

@@ -35,6 +35,11 @@ impl StoreFactory for Memory {
         memory_in(store).corrupt_history(instance);
     }
 
+    async fn corrupt_activity(&self, store: &dyn Provider, _instance: &str, activity_id: u64) -> bool {
+        memory_in(store).replace_activity(activity_id, "{not json");
+        true
+    }
+
     async fn max_attempt_count(&self, store: &dyn Provider, instance: &str) -> u32 {
         memory_in(store).max_attempt_count(instance)
     }
@@ -89,6 +94,16 @@ impl StoreFactory for Sqlite {
             .execute(sqlite_in(store).get_pool())
             .await
             .expect("rows can be edited");
+    }
+
+    async fn corrupt_activity(&self, store: &dyn Provider, instance: &str, activity_id: u64) -> bool {
+        sqlx::query("UPDATE worker_queue SET work_item = '{not json' WHERE instance_id = ? AND activity_id = ?")
+            .bind(instance)
+            .bind(i64::try_from(activity_id).expect("a small number"))
+            .execute(sqlite_in(store).get_pool())
+            .await
+            .expect("rows can be edited");
+        true
     }
 
     async fn max_attempt_count(&self, store: &dyn Provider, instance: &str) -> u32 {
@@ -164,6 +179,10 @@ impl<F: StoreFactory> StoreFactory for EncodedStores<F> {
 
     async fn corrupt_history(&self, store: &dyn Provider, instance: &str) {
         self.0.corrupt_history(below(store), instance).await;
+    }
+
+    async fn corrupt_activity(&self, store: &dyn Provider, instance: &str, activity_id: u64) -> bool {
+        self.0.corrupt_activity(below(store), instance, activity_id).await
     }
 
     async fn max_attempt_count(&self, store: &dyn Provider, instance: &str) -> u32 {
@@ -326,6 +345,8 @@ caught! {
         SnapshotsRunningValues by kv::the_snapshot_leaves_out_the_running_execution;
     a_store_that_shares_sessions_is_caught:
         SharesSessions by sessions::the_first_to_fetch_owns_the_session;
+    a_store_that_leaves_unborn_children_is_caught:
+        LeavesUnbornChildren by deletion::a_child_that_just_begins_goes_with_its_parent;
     a_store_that_hands_out_twice_is_caught:
         HandsOutTwice by locking::a_locked_instance_is_not_fetched_again;
     a_store_that_repeats_fences_is_caught:

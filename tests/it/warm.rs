@@ -103,6 +103,8 @@ async fn two_stores_on_one_file_share_orchestrations_and_each_step_counts_once()
         assert!(history.windows(2).all(|pair| pair[0].event_id() < pair[1].event_id()));
     }
     for runtime in runtimes {
+        // A turn of an execution that does not end where history does would be refused, and then done again.
+        assert_eq!(runtime.metrics_snapshot().unwrap().orch_infrastructure_errors, 0);
         runtime.shutdown(None).await;
     }
 }

@@ -192,6 +192,34 @@ fn a_message_of_other_code_outweighs_trouble_of_the_system_and_not_the_other_way
 }
 
 #[test]
+fn a_cancel_between_two_executions_is_recorded_and_one_after_the_end_is_not() {
+    let continued = EventKind::OrchestrationContinuedAsNew { input: "next".into() };
+    let completed = EventKind::OrchestrationCompleted { output: String::new() };
+    for (end, recorded) in [(continued, vec!["3 OrchestrationCancelRequested"]), (completed, vec![])] {
+        let mut engine = engine(vec![start(), event(2, None, end)]);
+        engine.prep_completions(vec![cancel("first"), cancel("second")]);
+        assert_eq!(kinds(engine.history_delta()), recorded);
+        assert!(matches!(run(&mut engine, charge), TurnResult::Continue), "no code runs");
+        assert_eq!(kinds(engine.history_delta()), recorded);
+    }
+}
+
+#[test]
+fn what_answers_a_wait_answers_nothing() {
+    let waits = [
+        EventKind::ExternalSubscribed { name: "e".into() },
+        EventKind::QueueSubscribed { name: "q".into() },
+        EventKind::CustomStatusUpdated { status: None },
+    ];
+    for wait in waits {
+        let mut engine = engine(vec![start(), event(2, None, wait)]);
+        engine.prep_completions(vec![done(2)]);
+        let TurnResult::Failed(details) = run(&mut engine, charge) else { panic!("it cannot belong to this code") };
+        assert_eq!(details.display_message(), "nondeterministic: no matching schedule for completion id=2");
+    }
+}
+
+#[test]
 fn an_execution_that_ended_has_no_work() {
     let ends = [
         EventKind::OrchestrationCompleted { output: "ok".into() },
@@ -200,7 +228,6 @@ fn an_execution_that_ended_has_no_work() {
     ];
     for end in ends {
         let mut engine = engine(vec![start(), event(2, None, end.clone())]);
-        engine.prep_completions(vec![cancel("late")]);
         assert!(matches!(run(&mut engine, charge), TurnResult::Continue), "{end:?}");
         assert!(!engine.made_progress(), "{end:?}");
     }

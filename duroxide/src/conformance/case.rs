@@ -81,6 +81,10 @@ impl<'a> Case<'a> {
         self.factory.corrupt_history(self.store.as_ref(), instance).await;
     }
 
+    pub(super) async fn corrupt_activity(&self, instance: &str, activity_id: u64) -> bool {
+        self.factory.corrupt_activity(self.store.as_ref(), instance, activity_id).await
+    }
+
     pub(super) async fn max_attempt_count(&self, instance: &str) -> u32 {
         self.factory.max_attempt_count(self.store.as_ref(), instance).await
     }

@@ -3,7 +3,9 @@
 
 use super::StoreFactory;
 use super::case::{Case, LONG, expect_permanent};
-use super::items::{activity, adds, completed, names, nothing, raised, says, scheduled, start, started};
+use super::items::{
+    activity, adds, child_scheduled, completed, names, nothing, raised, says, scheduled, start, start_of_child, started,
+};
 use crate::model::commit::Commit;
 use crate::model::prune::{DeleteInstanceResult, InstanceFilter};
 use crate::providers::error::ProviderError;
@@ -27,6 +29,9 @@ laws!("deletion":
     an_activity_enqueued_before_its_instance_existed_goes_with_it,
     the_id_of_a_deleted_instance_can_be_used_again,
     a_stale_lease_does_not_touch_the_next_life,
+    a_child_that_has_not_begun_goes_with_its_parent,
+    a_child_that_just_begins_goes_with_its_parent,
+    a_start_by_others_outlives_the_parent_of_the_id,
     bulk_deletion_takes_ended_roots,
     bulk_deletion_takes_descendants_along,
     bulk_deletion_keeps_to_the_ids_given,
@@ -235,6 +240,58 @@ pub async fn a_stale_lease_does_not_touch_the_next_life(factory: &dyn StoreFacto
     expect_permanent(store.abandon_orchestration_item(&stale.token, None, false).await, "Invalid lock token");
     assert_eq!(holder.item.messages, [start("a")]);
     store.ack(&holder, says(names())).await;
+}
+
+/// A running instance that has just asked for a child: under an id of its own making, and under one that it was given.
+async fn with_children_asked_for(factory: &dyn StoreFactory) -> Case<'_> {
+    let store = Case::of(factory).await;
+    store.create("p").await;
+    let asks = Commit {
+        orchestrator_items: vec![start_of_child("p::sub::2", "p", 2), start_of_child("given", "p", 3)],
+        ..adds(vec![child_scheduled("p", 2, "sub::2"), child_scheduled("p", 3, "given")])
+    };
+    store.turn("p", asks).await;
+    store
+}
+
+pub async fn a_child_that_has_not_begun_goes_with_its_parent(factory: &dyn StoreFactory) {
+    let store = with_children_asked_for(factory).await;
+    store.send(raised("given", "1")).await;
+    let deleted = delete(&store, &["p"], true).await.expect("forced");
+    assert_eq!((deleted.instances_deleted, deleted.queue_messages_deleted), (1, 3));
+    store.create("p").await;
+    store.expect_no_turn("its answer would reach the next life of the parent").await;
+    store.send(start("given")).await;
+    assert_eq!(store.take().await.item.messages, [start("given")], "what was sent to the child is not for another");
+}
+
+pub async fn a_child_that_just_begins_goes_with_its_parent(factory: &dyn StoreFactory) {
+    let store = with_children_asked_for(factory).await;
+    let begins = store.take().await;
+    assert_eq!(begins.item.instance, "p::sub::2");
+    delete(&store, &["p"], true).await.expect("forced");
+    let late = Commit { metadata: super::items::names_of_child("p"), ..adds(vec![started("p::sub::2")]) };
+    expect_permanent(store.try_ack(&begins.token, late).await, "Invalid lock token");
+    store.expect_no_instance("p::sub::2").await;
+    store.expect_no_turn("nobody waits for it any more").await;
+}
+
+pub async fn a_start_by_others_outlives_the_parent_of_the_id(factory: &dyn StoreFactory) {
+    let store = with_children_asked_for(factory).await;
+    store.send(raised("given", "1")).await;
+    store.send(start("given")).await;
+    store.send(start_of_child("p::sub::2", "q", 2)).await;
+    let held = store.take().await;
+    assert_eq!(held.item.instance, "p::sub::2");
+    delete(&store, &["p"], true).await.expect("forced");
+    let first = store.take().await;
+    assert_eq!(first.item.messages, [raised("given", "1"), start("given")]);
+    let second = store.take().await;
+    assert_eq!(
+        second.item.messages,
+        [start_of_child("p::sub::2", "q", 2)],
+        "its batch is taken again without the start"
+    );
 }
 
 /// Two ended roots, one with a running child; one running root.

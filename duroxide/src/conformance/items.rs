@@ -27,6 +27,20 @@ pub(super) fn start_of(instance: &str, name: &str, version: Option<&str>) -> Wor
     }
 }
 
+/// The start of a child for which event `id` of its parent waits.
+pub(super) fn start_of_child(instance: &str, parent: &str, id: u64) -> WorkItem {
+    WorkItem::StartOrchestration {
+        instance: instance.into(),
+        orchestration: NAME.into(),
+        input: "{}".into(),
+        version: Some(VERSION.into()),
+        parent_instance: Some(parent.into()),
+        parent_id: Some(id),
+        parent_execution_id: Some(1),
+        execution_id: 1,
+    }
+}
+
 pub(super) fn raised(instance: &str, data: &str) -> WorkItem {
     WorkItem::ExternalRaised { instance: instance.into(), name: "paid".into(), data: data.into() }
 }
@@ -124,6 +138,12 @@ pub(super) fn started(instance: &str) -> Event {
 pub(super) fn scheduled(instance: &str, event_id: u64) -> Event {
     let kind = EventKind::ActivityScheduled { name: "Charge".into(), input: "42".into(), session_id: None, tag: None };
     event(instance, event_id, kind)
+}
+
+/// The event of a child asked for, with the id that history keeps of it.
+pub(super) fn child_scheduled(parent: &str, event_id: u64, child: &str) -> Event {
+    let kind = EventKind::SubOrchestrationScheduled { name: NAME.into(), instance: child.into(), input: "{}".into() };
+    event(parent, event_id, kind)
 }
 
 pub(super) fn set(instance: &str, event_id: u64, key: &str, value: &str) -> Event {

@@ -80,6 +80,12 @@ pub trait StoreFactory: Send + Sync {
         panic!("has_hooks() promises a corrupt_history() for {instance}");
     }
 
+    /// Makes a queued activity unreadable, behind the store's back; `false`, the default, when that cannot be done,
+    /// and the law that needs it is kept without trial.
+    async fn corrupt_activity(&self, _store: &dyn Provider, _instance: &str, _activity_id: u64) -> bool {
+        false
+    }
+
     /// The highest attempt count among the messages that `store` has for an instance.
     async fn max_attempt_count(&self, _store: &dyn Provider, instance: &str) -> u32 {
         panic!("has_hooks() promises a max_attempt_count() for {instance}");

@@ -37,6 +37,8 @@ laws!("worker":
     activities_of_unknown_instances_are_served,
     activities_of_ended_instances_are_served,
     a_completion_creates_no_instance,
+    ; with hooks:
+    an_activity_that_cannot_be_read_fails_for_its_orchestration,
 );
 
 pub async fn activities_come_in_the_order_of_arrival(factory: &dyn StoreFactory) {
@@ -323,4 +325,23 @@ pub async fn a_completion_creates_no_instance(factory: &dyn StoreFactory) {
     store.ack_work_item(&job.token, Some(completed("nobody", 2))).await.expect("the holder may ack");
     store.expect_no_instance("nobody").await;
     store.expect_no_turn("there is no such instance").await;
+}
+
+/// It would wait for ever. The failure is not retryable and not the user's, so that the execution ends with it.
+pub async fn an_activity_that_cannot_be_read_fails_for_its_orchestration(factory: &dyn StoreFactory) {
+    let store = Case::of(factory).await;
+    store.create("a").await;
+    store.post(activity("a", 2)).await;
+    store.post(activity("a", 3)).await;
+    if !store.corrupt_activity("a", 2).await {
+        return;
+    }
+    assert_eq!(store.take_job().await.id(), 3, "it stops no other");
+    store.expect_no_job("the other cannot be read").await;
+    let turn = store.take().await;
+    let [WorkItem::ActivityFailed { instance, execution_id: 1, id: 2, details }] = &turn.item.messages[..] else {
+        panic!("expected the failure of activity 2, found {:?}", turn.item.messages);
+    };
+    assert_eq!(instance, "a");
+    assert!(matches!(details, ErrorDetails::Infrastructure { retryable: false, .. }), "{details:?}");
 }

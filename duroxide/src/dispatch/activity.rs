@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::keeper::{Kept, Lease};
@@ -22,7 +23,8 @@ use crate::model::work_item::{WorkItem, kind_of};
 use crate::mutants::{Bug, is_planted};
 use crate::observe::target;
 use crate::providers::ProviderError;
-use crate::providers::express::ActivityRequest;
+use crate::providers::express::{ActivityRequest, FetchedActivity};
+use crate::providers::running::{Entered, Running};
 use crate::providers::signal::WorkQueue;
 
 /// Wait before an activity is run again whose result could not be stored, or that found no room for its session.
@@ -43,12 +45,22 @@ pub(crate) struct Fetched {
     item: WorkItem,
     token: Arc<str>,
     attempt: u32,
+    /// From here on a cancel by this process reaches it, though it may wait for a slot; nobody cancels other rows.
+    within_reach: Option<Entered>,
+    cancelled: CancellationToken,
 }
 
 impl Fetched {
     /// An activity that was leased.
-    pub(super) fn new(item: WorkItem, token: impl Into<Arc<str>>, attempt: u32) -> Self {
-        Fetched { item, token: token.into(), attempt }
+    pub(super) fn new(running: &Arc<Running>, item: WorkItem, token: impl Into<Arc<str>>, attempt: u32) -> Self {
+        let cancelled = CancellationToken::new();
+        let within_reach = match &item {
+            WorkItem::ActivityExecute { instance, execution_id, id, .. } => {
+                Some(running.enter((instance.clone(), *execution_id, *id), cancelled.clone()))
+            }
+            _ => None,
+        };
+        Fetched { item, token: token.into(), attempt, within_reach, cancelled }
     }
 
     pub(super) fn token(&self) -> &str {
@@ -147,8 +159,8 @@ impl Processor for Activities {
                 .take(self.look(), async |max| {
                     let request = ActivityRequest { max, lock_timeout, session, tags };
                     let fetched = express.fetch_activities(request).await?.into_iter();
-                    let mut fetched: Vec<_> =
-                        fetched.map(|one| Fetched::new(one.item, one.token, one.attempt)).collect();
+                    let leased = |one: FetchedActivity| self.leased(one.item, one.token, one.attempt);
+                    let mut fetched: Vec<_> = fetched.map(leased).collect();
                     // The first is for the slot that asked, in whose name a session was claimed.
                     fetched.sort_by_key(|one| !one.is_in_session());
                     Ok(fetched)
@@ -157,7 +169,7 @@ impl Processor for Activities {
         }
         let fetched =
             self.env.store.fetch_work_item(lock_timeout, settings.long_poll, session.as_ref(), &settings.tags).await?;
-        Ok(fetched.map(|(item, token, attempt)| Fetched::new(item, token, attempt)))
+        Ok(fetched.map(|(item, token, attempt)| self.leased(item, token, attempt)))
     }
 
     fn supply(&self) -> &Arc<Supply<Fetched>> {
@@ -171,11 +183,9 @@ impl Processor for Activities {
     async fn process(&self, worker_id: &Arc<str>, work: Fetched) -> Option<Done> {
         self.env.metrics.record_worker_dispatcher_items_fetched(1);
         let fetched = Instant::now();
-        let kept = self.env.keeper.hold(Lease {
-            queue: WorkQueue::Worker,
-            token: Arc::clone(&work.token),
-            terms: self.env.settings.activity_lease,
-        });
+        let (token, terms) = (Arc::clone(&work.token), self.env.settings.activity_lease);
+        let lease = Lease { queue: WorkQueue::Worker, token, terms };
+        let kept = self.env.keeper.hold_until(lease, work.cancelled.clone());
         let done = self.take(worker_id, work, kept, fetched).await;
         if done.is_none() {
             record_duration(&self.env, fetched);
@@ -204,21 +214,18 @@ pub(super) async fn complete(env: &Env, done: Done) {
         // Refused when the row is gone, which is as good.
         let _ = env.store.abandon_work_item(&done.token, Some(AGAIN_DELAY), false).await;
     }
-    let outcome = match (&acked, &done.result) {
-        (Err(_), _) => "infra_error",
-        (Ok(()), Ok(_)) => "success",
-        (Ok(()), Err(_)) => "app_error",
-    };
-    settle(env, &done, outcome);
+    match acked {
+        Ok(()) => completed(env, &done),
+        Err(_) => {
+            env.metrics.record_activity_infra_error();
+            record_duration(env, done.fetched);
+        }
+    }
 }
 
-/// The result of an activity was stored together with the turn to which it led.
+/// The result of an activity was stored.
 pub(super) fn completed(env: &Env, done: &Done) {
-    settle(env, done, if done.result.is_ok() { "success" } else { "app_error" });
-}
-
-fn settle(env: &Env, done: &Done, outcome: &str) {
-    record(env, &done.job, outcome, done.began);
+    record(env, &done.job, if done.result.is_ok() { "success" } else { "app_error" }, done.began);
     record_duration(env, done.fetched);
 }
 
@@ -236,6 +243,10 @@ impl Activities {
         Activities { env, has_sessions: AtomicBool::new(false) }
     }
 
+    fn leased(&self, item: WorkItem, token: String, attempt: u32) -> Fetched {
+        Fetched::new(&self.env.running, item, token, attempt)
+    }
+
     /// Sessions belong to the slot, unless the whole process has a name.
     fn look(&self) -> Look {
         let own = self.has_sessions.load(Ordering::Relaxed) && self.env.settings.node_id.is_none();
@@ -244,7 +255,12 @@ impl Activities {
 
     /// One delivery, up to its result.
     async fn take(&self, worker_id: &Arc<str>, work: Fetched, kept: Kept, fetched: Instant) -> Option<Done> {
-        let Fetched { item, token, attempt } = work;
+        let Fetched { item, token, attempt, within_reach, cancelled } = work;
+        if cancelled.is_cancelled() {
+            // While it waited for a slot: its row is gone.
+            self.abandon(&token, Duration::ZERO, Redelivery::Free).await;
+            return None;
+        }
         if is_poisoned(attempt, self.env.settings.max_attempts) {
             self.poison(&token, item, attempt).await;
             return None;
@@ -270,6 +286,7 @@ impl Activities {
         };
         let began = Instant::now();
         let result = self.result(worker_id, &token, &kept, attempt, &mut job).await?;
+        drop(within_reach);
         Some(Done { fetched, began, token, _kept: kept, _session: session, job, result })
     }
 
@@ -308,12 +325,8 @@ impl Activities {
         let began = Instant::now();
         let input = std::mem::take(&mut job.input);
         let context = self.context(worker_id, token, kept, attempt, job).await;
-        let key = (job.instance.clone(), job.execution_id, job.id);
-        let running = self.env.running.enter(key, kept.lost().clone());
         let task = self.env.tasks.spawn(async move { handler.invoke(context, input).await });
-        let ended = self.ended(AbortOnDropHandle::new(task), kept).await;
-        drop(running);
-        match ended {
+        match self.ended(AbortOnDropHandle::new(task), kept).await {
             Ended::Returned(result) => return Some(self.env.settings.limits.returned(result)),
             Ended::Cancelled => {
                 record(&self.env, job, "cancelled", began);

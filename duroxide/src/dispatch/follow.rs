@@ -23,7 +23,7 @@ use crate::replay::{Outcome, TurnInput};
 
 /// Stores the result of an activity, and the turn to which it leads if that can be had at once.
 pub(super) async fn ended(env: &Arc<Env>, done: Done) {
-    if env.store.as_express_capability().is_none() || done.weight() > LIGHT_COMMIT_BYTES {
+    if env.store.as_express_capability().is_none() || done.weight() > LIGHT_COMMIT_BYTES || is_delayed(&done) {
         return activity::complete(env, done).await;
     }
     match env.warm.leave(done) {
@@ -35,6 +35,17 @@ pub(super) async fn ended(env: &Arc<Env>, done: Done) {
             lead(env, turn, suspended, vec![done]).await;
         }
     }
+}
+
+/// Whether a test delays the turns of this orchestration: that is done where they have a lease.
+#[cfg(feature = "test-hooks")]
+fn is_delayed(done: &Done) -> bool {
+    super::test_hooks::get_orch_processing_delay(done.of().0).is_some()
+}
+
+#[cfg(not(feature = "test-hooks"))]
+fn is_delayed(_: &Done) -> bool {
+    false
 }
 
 /// A turn was committed and its code waits: the execution rests, or goes on with activities that ended meanwhile.

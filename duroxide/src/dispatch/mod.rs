@@ -323,11 +323,11 @@ impl<P: Processor> Slot<P> {
         match (&self.signal, ticket) {
             (Some(signal), Some(ticket)) => {
                 tokio::select! {
-                            biased;
-                            () = self.stop.cancelled() => {}
-                () = self.processor.supply().arrived() => {}
-                            () = signal.wait(P::QUEUE, ticket, rest) => {}
-                        }
+                    biased;
+                    () = self.stop.cancelled() => {}
+                    () = self.processor.supply().arrived() => {}
+                    () = signal.wait(P::QUEUE, ticket, rest) => {}
+                }
             }
             _ => self.sleep(rest).await,
         }

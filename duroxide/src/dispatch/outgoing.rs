@@ -37,7 +37,7 @@ impl Outgoing {
             report,
             gone: commit.cancelled_activities.clone(),
             is_news: report::is_news(commit),
-            figures: Figures::of(&commit.delta),
+            figures: Figures::of_turn(&commit.delta),
             offered: commit.worker_items[..promise.pieces()].to_vec(),
             promise,
         }
@@ -57,7 +57,7 @@ impl Outgoing {
         let mut offered: Vec<Option<WorkItem>> = self.offered.into_iter().map(Some).collect();
         let mut fetch = |Leased { index, token }| {
             let item = offered.get_mut(index)?.take()?;
-            Some(activity::Fetched::new(item, token, 1))
+            Some(activity::Fetched::new(&env.running, item, token, 1))
         };
         self.promise.fulfil(leased.into_iter().filter_map(&mut fetch));
         if self.is_news {

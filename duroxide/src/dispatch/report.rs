@@ -1,5 +1,6 @@
 //! What a committed turn tells: to the metrics, and to clients that wait.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::verdict::Head;
@@ -7,6 +8,7 @@ use super::warm::Figures;
 use crate::model::commit::Commit;
 use crate::model::error::ErrorDetails;
 use crate::model::event::{Event, EventKind};
+use crate::model::ids::{INITIAL_EXECUTION_ID, SYSCALL_PREFIX};
 use crate::observe::MetricsProvider;
 use crate::replay::{Execution, Outcome};
 
@@ -19,7 +21,7 @@ pub(super) struct Report {
     is_continue_as_new: bool,
     /// When the execution began, milliseconds since the Unix epoch.
     started_ms: Option<u64>,
-    /// How many turns there were, at most: each arrival may have had its own.
+    /// How many turns there were, this one included.
     turns: u64,
     end: Option<End>,
 }
@@ -42,7 +44,7 @@ impl Report {
             is_first_turn: head.start.is_some(),
             is_continue_as_new,
             started_ms: history.started_ms,
-            turns: history.arrivals + 1,
+            turns: history.turns + 1,
             end: None,
         }
     }
@@ -107,7 +109,8 @@ pub(super) fn is_news(commit: &Commit) -> bool {
 /// Whether a commit that needed no code ends an instance that was counted as active.
 pub(super) fn ends_active(commit: &Commit) -> bool {
     let begins = |event: &Event| matches!(event.kind, EventKind::OrchestrationStarted { .. });
-    commit.metadata.status.is_some() && !commit.delta.iter().any(begins)
+    let never_ran = commit.execution_id == INITIAL_EXECUTION_ID && commit.delta.iter().any(begins);
+    commit.metadata.status.is_some() && !never_ran
 }
 
 /// Of a success only that it was one is told, and its output may be large.
@@ -132,8 +135,33 @@ fn error_type(details: &ErrorDetails) -> &'static str {
     }
 }
 
+/// How many turns wrote these rows. A turn begins with what arrived, stamped with its time, and goes on with what its code
+/// asked for; system calls are answered within it. Turns of one millisecond that added nothing else count as one.
+pub(super) fn turns_in(history: &[Event]) -> u64 {
+    let mut system_calls = HashSet::new();
+    let mut turns = 0;
+    let mut open_since = None;
+    for event in history {
+        match &event.kind {
+            EventKind::ActivityScheduled { name, .. } if name.starts_with(SYSCALL_PREFIX) => {
+                system_calls.insert(event.event_id);
+            }
+            _ => {}
+        }
+        let is_answer = event.source_event_id.is_some_and(|source| system_calls.contains(&source));
+        let arrived = (is_arrival(&event.kind) && !is_answer).then_some(event.timestamp_ms);
+        if turns == 0 || (arrived.is_some() && arrived != open_since) {
+            turns += 1;
+        }
+        // The start arrives, too: what comes with it belongs to the same turn.
+        let starts = matches!(event.kind, EventKind::OrchestrationStarted { .. });
+        open_since = arrived.or(starts.then_some(event.timestamp_ms));
+    }
+    turns
+}
+
 /// Whether an event came from outside the turn that recorded it.
-pub(super) fn is_arrival(kind: &EventKind) -> bool {
+fn is_arrival(kind: &EventKind) -> bool {
     match kind {
         EventKind::ActivityCompleted { .. }
         | EventKind::ActivityFailed { .. }
@@ -161,5 +189,90 @@ pub(super) fn is_arrival(kind: &EventKind) -> bool {
         | EventKind::KeyValueSet { .. }
         | EventKind::KeyValueCleared { .. }
         | EventKind::KeyValuesCleared => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ids::SYSCALL_NEW_GUID;
+
+    /// Rows as (milliseconds, source, kind).
+    fn turns(rows: Vec<(u64, Option<u64>, EventKind)>) -> u64 {
+        let rows = (1..).zip(rows).map(|(event_id, (timestamp_ms, source_event_id, kind))| Event {
+            timestamp_ms,
+            ..Event::with_event_id(event_id, "i", 1, source_event_id, kind)
+        });
+        turns_in(&Vec::from_iter(rows))
+    }
+
+    fn start() -> EventKind {
+        EventKind::OrchestrationStarted {
+            name: String::new(),
+            version: String::new(),
+            input: String::new(),
+            parent_instance: None,
+            parent_id: None,
+            parent_execution_id: None,
+            carry_forward_events: None,
+            initial_custom_status: None,
+        }
+    }
+
+    fn asks(name: &str) -> EventKind {
+        EventKind::ActivityScheduled { name: name.into(), input: String::new(), session_id: None, tag: None }
+    }
+
+    fn done() -> EventKind {
+        EventKind::ActivityCompleted { result: String::new() }
+    }
+
+    fn message() -> EventKind {
+        EventKind::QueueEventDelivered { name: String::new(), data: String::new() }
+    }
+
+    #[test]
+    fn a_history_tells_in_how_many_turns_it_was_written() {
+        let table = [
+            (0, "nothing", vec![]),
+            (1, "a start and what comes with it", vec![(1, None, start()), (1, None, message()), (1, None, asks("a"))]),
+            (
+                2,
+                "two answers in one turn",
+                vec![
+                    (1, None, start()),
+                    (1, None, asks("a")),
+                    (1, None, asks("a")),
+                    (5, Some(2), done()),
+                    (5, Some(3), done()),
+                ],
+            ),
+            (
+                3,
+                "two answers in turns that asked for nothing more",
+                vec![
+                    (1, None, start()),
+                    (1, None, asks("a")),
+                    (1, None, asks("a")),
+                    (5, Some(2), done()),
+                    (6, Some(3), done()),
+                ],
+            ),
+            (
+                2,
+                "an answered system call, and an answer in the same millisecond",
+                vec![
+                    (1, None, start()),
+                    (1, None, asks("a")),
+                    (1, None, asks(SYSCALL_NEW_GUID)),
+                    (2, Some(3), done()),
+                    (2, Some(2), done()),
+                    (2, None, asks("b")),
+                ],
+            ),
+        ];
+        for (expected, what, rows) in table {
+            assert_eq!(turns(rows), expected, "{what}");
+        }
     }
 }

@@ -74,8 +74,8 @@ impl Suspended {
 /// What is remembered of events that are not.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Figures {
-    /// Each of which may have had its own turn.
-    pub(super) arrivals: u64,
+    /// How many turns wrote them.
+    pub(super) turns: u64,
     /// When the first happened, milliseconds since the Unix epoch.
     pub(super) started_ms: Option<u64>,
     events: usize,
@@ -83,9 +83,15 @@ pub(super) struct Figures {
 }
 
 impl Figures {
-    pub(super) fn of(events: &[Event]) -> Self {
+    /// Of what storage has.
+    pub(super) fn of_history(events: &[Event]) -> Self {
+        Figures { turns: super::report::turns_in(events), ..Figures::of_turn(events) }
+    }
+
+    /// Of what one turn adds.
+    pub(super) fn of_turn(events: &[Event]) -> Self {
         Figures {
-            arrivals: events.iter().filter(|event| super::report::is_arrival(&event.kind)).count() as u64,
+            turns: 1,
             started_ms: events.first().map(|event| event.timestamp_ms),
             events: events.len(),
             payload: events.iter().map(|event| weight::of_event(&event.kind)).sum(),
@@ -95,7 +101,7 @@ impl Figures {
     /// These, and then those.
     pub(super) fn and(self, later: Figures) -> Self {
         Figures {
-            arrivals: self.arrivals + later.arrivals,
+            turns: self.turns + later.turns,
             started_ms: self.started_ms.or(later.started_ms),
             events: self.events + later.events,
             payload: self.payload + later.payload,

@@ -141,6 +141,11 @@ impl Bindings {
         Some((class, event_id))
     }
 
+    /// Whether a request was neither taken nor abandoned.
+    pub(super) fn is_open(&self, token: u64) -> bool {
+        self.by_token.get(token).is_some_and(|binding| !binding.abandoned)
+    }
+
     /// Requests that are neither taken nor abandoned nor answered.
     pub(super) fn outstanding(&self) -> usize {
         self.outstanding

@@ -288,6 +288,11 @@ impl Book {
         }
     }
 
+    /// Whether user code still holds the future of a request.
+    pub(crate) fn is_awaited(&self, token: u64) -> bool {
+        self.bindings.is_open(token)
+    }
+
     /// How many answers user code still waits for.
     pub(crate) fn outstanding(&self) -> usize {
         self.bindings.outstanding() + usize::from(self.continued)

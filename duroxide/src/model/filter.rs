@@ -132,6 +132,41 @@ impl DispatcherCapabilityFilter {
     }
 }
 
+/// What a filter comes to for a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Capability {
+    /// All.
+    Any,
+    /// None.
+    Nothing,
+    /// Those begun by a version (major, minor, patch) in this range, both ends included, or by no recorded one.
+    Range([u64; 3], [u64; 3]),
+}
+
+impl Capability {
+    /// Only the first range counts, as the contract has it.
+    pub(crate) fn of(filter: Option<&DispatcherCapabilityFilter>) -> Self {
+        match filter.map(|filter| filter.supported_duroxide_versions.first()) {
+            None => Capability::Any,
+            Some(None) => Capability::Nothing,
+            Some(Some(range)) => Capability::Range(numbers(&range.min), numbers(&range.max)),
+        }
+    }
+
+    /// Whether an execution may be taken that this version began.
+    pub(crate) fn covers(self, began: Option<&Version>) -> bool {
+        match self {
+            Capability::Any => true,
+            Capability::Nothing => false,
+            Capability::Range(min, max) => began.is_none_or(|began| (min..=max).contains(&numbers(began))),
+        }
+    }
+}
+
+fn numbers(version: &Version) -> [u64; 3] {
+    [version.major, version.minor, version.patch]
+}
+
 /// The version of this build.
 pub fn current_build_version() -> Version {
     Version::parse(VERSION).expect("cargo only builds packages with a semver version")

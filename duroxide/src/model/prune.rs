@@ -1,5 +1,7 @@
 //! What to delete or prune, and what was.
 
+use super::work_item::WorkItem;
+
 /// Which instances an operation concerns; all given conditions must hold.
 #[derive(Debug, Clone, Default)]
 pub struct InstanceFilter {
@@ -42,4 +44,25 @@ pub struct PruneResult {
     pub executions_deleted: u64,
     /// History events.
     pub events_deleted: u64,
+}
+
+/// What of one inbox goes with the deletion of those who asked for its instance: their starts, because what it answered
+/// would reach the next life of their ids. If nothing else creates the instance, or has, what was sent to it goes as well.
+pub(crate) fn unborn<K: Copy>(
+    inbox: &[(K, Option<WorkItem>)],
+    exists: bool,
+    is_deleted: impl Fn(&str) -> bool,
+) -> Vec<K> {
+    let is_asked_for = |message: &Option<WorkItem>| match message {
+        Some(WorkItem::StartOrchestration { parent_instance: Some(parent), .. }) => is_deleted(parent),
+        _ => false,
+    };
+    if !inbox.iter().any(|(_, message)| is_asked_for(message)) {
+        return Vec::new();
+    }
+    let is_other_start = |message: &Option<WorkItem>| {
+        matches!(message, Some(WorkItem::StartOrchestration { .. })) && !is_asked_for(message)
+    };
+    let stays = exists || inbox.iter().any(|(_, message)| is_other_start(message));
+    inbox.iter().filter(|(_, message)| !stays || is_asked_for(message)).map(|(key, _)| *key).collect()
 }

@@ -176,6 +176,21 @@ impl WorkItem {
     }
 }
 
+/// The names of all kinds as they are written.
+pub(crate) const WIRE_KINDS: [&str; 11] = [
+    "StartOrchestration",
+    "ActivityExecute",
+    "ActivityCompleted",
+    "ActivityFailed",
+    "TimerFired",
+    "ExternalRaised",
+    "SubOrchCompleted",
+    "SubOrchFailed",
+    "CancelInstance",
+    "ContinueAsNew",
+    "QueueMessage",
+];
+
 /// The variant's name; `QueueMessage` keeps its older name `ExternalRaisedPersistent`.
 pub fn kind_of(msg: &WorkItem) -> &'static str {
     match msg {

@@ -149,7 +149,9 @@ pub struct FetchedActivity {
 /// How many activities of a turn the caller would run at once.
 ///
 /// They are stored as leased, as if the caller had fetched them right after the commit. A store hands over none that
-/// would overtake an activity which waits already, and none that belongs to a session.
+/// belongs to a session, and none that would overtake an activity which waits already and which the caller, or another
+/// worker of the same process with the same tags, could take: slots that are always handed the newest would never ask
+/// for it. What waits for others (tags that are not served, sessions of other processes) is in nobody's way.
 #[derive(Debug, Clone, Default)]
 pub struct Handover {
     /// The first so many of the turn's activities may be leased to the caller.

@@ -46,12 +46,16 @@ impl InstrumentedProvider {
         };
         let began = Instant::now();
         let result = call.await;
-        let status = if result.is_ok() { "success" } else { "error" };
-        metrics.record_provider_operation(operation, began.elapsed().as_secs_f64(), status);
-        if let Err(error) = &result {
-            metrics.record_provider_error(operation, error_type(&error.message));
-        }
+        record(metrics, operation, began, result.as_ref().err());
         result
+    }
+}
+
+fn record(metrics: &MetricsProvider, operation: &str, began: Instant, error: Option<&ProviderError>) {
+    let status = if error.is_none() { "success" } else { "error" };
+    metrics.record_provider_operation(operation, began.elapsed().as_secs_f64(), status);
+    if let Some(error) = error {
+        metrics.record_provider_error(operation, error_type(&error.message));
     }
 }
 
@@ -204,7 +208,8 @@ impl Provider for InstrumentedProvider {
     }
 
     async fn get_status(&self, instance: &str) -> Result<OrchestrationStatus, ProviderError> {
-        self.timed("get_status", self.inner.get_status(instance)).await
+        // It takes the place of a read.
+        self.timed("read", self.inner.get_status(instance)).await
     }
 
     async fn get_custom_status(
@@ -278,8 +283,17 @@ impl ExpressProvider for InstrumentedProvider {
         commit: Commit,
         handover: Handover,
     ) -> Result<Option<Committed>, ProviderError> {
-        let call = self.express()?.complete_with_turn(activity_tokens, instance, base, commit, handover);
-        self.timed("ack_orchestration_item", call).await
+        let began = Instant::now();
+        let committed = self.express()?.complete_with_turn(activity_tokens, instance, base, commit, handover).await;
+        if let Some(metrics) = &self.metrics {
+            // One commit in the place of several. Where it is not to be had they follow, and are measured then.
+            let turn = if matches!(committed, Ok(None)) { None } else { Some("ack_orchestration_item") };
+            let acked = if matches!(committed, Ok(Some(_))) { activity_tokens.len() } else { 0 };
+            for operation in turn.into_iter().chain(std::iter::repeat_n("ack_work_item", acked)) {
+                record(metrics, operation, began, committed.as_ref().err());
+            }
+        }
+        committed
     }
 }
 

@@ -23,6 +23,7 @@ pub mod signal;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 pub mod transfer;
+pub(crate) mod unreadable;
 
 pub use crate::model::commit::ExecutionMetadata;
 pub use crate::model::event::{Event, EventKind};

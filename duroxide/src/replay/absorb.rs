@@ -108,7 +108,7 @@ fn arrival(message: WorkItem, history: &History) -> Arrival {
         WorkItem::QueueMessage { name, data, .. } => {
             Arrival::Event(None, EventKind::QueueEventDelivered { name, data })
         }
-        WorkItem::CancelInstance { .. } if history.was_ended() => Arrival::Dropped("the execution has ended"),
+        WorkItem::CancelInstance { .. } if history.was_closed() => Arrival::Dropped("the execution has ended"),
         WorkItem::CancelInstance { .. }
             if history.cancel_reason().is_some() && !is_planted(Bug::SecondCancelCounts) =>
         {
@@ -129,7 +129,9 @@ fn answer(history: &History, execution_id: u64, id: u64, class: Class, event: Ev
     if execution_id != history.execution_id() && !is_planted(Bug::AnswerOfOtherExecutionCounts) {
         return Arrival::Dropped("it is for another execution");
     }
-    match history.schedule(id) {
+    // What waits for an event or a message names no schedule of these.
+    let asked = history.schedule(id).filter(|schedule| !matches!(schedule.class, Class::External | Class::Queue));
+    match asked {
         None if !history.has_persisted() => Arrival::Dropped("it is for an earlier instance of this id"),
         None => Arrival::Alien(nondeterminism::no_schedule(class, id)),
         Some(schedule) if schedule.class != class => {

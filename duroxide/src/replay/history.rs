@@ -50,6 +50,8 @@ pub(super) struct History {
     /// Rows up to this id came from storage.
     persisted: u64,
     ended: bool,
+    /// Ended for good: no other execution follows.
+    closed: bool,
     parent: Option<Parent>,
     cancel_reason: Option<String>,
     custom_status: Option<String>,
@@ -82,6 +84,7 @@ impl History {
             count: 0,
             persisted: 0,
             ended: false,
+            closed: false,
             parent: None,
             cancel_reason: None,
             custom_status: None,
@@ -137,6 +140,11 @@ impl History {
     /// Whether an event that ends the execution was noted.
     pub(super) fn was_ended(&self) -> bool {
         self.ended
+    }
+
+    /// Whether an event was noted after which no other execution follows.
+    pub(super) fn was_closed(&self) -> bool {
+        self.closed
     }
 
     pub(super) fn parent(&self) -> Option<&Parent> {
@@ -262,9 +270,8 @@ impl History {
             EventKind::SubOrchestrationCancelRequested { reason } => self.cancelled(Class::Child, source, reason),
             EventKind::ExternalSubscribedCancelled { reason } => self.cancelled(Class::External, source, reason),
             EventKind::QueueSubscriptionCancelled { reason } => self.cancelled(Class::Queue, source, reason),
-            EventKind::OrchestrationCompleted { .. }
-            | EventKind::OrchestrationFailed { .. }
-            | EventKind::OrchestrationContinuedAsNew { .. }
+            EventKind::OrchestrationCompleted { .. } | EventKind::OrchestrationFailed { .. } => self.closed = true,
+            EventKind::OrchestrationContinuedAsNew { .. }
             | EventKind::OrchestrationChained { .. }
             | EventKind::KeyValueSet { .. }
             | EventKind::KeyValueCleared { .. }

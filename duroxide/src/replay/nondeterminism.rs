@@ -46,7 +46,7 @@ pub(super) fn no_schedule(class: Class, id: u64) -> ErrorDetails {
         Class::Activity => "completion",
         Class::Timer => "timer",
         Class::Child => "sub-orchestration",
-        Class::External | Class::Queue => "arrival",
+        Class::External | Class::Queue => unreachable!("arrivals name no schedule event"),
     };
     ErrorDetails::nondeterminism(format!("no matching schedule for {what} id={id}"))
 }

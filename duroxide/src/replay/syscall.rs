@@ -1,6 +1,6 @@
 //! What the code asked of the runtime itself: answered inside the turn by whoever drives it.
 
-use super::Execution;
+use super::{Execution, Outcome};
 use crate::model::action::Action;
 use crate::model::ids;
 
@@ -28,9 +28,14 @@ pub(crate) enum Call {
 }
 
 impl Execution {
-    /// System calls of this turn without an answer.
+    /// System calls of this turn without an answer for which the code waits. Code that has ended, was cancelled or
+    /// continues as new is not driven on.
     pub(crate) fn system_calls(&self) -> Vec<SystemCall> {
-        let unanswered = |id: u64| self.history.schedule(id).is_some_and(|schedule| !schedule.answered);
+        if self.outcome != Outcome::Continue {
+            return Vec::new();
+        }
+        let unanswered =
+            |id| self.open.get(id).is_some_and(|(token, _)| self.ledger.with(|book| book.is_awaited(*token)));
         let calls = self.asked.iter().filter_map(|action| match action {
             Action::CallActivity { scheduling_event_id: id, name, input, .. }
                 if name.starts_with(ids::SYSCALL_PREFIX) && unanswered(*id) =>

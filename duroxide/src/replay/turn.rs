@@ -16,15 +16,13 @@ use crate::model::event::{Event, EventKind};
 /// Polls in a row that may ask for more without taking an answer: code that still is not quiet never will be.
 const IDLE_POLLS_MAX: usize = 100;
 
-/// What follows from a request that became its event.
+/// Whether the code must see that a request became its event.
 #[derive(Clone, Copy, PartialEq)]
 enum Recorded {
-    /// The code need not see it.
+    /// Nothing changed for it.
     Quiet,
-    /// A dequeue: a message may wait for it.
-    Dequeue,
-    /// A call under a policy: the code learns it now.
-    Governed,
+    /// A message may wait for its dequeue, or a policy governs its call.
+    Polls,
 }
 
 /// An event on its way to the code: given away, or lent by whoever has to store it.
@@ -153,11 +151,11 @@ impl Execution {
         };
         let event_id = self.append(None, event);
         let class = self.bind(token, event_id, &action);
-        let mut recorded = if class == Some(Class::Queue) { Recorded::Dequeue } else { Recorded::Quiet };
+        let mut recorded = if class == Some(Class::Queue) { Recorded::Polls } else { Recorded::Quiet };
         if let Some(policy) = &policy {
             self.record_policy(event_id, policy);
             match self.govern(token, event_id, &action) {
-                Ok(_) => recorded = Recorded::Governed,
+                Ok(_) => recorded = Recorded::Polls,
                 Err(details) => self.failure = Some(details),
             }
         }

@@ -152,6 +152,9 @@ fn replayable(options: &RuntimeOptions) -> SemverRange {
     options.supported_replay_versions.clone().unwrap_or_else(SemverRange::default_for_current_build)
 }
 
+/// What `Duration::MAX` stands for where a time is counted from now: a clock has an end.
+const LONGEST: Duration = Duration::from_hours(365 * 24);
+
 fn settings(options: &RuntimeOptions, extras: Extras) -> Settings {
     let Extras { limits, warmth } = extras;
     #[cfg(feature = "test-hooks")]
@@ -160,7 +163,10 @@ fn settings(options: &RuntimeOptions, extras: Extras) -> Settings {
         Some(tested) if warmth == Warmth::default() => tested,
         _ => warmth,
     };
-    let terms = |timeout, buffer| Terms { timeout, renew_after: renewal_interval(timeout, buffer) };
+    let terms = |timeout: Duration, buffer| {
+        let timeout = timeout.min(LONGEST);
+        Terms { timeout, renew_after: renewal_interval(timeout, buffer) }
+    };
     Settings {
         poll_min: options.dispatcher_min_poll_interval,
         long_poll: options.dispatcher_long_poll_timeout,
@@ -168,7 +174,7 @@ fn settings(options: &RuntimeOptions, extras: Extras) -> Settings {
         activity_lease: terms(options.worker_lock_timeout, options.worker_lock_renewal_buffer),
         session_lease: terms(options.session_lock_timeout, options.session_lock_renewal_buffer),
         session_idle: options.session_idle_timeout,
-        session_cleanup: options.session_cleanup_interval,
+        session_cleanup: options.session_cleanup_interval.min(LONGEST),
         sessions_max: options.max_sessions_per_runtime,
         max_attempts: options.max_attempts,
         unregistered: options.unregistered_backoff.clone(),

@@ -70,11 +70,12 @@ impl Orchestrations {
     pub(super) async fn close(&self, token: &Arc<str>, instance: &str, closing: Closing, delay: Duration) -> bool {
         let Closing { mut commit, notices, if_refused } = closing;
         let execution_id = commit.execution_id;
-        let ends_active = report::ends_active(&commit);
+        let mut ends_active = report::ends_active(&commit);
         commit.orchestrator_items.extend(self.messages(&notices).await);
         let mut acked = self.ack(token, commit).await;
         if matches!(acked, Acked::Refused(_)) && if_refused == IfRefused::DropBatch {
             let empty = Commit { execution_id, ..Commit::default() };
+            ends_active = false;
             acked = self.ack(token, empty).await;
         }
         match acked {

@@ -370,7 +370,7 @@ fn prepared_known(item: OrchestrationItem, base: express::Head, rested: Suspende
 /// A turn of an execution whose history came along; it is replayed unless the execution rested.
 fn prepared_whole(turn: Turn, base: express::Head, rested: Option<Suspended>) -> Prepared {
     let Turn { head, handler, input, history, messages, kv_snapshot, collisions, is_continue_as_new } = turn;
-    let figures = Figures::of(&history);
+    let figures = Figures::of_history(&history);
     let base = if history.is_empty() { express::Head::of_new(head.execution_id, base.seen) } else { base };
     let stage = match rested {
         Some(rested) if !history.is_empty() => Stage::Resting(rested.execution),

@@ -173,7 +173,7 @@ impl Tables {
     }
 
     /// The instance is free again; whoever waits learns of what is left in its inbox.
-    fn release(&mut self, instance: &str, now_ms: u64) {
+    pub(super) fn release(&mut self, instance: &str, now_ms: u64) {
         self.locks.remove(instance);
         let left = self.inboxes.get(instance).into_iter().flatten();
         for (_, row) in left {

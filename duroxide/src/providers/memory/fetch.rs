@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use semver::Version;
-
 use super::tables::{Inbox, MessageKind, MessageRow, Tables};
 use crate::codec;
-use crate::model::filter::{DispatcherCapabilityFilter, SemverRange};
+use crate::model::filter::{Capability, DispatcherCapabilityFilter};
 use crate::model::ids::INITIAL_EXECUTION_ID;
 use crate::model::item::OrchestrationItem;
 use crate::model::limits::ORPHANS_KEPT;
@@ -34,11 +32,10 @@ impl Tables {
         filter: Option<&DispatcherCapabilityFilter>,
         now_ms: u64,
     ) -> Option<(OrchestrationItem, String, u32)> {
-        let supported = filter.map(|filter| filter.supported_duroxide_versions.first());
-        if supported == Some(None) {
+        let supported = Capability::of(filter);
+        if supported == Capability::Nothing {
             return None;
         }
-        let supported = supported.flatten();
         self.drop_orphans(now_ms);
         loop {
             let (_, instance) = self.candidates(supported, now_ms).min()?;
@@ -54,21 +51,14 @@ impl Tables {
     }
 
     /// Instances that may be taken, each with its earliest visible row.
-    fn candidates(&self, supported: Option<&SemverRange>, now_ms: u64) -> impl Iterator<Item = (u64, &str)> {
+    fn candidates(&self, supported: Capability, now_ms: u64) -> impl Iterator<Item = (u64, &str)> {
         self.inboxes.iter().filter_map(move |(instance, inbox)| {
             let (row, _) = visible(inbox, now_ms).next()?;
             let free = self.locks.get(instance).is_none_or(|lock| !lock.is_live(now_ms));
-            let fits = supported.is_none_or(|range| self.is_supported(instance, range));
+            let fits = supported.covers(self.current_execution(instance).and_then(|row| row.pinned.as_ref()));
             let eligible = free && fits && self.identity(instance, inbox, now_ms).is_some();
             eligible.then_some((row, instance.as_str()))
         })
-    }
-
-    /// Whether this range covers the version that began the current execution; unknown counts as covered.
-    fn is_supported(&self, instance: &str, range: &SemverRange) -> bool {
-        let pinned = self.current_execution(instance).and_then(|row| row.pinned.as_ref());
-        let plain = |version: &Version| (version.major, version.minor, version.patch);
-        pinned.is_none_or(|pinned| (plain(&range.min)..=plain(&range.max)).contains(&plain(pinned)))
     }
 
     /// From the instance row, else from recorded history, else from a start message. `None` for orphans.

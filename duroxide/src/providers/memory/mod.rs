@@ -123,6 +123,18 @@ impl MemoryProvider {
         });
     }
 
+    /// Puts any text in the place of an activity.
+    pub fn replace_activity(&self, activity_id: u64, text: &str) {
+        self.with(|tables, _| {
+            let is_it = |row: &&mut tables::ActivityRow| {
+                row.identity.as_ref().is_some_and(|identity| identity.activity_id == activity_id)
+            };
+            for row in tables.activities.values_mut().filter(is_it) {
+                text.clone_into(&mut row.text);
+            }
+        });
+    }
+
     /// Rows that could not be read and were put aside.
     pub fn quarantined(&self) -> Vec<String> {
         self.with(|tables, _| tables.quarantine.clone())
@@ -386,7 +398,7 @@ impl ProviderAdmin for MemoryProvider {
         ids: &[String],
         force: bool,
     ) -> Result<DeleteInstanceResult, ProviderError> {
-        self.with(|tables, _| tables.delete(ids, force))
+        self.with(|tables, now_ms| tables.delete(ids, force, now_ms))
     }
 
     async fn get_instance_tree(&self, instance_id: &str) -> Result<InstanceTree, ProviderError> {
@@ -395,7 +407,7 @@ impl ProviderAdmin for MemoryProvider {
     }
 
     async fn delete_instance_bulk(&self, filter: InstanceFilter) -> Result<DeleteInstanceResult, ProviderError> {
-        self.with(|tables, _| tables.delete_bulk(&filter))
+        self.with(|tables, now_ms| tables.delete_bulk(&filter, now_ms))
     }
 
     async fn prune_executions(&self, instance_id: &str, options: PruneOptions) -> Result<PruneResult, ProviderError> {

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::tables::{RUNNING, Tables, is_ended};
-use crate::model::prune::{DeleteInstanceResult, InstanceFilter, PruneOptions, PruneResult};
+use super::tables::{MessageKind, MessageRow, RUNNING, Tables, is_ended};
+use crate::codec;
+use crate::model::prune::{DeleteInstanceResult, InstanceFilter, PruneOptions, PruneResult, unborn};
+use crate::model::work_item::WorkItem;
 use crate::providers::error::ProviderError;
 
 /// How many instances one bulk call concerns when the caller does not say: its transaction stays short.
@@ -11,7 +13,12 @@ const BULK_LIMIT: u32 = 1_000;
 
 impl Tables {
     /// `delete_instances_atomic`.
-    pub(super) fn delete(&mut self, ids: &[String], force: bool) -> Result<DeleteInstanceResult, ProviderError> {
+    pub(super) fn delete(
+        &mut self,
+        ids: &[String],
+        force: bool,
+        now_ms: u64,
+    ) -> Result<DeleteInstanceResult, ProviderError> {
         const OPERATION: &str = "delete_instances_atomic";
         let named: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
         if let Some(running) = named.iter().find(|id| !force && self.status(id) == RUNNING) {
@@ -35,10 +42,36 @@ impl Tables {
         }
         let mut result =
             DeleteInstanceResult { instances_deleted: count(ids.len()), ..DeleteInstanceResult::default() };
-        for id in named {
+        for id in &named {
             self.delete_one(id, &mut result);
         }
+        result.queue_messages_deleted += self.delete_unborn(&named, now_ms);
         Ok(result)
+    }
+
+    /// Children that `gone` asked for and that have not begun. Whoever begins one just now loses the lease.
+    fn delete_unborn(&mut self, gone: &BTreeSet<&str>, now_ms: u64) -> u64 {
+        let mut deleted = 0;
+        for child in Vec::from_iter(self.inboxes.keys().cloned()) {
+            let rows: Vec<_> = self.inboxes[&child].iter().map(|(row, message)| (*row, start_in(message))).collect();
+            let unborn = unborn(&rows, self.executions.contains_key(&child), |parent| gone.contains(parent));
+            deleted += count(unborn.len());
+            self.take_back(&child, &unborn, now_ms);
+        }
+        deleted
+    }
+
+    /// Takes messages out of an inbox; whoever has leased one of them has no lease any more.
+    fn take_back(&mut self, instance: &str, rows: &[u64], now_ms: u64) {
+        let Some(inbox) = self.inboxes.get_mut(instance) else { return };
+        let taken: Vec<MessageRow> = rows.iter().filter_map(|row| inbox.remove(row)).collect();
+        if inbox.is_empty() {
+            self.inboxes.remove(instance);
+        }
+        let held = self.locks.get(instance).map(|lock| &lock.token);
+        if taken.iter().any(|row| row.token.is_some() && row.token.as_ref() == held) {
+            self.release(instance, now_ms);
+        }
     }
 
     fn delete_one(&mut self, id: &str, result: &mut DeleteInstanceResult) {
@@ -56,11 +89,15 @@ impl Tables {
     }
 
     /// `delete_instance_bulk`: ended roots that match, each with its tree.
-    pub(super) fn delete_bulk(&mut self, filter: &InstanceFilter) -> Result<DeleteInstanceResult, ProviderError> {
+    pub(super) fn delete_bulk(
+        &mut self,
+        filter: &InstanceFilter,
+        now_ms: u64,
+    ) -> Result<DeleteInstanceResult, ProviderError> {
         let roots =
             self.matching(filter, |tables, id| tables.instances[id].parent.is_none() && is_ended(tables.status(id)));
         let trees: BTreeSet<String> = roots.iter().flat_map(|root| self.tree(root)).collect();
-        self.delete(&Vec::from_iter(trees), true)
+        self.delete(&Vec::from_iter(trees), true, now_ms)
     }
 
     /// `prune_executions`.
@@ -125,6 +162,11 @@ impl Tables {
         ids.truncate(limit);
         ids
     }
+}
+
+/// The start that a message is; `None` for one that is none, or cannot be read.
+fn start_in(message: &MessageRow) -> Option<WorkItem> {
+    (message.kind == MessageKind::Start).then(|| codec::from_json(&message.text).ok()).flatten()
 }
 
 /// Whether something ended before a bound; what runs on has not.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::MemoryProvider;
 use crate::providers::signal::WorkQueue;
-use crate::providers::{Provider, WorkItem};
+use crate::providers::{Provider, TagFilter, WorkItem};
 
 const LOCK: Duration = Duration::from_secs(30);
 
@@ -68,6 +68,43 @@ async fn a_message_that_does_not_parse_is_put_aside_and_stops_nobody() {
     assert_eq!(messages_of_next(&store).await, Some(vec![start("b")]));
     assert_eq!(messages_of_next(&store).await, None);
     assert_eq!(store.quarantined(), ["{\"FromTheFuture\":{}}"]);
+}
+
+fn activity(id: u64) -> WorkItem {
+    WorkItem::ActivityExecute {
+        instance: "a".into(),
+        execution_id: 1,
+        id,
+        name: "Charge".into(),
+        input: String::new(),
+        session_id: None,
+        tag: None,
+    }
+}
+
+async fn next_activity(store: &MemoryProvider) -> Option<WorkItem> {
+    let fetched = store.fetch_work_item(LOCK, Duration::ZERO, None, &TagFilter::Any).await;
+    fetched.expect("fetch").map(|(item, _, _)| item)
+}
+
+#[tokio::test]
+async fn an_orchestration_is_told_of_its_activity_that_cannot_be_read() {
+    let (store, clock) = store_and_clock();
+    store.enqueue_for_orchestrator(start("a"), None).await.expect("enqueue");
+    for (id, text) in [(2, Some("garbage")), (3, Some("{\"FromTheFuture\":{}}")), (4, None)] {
+        store.enqueue_for_worker(activity(id)).await.expect("enqueue");
+        if let Some(text) = text {
+            store.replace_activity(id, text);
+        }
+    }
+    assert_eq!(next_activity(&store).await, Some(activity(4)));
+    assert_eq!(store.quarantined(), ["garbage"], "a later version may know the other");
+    let messages = messages_of_next(&store).await.expect("it is told");
+    assert!(matches!(&messages[..], [_, WorkItem::ActivityFailed { id: 2, .. }]), "{messages:?}");
+    assert_eq!(next_activity(&store).await, None);
+    store.replace_activity(3, &serde_json::to_string(&activity(3)).expect("JSON"));
+    clock.fetch_add(60_000, Ordering::SeqCst);
+    assert_eq!(next_activity(&store).await, Some(activity(3)));
 }
 
 #[tokio::test(start_paused = true)]

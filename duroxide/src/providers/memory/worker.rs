@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::queue::text_of;
 use super::tables::{ActivityRow, Tables};
-use crate::codec;
 use crate::lease::{self, Refusal};
 use crate::model::filter::{SessionFetchConfig, TagFilter};
 use crate::model::item::ScheduledActivityIdentifier;
 use crate::model::work_item::WorkItem;
 use crate::providers::error::ProviderError;
 use crate::providers::signal::WorkQueue;
+use crate::providers::unreadable::{self, LEFT_TO_OTHERS, Reading};
 
 impl Tables {
     /// Adds an activity at the end of the queue.
@@ -56,12 +56,31 @@ impl Tables {
                     && self.may_take_session(row.session_id.as_deref(), session, now_ms)
             })?;
             let number = *number;
-            if let Ok(item) = codec::from_json(&row.text) {
-                let (token, attempts) = self.take_activity(number, lock_timeout, session, now_ms);
-                return Some((item, token, attempts));
+            match unreadable::read(&row.text) {
+                Reading::Item(item) => {
+                    let (token, attempts) = self.take_activity(number, lock_timeout, session, now_ms);
+                    return Some((item, token, attempts));
+                }
+                Reading::LaterKind(_) => self.leave_to_others(number, now_ms),
+                Reading::Unreadable(reason) => self.set_aside(number, &reason, now_ms),
             }
-            let unreadable = self.remove_activity(number).expect("found just now");
-            self.quarantine.push(unreadable.text);
+        }
+    }
+
+    /// A later version may know it.
+    fn leave_to_others(&mut self, number: u64, now_ms: u64) {
+        let row = self.activities.get_mut(&number).expect("found just now");
+        row.visible_at_ms = lease::until(now_ms, LEFT_TO_OTHERS);
+        self.rings.visible_at(WorkQueue::Worker, row.visible_at_ms);
+    }
+
+    /// Out of everybody's way; its orchestration is told, which would wait for ever.
+    fn set_aside(&mut self, number: u64, reason: &str, now_ms: u64) {
+        let row = self.remove_activity(number).expect("found just now");
+        self.quarantine.push(row.text);
+        if let Some(of) = row.identity {
+            let kept = format!("entry {} of the quarantine", self.quarantine.len());
+            self.push_message(&unreadable::failure(&of, reason, &kept), now_ms, now_ms);
         }
     }
 

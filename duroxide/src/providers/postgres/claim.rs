@@ -7,11 +7,12 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::error::StoreError;
-use super::fetch::{Capability, Fetch};
+use super::fetch::Fetch;
 use super::history::StoredEvent;
 use super::row::{int, number, opt_number, opt_text, text};
 use super::writer::{Query, Tx, database_ms};
 use crate::clock;
+use crate::model::filter::Capability;
 use crate::model::item::KvEntry;
 
 /// The instances of the earliest messages that may be taken, leased; what is locked by another transaction is passed

@@ -5,9 +5,10 @@ use async_trait::async_trait;
 use super::PostgresProvider;
 use super::ack::{Ack, Acked, Acking};
 use super::complete::Completing;
-use super::fetch::{self, Capability};
+use super::fetch;
 use super::row::{ActivityKey, int, stored, uint};
 use super::take;
+use crate::model::filter::Capability;
 use crate::providers::error::ProviderError;
 use crate::providers::express::{
     ActivityRequest, Commit, Committed, ExpressProvider, FetchedActivity, FetchedTurn, Handover, Head, TurnRequest,

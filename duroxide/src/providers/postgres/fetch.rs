@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use semver::Version;
 use sqlx::Row;
 
 use super::claim::{LOAD, Loaded};
@@ -19,7 +18,7 @@ use super::row::{self, int, parse_turn_token, quarantine, turn_token};
 use super::writer::{Db, Durability, Tx, database_ms};
 use crate::lease::Refusal;
 use crate::model::event::{Event, EventKind};
-use crate::model::filter::DispatcherCapabilityFilter;
+use crate::model::filter::Capability;
 use crate::model::ids::INITIAL_EXECUTION_ID;
 use crate::model::item::{KvEntry, OrchestrationItem};
 use crate::model::work_item::WorkItem;
@@ -33,29 +32,6 @@ const UNKNOWN_VERSION: &str = "unknown";
 /// Looks for work of one fetch that found some, but in competition with others or unfit: then it is told that there is
 /// none, and comes again.
 const ROUNDS: usize = 32;
-
-/// Which instances a dispatcher can replay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Capability {
-    /// All.
-    Any,
-    /// None.
-    Nothing,
-    /// Those begun by a version (major, minor, patch) in this range, both ends included, or by no recorded one.
-    Range([u64; 3], [u64; 3]),
-}
-
-impl Capability {
-    /// Only the first range counts, as the contract has it.
-    pub(super) fn of(filter: Option<&DispatcherCapabilityFilter>) -> Self {
-        let numbers = |version: &Version| [version.major, version.minor, version.patch];
-        match filter.map(|filter| filter.supported_duroxide_versions.first()) {
-            None => Capability::Any,
-            Some(None) => Capability::Nothing,
-            Some(Some(range)) => Capability::Range(numbers(&range.min), numbers(&range.max)),
-        }
-    }
-}
 
 /// One dispatcher that asks for work.
 #[derive(Debug)]

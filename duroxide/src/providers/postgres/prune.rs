@@ -3,12 +3,16 @@
 use std::collections::HashSet;
 
 use sqlx::Row;
+use sqlx::postgres::PgRow;
 
 use super::admin::strings;
 use super::error::StoreError;
 use super::row::{int, number, stored, text};
 use super::writer::{Db, Query, Tx};
-use crate::model::prune::{DeleteInstanceResult, InstanceFilter, PruneOptions, PruneResult};
+use crate::model::event::{Event, EventKind};
+use crate::model::ids::build_child_instance_id;
+use crate::model::prune::{DeleteInstanceResult, InstanceFilter, PruneOptions, PruneResult, unborn};
+use crate::model::work_item::WorkItem;
 use crate::seams;
 
 /// Instances that one bulk call looks at unless it says otherwise.
@@ -36,11 +40,17 @@ pub(super) async fn delete_instances(db: &Db, ids: &[String], force: bool) -> Re
 
 async fn delete_in(db: &Db, tx: &mut Tx<'_>, ids: &[String], force: bool) -> Result<DeleteInstanceResult, StoreError> {
     seize(db, tx, ids).await?;
+    // Whoever begins one of them just now has done so, or loses the lease.
+    let unborn = children_queued(db, tx, ids).await?;
+    seize(db, tx, &unborn).await?;
     if !force {
         refuse_running(db, tx, ids).await?;
     }
     refuse_orphans(db, tx, ids).await?;
-    let mut result = DeleteInstanceResult::default();
+    let mut result = DeleteInstanceResult {
+        queue_messages_deleted: delete_unborn(db, tx, &unborn, ids).await?,
+        ..DeleteInstanceResult::default()
+    };
     for (table, count) in [
         ("history", Some(&mut result.events_deleted)),
         ("executions", Some(&mut result.executions_deleted)),
@@ -59,7 +69,54 @@ async fn delete_in(db: &Db, tx: &mut Tx<'_>, ids: &[String], force: bool) -> Res
     }
     // Last: until here nobody else may lease what is going.
     delete_from(db, tx, "instance_locks", ids).await?;
+    delete_from(db, tx, "instance_locks", &unborn).await?;
     Ok(result)
+}
+
+/// Instances with a start in the queue that these may have asked for: those whose ids are made of theirs, and those that
+/// their histories name.
+async fn children_queued(db: &Db, tx: &mut Tx<'_>, parents: &[String]) -> Result<Vec<String>, StoreError> {
+    let asked = db.query(
+        "SELECT instance_id, event_data FROM @.history
+         WHERE instance_id = ANY($1) AND event_type = 'SubOrchestrationScheduled'",
+    );
+    let mut named = Vec::new();
+    for row in tx.all(asked.bind(parents.to_vec())).await? {
+        let event = serde_json::from_str::<Event>(row.try_get(1)?);
+        if let Ok(Event { kind: EventKind::SubOrchestrationScheduled { instance, .. }, .. }) = event {
+            named.push(stored(&build_child_instance_id(&text(&row, 0)?, &instance)).into_owned());
+        }
+    }
+    let queued = db.query(
+        "SELECT DISTINCT q.instance_id FROM @.orchestrator_queue q LEFT JOIN unnest($1::text[]) AS given (id)
+             ON q.instance_id >= given.id || '::sub::' AND q.instance_id < given.id || '::sub:;'
+         WHERE (given.id IS NOT NULL OR q.instance_id = ANY($2)) AND q.instance_id <> ALL($1)
+             AND q.work_item LIKE '%\"StartOrchestration\"%' ORDER BY 1",
+    );
+    let rows = tx.all(queued.bind(parents.to_vec()).bind(named)).await?;
+    Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+}
+
+/// Takes the starts of children that were asked for and have not begun, and what was sent to them alone.
+async fn delete_unborn(db: &Db, tx: &mut Tx<'_>, children: &[String], parents: &[String]) -> Result<u64, StoreError> {
+    let mut deleted = 0;
+    for child in children {
+        let inbox = db.query("SELECT id, work_item FROM @.orchestrator_queue WHERE instance_id = $1 ORDER BY id");
+        let rows = tx.all(inbox.bind(child.clone())).await?;
+        let messages = rows.iter().map(message).collect::<Result<Vec<_>, _>>()?;
+        let begun = db.query("SELECT 1 FROM @.executions WHERE instance_id = $1 LIMIT 1");
+        let exists = !tx.all(begun.bind(child.clone())).await?.is_empty();
+        let unborn = unborn(&messages, exists, |parent| parents.iter().any(|given| *given == stored(parent)));
+        deleted += unborn.len() as u64;
+        let delete = db.query("DELETE FROM @.orchestrator_queue WHERE instance_id = $1 AND id = ANY($2)");
+        tx.all(delete.bind(child.clone()).bind(unborn)).await?;
+    }
+    Ok(deleted)
+}
+
+/// A message with its place; without itself if it cannot be read.
+fn message(row: &PgRow) -> Result<(i64, Option<WorkItem>), StoreError> {
+    Ok((row.try_get(0)?, serde_json::from_str(row.try_get(1)?).ok()))
 }
 
 async fn delete_from(db: &Db, tx: &mut Tx<'_>, table: &str, ids: &[String]) -> Result<u64, StoreError> {

@@ -88,7 +88,8 @@ impl ProviderAdmin for SqliteProvider {
 
     async fn delete_instances_atomic(&self, ids: &[String], force: bool) -> Answer<DeleteInstanceResult> {
         let ids = ids.to_owned();
-        self.administer("delete_instances_atomic", move |conn, _| prune::delete_instances(conn, &ids, force)).await
+        self.administer("delete_instances_atomic", move |conn, wakes| prune::delete_instances(conn, &ids, force, wakes))
+            .await
     }
 
     async fn delete_instance_bulk(&self, filter: InstanceFilter) -> Answer<DeleteInstanceResult> {
@@ -98,7 +99,7 @@ impl ProviderAdmin for SqliteProvider {
         let mut total = DeleteInstanceResult::default();
         for root in roots {
             let deleted = self
-                .administer("delete_instance_bulk", move |conn, _| prune::delete_finished_tree(conn, &root))
+                .administer("delete_instance_bulk", move |conn, wakes| prune::delete_finished_tree(conn, &root, wakes))
                 .await?;
             total.instances_deleted += deleted.instances_deleted;
             total.executions_deleted += deleted.executions_deleted;

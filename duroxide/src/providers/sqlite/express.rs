@@ -4,12 +4,14 @@ use async_trait::async_trait;
 
 use super::SqliteProvider;
 use super::ack::{self, Ack, Completing, Offer};
-use super::fetch::{self, Capability, Known};
+use super::fetch::{self, Known};
 use super::worker::{self, Wanted};
-use super::writer::Delivery;
+use super::writer::{Delivery, WeakWriter};
+use crate::model::filter::Capability;
 use crate::providers::error::ProviderError;
 use crate::providers::express::{
-    ActivityRequest, Commit, Committed, ExpressProvider, FetchedActivity, FetchedTurn, Handover, Head, TurnRequest,
+    ActivityRequest, Commit, Committed, ExpressProvider, FetchedActivity, FetchedTurn, Handover, Head, Leased,
+    TurnRequest,
 };
 
 #[async_trait]
@@ -43,8 +45,8 @@ impl ExpressProvider for SqliteProvider {
         let wanted = Wanted { lock_timeout, session, tags };
         let (owner, writer) = (self.node.owner(), self.writer.downgrade());
         let taken = self
-            .lease("fetch_activities", move |conn, _| {
-                let taken = worker::fetch_many(conn, max, &wanted, &owner)?;
+            .lease("fetch_activities", move |conn, wakes| {
+                let taken = worker::fetch_many(conn, max, &wanted, &owner, wakes)?;
                 let deliver = |one: worker::TakenActivity| {
                     let token = one.token.clone();
                     Delivery::new(one, token, worker::give_back, writer.clone())
@@ -70,8 +72,10 @@ impl ExpressProvider for SqliteProvider {
         let turn = Ack::new(lock_token, commit, &self.signal).map_err(|error| error.during(OPERATION))?;
         let turn = turn.offering(self.offer(handover));
         let head = turn.head_after(base);
-        let leased = self.write(OPERATION, move |conn, wakes| ack::ack(conn, &turn, wakes)).await?;
-        Ok(Committed { head, leased })
+        let writer = self.writer.downgrade();
+        let leased =
+            self.write(OPERATION, move |conn, wakes| Ok(on_their_way(ack::ack(conn, &turn, wakes)?, &writer))).await?;
+        Ok(Committed { head, leased: arrived(leased) })
     }
 
     async fn complete_with_turn(
@@ -88,9 +92,28 @@ impl ExpressProvider for SqliteProvider {
         let head = turn.head_after(base);
         let (tokens, instance) = (activity_tokens.to_vec(), instance.to_owned());
         let completing = Completing { tokens, instance, base, head, turn };
-        let others = self.writer.others();
-        self.write(OPERATION, move |conn, wakes| ack::complete(conn, &completing, others.get(), wakes)).await
+        let (others, writer) = (self.writer.others(), self.writer.downgrade());
+        let committed = self
+            .write(OPERATION, move |conn, wakes| {
+                let committed = ack::complete(conn, &completing, others.get(), wakes)?;
+                Ok(committed.map(|Committed { head, leased }| (head, on_their_way(leased, &writer))))
+            })
+            .await?;
+        Ok(committed.map(|(head, leased)| Committed { head, leased: arrived(leased) }))
     }
+}
+
+/// Activities that were handed over go back to the queue, unless whoever committed the turn is there to hear of them.
+fn on_their_way(leased: Vec<Leased>, writer: &WeakWriter) -> Vec<Delivery<Leased>> {
+    let deliver = |one: Leased| {
+        let token = one.token.clone();
+        Delivery::new(one, token, worker::give_back, writer.clone())
+    };
+    leased.into_iter().map(deliver).collect()
+}
+
+fn arrived(leased: Vec<Delivery<Leased>>) -> Vec<Leased> {
+    leased.into_iter().map(Delivery::take).collect()
 }
 
 impl SqliteProvider {

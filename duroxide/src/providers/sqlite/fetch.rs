@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
-use semver::Version;
 
 use super::error::StoreError;
 use super::history::{self, StoredEvent};
@@ -14,39 +13,17 @@ use super::ready::{self, Wakes};
 use super::row::{self, int, quarantine, row_of, text, uint};
 use crate::lease::{Lease, Refusal};
 use crate::model::event::{Event, EventKind};
-use crate::model::filter::DispatcherCapabilityFilter;
+use crate::model::filter::Capability;
 use crate::model::ids::INITIAL_EXECUTION_ID;
 use crate::model::item::{KvEntry, OrchestrationItem};
 use crate::model::work_item::WorkItem;
 use crate::providers::express::{Head, KnownHeads};
 use crate::providers::signal::WorkQueue;
+use crate::providers::unreadable::{self, Reading};
 use crate::{clock, lease};
 
 /// What stands in for a version that is not recorded.
 const UNKNOWN_VERSION: &str = "unknown";
-
-/// Which instances a dispatcher can replay.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Capability {
-    /// All.
-    Any,
-    /// None.
-    Nothing,
-    /// Those begun by a version (major, minor, patch) in this range, both ends included, or by no recorded one.
-    Range([u64; 3], [u64; 3]),
-}
-
-impl Capability {
-    /// Only the first range counts, as the contract has it.
-    pub(super) fn of(filter: Option<&DispatcherCapabilityFilter>) -> Self {
-        let numbers = |version: &Version| [version.major, version.minor, version.patch];
-        match filter.map(|filter| filter.supported_duroxide_versions.first()) {
-            None => Capability::Any,
-            Some(None) => Capability::Nothing,
-            Some(Some(range)) => Capability::Range(numbers(&range.min), numbers(&range.max)),
-        }
-    }
-}
 
 /// A leased batch as it is stored; history is read outside the writer's thread.
 #[derive(Debug)]
@@ -208,24 +185,27 @@ fn readable_batch(conn: &Connection, instance: &str, now_ms: u64) -> Result<Opti
         "SELECT id, work_item, attempt_count FROM orchestrator_queue
          WHERE instance_id = ?1 AND visible_at <= ?2 ORDER BY id",
     )?;
-    let mut unreadable = Vec::new();
+    let mut aside = Vec::new();
     let mut rows = statement.query(params![instance, int(now_ms)])?;
     while let Some(row) = rows.next()? {
         let id: i64 = row.get(0)?;
         let json = text(row, 1)?;
-        match serde_json::from_str(&json) {
-            Ok(message) => {
+        match unreadable::read(&json) {
+            Reading::Item(message) => {
                 let attempts = u32::try_from(uint(row, 2)?).unwrap_or(u32::MAX).saturating_add(1);
                 let batch = batch.get_or_insert_with(|| Batch { first_id: id, messages: Vec::new(), attempts: 0 });
                 batch.messages.push(message);
                 batch.attempts = batch.attempts.max(attempts);
             }
-            Err(error) => unreadable.push((id, json, error.to_string())),
+            Reading::LaterKind(kind) => {
+                aside.push((id, json, format!("a kind that this version does not know: {kind}")))
+            }
+            Reading::Unreadable(reason) => aside.push((id, json, reason)),
         }
     }
     drop(rows);
-    for (id, json, error) in unreadable {
-        quarantine(conn, "orchestrator", Some(instance), &json, &error, now_ms)?;
+    for (id, json, reason) in aside {
+        quarantine(conn, "orchestrator", Some(instance), &json, &reason, now_ms)?;
         conn.prepare_cached("DELETE FROM orchestrator_queue WHERE id = ?1")?.execute([id])?;
     }
     Ok(batch)

@@ -3,8 +3,8 @@
 use rusqlite::{Connection, params};
 
 use super::error::StoreError;
-use super::ready;
 use super::row::{ActivityRow, int, token_of};
+use super::{ready, worker};
 use crate::lease::{self, Claim};
 use crate::providers::express::Handover;
 
@@ -16,21 +16,21 @@ pub(super) struct Handing<'a> {
     now_ms: u64,
     /// Next row id and fence, once the first activity was handed over.
     next: Option<(i64, u64)>,
-    /// Whether the activities of a tag wait behind others, for the tag asked for last.
-    waits: Option<(Option<String>, bool)>,
+    /// Whether an activity waits that the caller could take as well, before any of this turn.
+    overtakes: Option<bool>,
 }
 
 impl<'a> Handing<'a> {
     pub(super) fn new(conn: &'a Connection, handover: &'a Handover, owner: &'a str, now_ms: u64) -> Self {
-        Handing { conn, handover, owner, now_ms, next: None, waits: None }
+        Handing { conn, handover, owner, now_ms, next: None, overtakes: None }
     }
 
     /// Puts an activity into the queue under a lease and returns its token; `None`, and nothing happens, when it may
-    /// not go to the caller at once: it has a session, or a tag that is not served, or would overtake another. The
-    /// caller then puts it there for others, before the next one.
+    /// not go to the caller at once: it has a session, or a tag that is not served, or would overtake another that the
+    /// caller could take. The caller then puts it there for others, before the next one.
     pub(super) fn enqueue(&mut self, activity: &ActivityRow) -> Result<Option<String>, StoreError> {
         let tag = activity.tag.as_deref();
-        if activity.session_id.is_some() || !self.handover.tags.matches(tag) || self.waits(tag)? {
+        if activity.session_id.is_some() || !self.handover.tags.matches(tag) || self.overtakes()? {
             // Its row takes the next id.
             self.next = self.next.map(|(id, last_fence)| (id + 1, last_fence));
             return Ok(None);
@@ -67,23 +67,15 @@ impl<'a> Handing<'a> {
         Ok(Some(lease.token))
     }
 
-    /// Whether an activity of this tag waits already, or one whose time or whose lease is over.
-    fn waits(&mut self, tag: Option<&str>) -> rusqlite::Result<bool> {
-        if let Some((asked, waits)) = &self.waits
-            && asked.as_deref() == tag
-        {
-            return Ok(*waits);
+    /// Whether a fetch by the caller would find an activity that is older than this turn. Whatever it would find must
+    /// not be overtaken: slots that are always handed the newest never ask for the oldest.
+    fn overtakes(&mut self) -> rusqlite::Result<bool> {
+        if let Some(overtakes) = self.overtakes {
+            return Ok(overtakes);
         }
-        let waits = self
-            .conn
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM worker_queue WHERE state = 1 AND session_id IS NULL AND tag IS ?1)
-                     OR EXISTS (SELECT 1 FROM worker_queue WHERE state = 0 AND visible_at <= ?2)
-                     OR EXISTS (SELECT 1 FROM worker_queue WHERE state = 2 AND locked_until <= ?2)",
-            )?
-            .query_row(params![tag, int(self.now_ms)], |row| row.get(0))?;
-        self.waits = Some((tag.map(str::to_owned), waits));
-        Ok(waits)
+        let overtakes = worker::waits_for(self.conn, &self.handover.tags, self.owner, self.now_ms)?;
+        self.overtakes = Some(overtakes);
+        Ok(overtakes)
     }
 
     /// The next row id and the fence before it. Rows and fences are reserved for all of the turn's activities at once.

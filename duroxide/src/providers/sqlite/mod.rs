@@ -44,7 +44,7 @@ pub use open::SqliteOpenError;
 use crate::model::VERSION;
 use crate::model::commit::{Commit, ExecutionMetadata};
 use crate::model::event::Event;
-use crate::model::filter::{DispatcherCapabilityFilter, SessionFetchConfig, TagFilter};
+use crate::model::filter::{Capability, DispatcherCapabilityFilter, SessionFetchConfig, TagFilter};
 use crate::model::info::ActivityProgress;
 use crate::model::item::{OrchestrationItem, ScheduledActivityIdentifier};
 use crate::model::start::StartOutcome;
@@ -59,7 +59,6 @@ use crate::providers::{ExpressProvider, Provider};
 use crate::{clock, lease};
 use desk::Desk;
 use error::StoreError;
-use fetch::Capability;
 use node::Node;
 use open::{Location, Synchronous};
 use readers::Readers;
@@ -366,7 +365,11 @@ impl Provider for SqliteProvider {
         const OPERATION: &str = "append_with_execution";
         let instance = instance.to_owned();
         let rows = history::to_rows(&new_events).map_err(|error| error.during(OPERATION))?;
-        self.administer(OPERATION, move |conn, _| history::append(conn, &instance, execution_id, &rows)).await
+        self.administer(OPERATION, move |conn, wakes| {
+            history::append(conn, &instance, execution_id, &rows)?;
+            Ok(ready::unpark(conn, &instance, wakes)?)
+        })
+        .await
     }
 
     async fn enqueue_for_worker(&self, item: WorkItem) -> Result<(), ProviderError> {
@@ -385,8 +388,8 @@ impl Provider for SqliteProvider {
         let wanted = Wanted { lock_timeout, session: session.cloned(), tags: tag_filter.clone() };
         let (owner, writer) = (self.node.owner(), self.writer.downgrade());
         let taken = self
-            .lease("fetch_work_item", move |conn, _| {
-                let taken = worker::fetch(conn, &wanted, &owner)?;
+            .lease("fetch_work_item", move |conn, wakes| {
+                let taken = worker::fetch(conn, &wanted, &owner, wakes)?;
                 Ok(taken.map(|taken| {
                     let token = taken.token.clone();
                     Delivery::new(taken, token, worker::give_back, writer)

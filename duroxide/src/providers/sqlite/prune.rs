@@ -1,12 +1,16 @@
 //! Delete and prune.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::StoreError;
-use super::row::{int, uint};
-use crate::model::prune::{DeleteInstanceResult, InstanceFilter, PruneOptions, PruneResult};
+use super::ready::{self, Wakes};
+use super::row::{int, text, uint};
+use crate::model::event::{Event, EventKind};
+use crate::model::ids::build_child_instance_id;
+use crate::model::prune::{DeleteInstanceResult, InstanceFilter, PruneOptions, PruneResult, unborn};
+use crate::model::work_item::WorkItem;
 
 /// Instances that one bulk call looks at unless it says otherwise.
 const BULK_LIMIT: u32 = 1_000;
@@ -23,12 +27,16 @@ pub(super) fn delete_instances(
     conn: &Connection,
     ids: &[String],
     force: bool,
+    wakes: &mut Wakes,
 ) -> Result<DeleteInstanceResult, StoreError> {
     if !force {
         refuse_running(conn, ids)?;
     }
     refuse_orphans(conn, ids)?;
     let mut result = DeleteInstanceResult { instances_deleted: ids.len() as u64, ..DeleteInstanceResult::default() };
+    for id in ids {
+        result.queue_messages_deleted += delete_unborn(conn, id, wakes)?;
+    }
     for id in ids {
         delete_one(conn, id, &mut result)?;
     }
@@ -69,6 +77,64 @@ fn status(conn: &Connection, instance: &str) -> rusqlite::Result<Option<String>>
     )?
     .query_row([instance], |row| row.get(0))
     .optional()
+}
+
+/// Children that were asked for and have not begun. Whoever begins one just now loses the lease.
+fn delete_unborn(conn: &Connection, parent: &str, wakes: &mut Wakes) -> rusqlite::Result<u64> {
+    let mut deleted = 0;
+    for child in children_queued(conn, parent)? {
+        let rows = inbox(conn, &child)?;
+        let exists = conn.prepare_cached("SELECT 1 FROM executions WHERE instance_id = ?1")?.exists([&child])?;
+        let unborn = unborn(&rows, exists, |named| named == parent);
+        if unborn.is_empty() {
+            continue;
+        }
+        let mut held = conn.prepare_cached(
+            "SELECT 1 FROM orchestrator_queue q JOIN instance_locks l USING (instance_id)
+             WHERE q.id = ?1 AND q.lock_token = l.lock_token",
+        )?;
+        let mut is_held = false;
+        for row in &unborn {
+            is_held |= held.exists([row])?;
+            deleted += conn.prepare_cached("DELETE FROM orchestrator_queue WHERE id = ?1")?.execute([row])? as u64;
+        }
+        if is_held {
+            ready::release(conn, &child, wakes)?;
+        }
+    }
+    Ok(deleted)
+}
+
+/// Instances with a start in the queue that this one may have asked for: those whose ids are made of its own, and those
+/// that its history names.
+fn children_queued(conn: &Connection, parent: &str) -> rusqlite::Result<BTreeSet<String>> {
+    let mut queued = conn.prepare_cached(
+        "SELECT DISTINCT instance_id FROM orchestrator_queue
+         WHERE instance_id >= ?1 AND instance_id < ?2 AND work_item LIKE '%\"StartOrchestration\"%'",
+    )?;
+    let made = queued.query_map([format!("{parent}::sub::"), format!("{parent}::sub:;")], |row| row.get(0))?;
+    let mut children = made.collect::<rusqlite::Result<BTreeSet<String>>>()?;
+    let mut asked = conn.prepare_cached(
+        "SELECT event_data FROM history WHERE instance_id = ?1 AND event_type = 'SubOrchestrationScheduled'",
+    )?;
+    let mut rows = asked.query([parent])?;
+    while let Some(row) = rows.next()? {
+        if let Some(EventKind::SubOrchestrationScheduled { instance, .. }) = event_in(&text(row, 0)?) {
+            children.insert(build_child_instance_id(parent, &instance));
+        }
+    }
+    Ok(children)
+}
+
+fn event_in(text: &str) -> Option<EventKind> {
+    serde_json::from_str::<Event>(text).ok().map(|event| event.kind)
+}
+
+/// The messages of an instance, in order; `None` for one that cannot be read.
+fn inbox(conn: &Connection, instance: &str) -> rusqlite::Result<Vec<(i64, Option<WorkItem>)>> {
+    conn.prepare_cached("SELECT id, work_item FROM orchestrator_queue WHERE instance_id = ?1 ORDER BY id")?
+        .query_map([instance], |row| Ok((row.get(0)?, serde_json::from_str(&text(row, 1)?).ok())))?
+        .collect()
 }
 
 /// Everything of one instance. Its lease goes, too, so that a turn still under way cannot bring it back.
@@ -113,9 +179,13 @@ pub(super) fn finished_roots(conn: &Connection, filter: &InstanceFilter) -> rusq
 }
 
 /// A root that has ended, with its descendants, whether they ended or not; nothing if it runs again or is gone.
-pub(super) fn delete_finished_tree(conn: &Connection, root: &str) -> Result<DeleteInstanceResult, StoreError> {
+pub(super) fn delete_finished_tree(
+    conn: &Connection,
+    root: &str,
+    wakes: &mut Wakes,
+) -> Result<DeleteInstanceResult, StoreError> {
     match status(conn, root)?.as_deref() {
-        Some("Completed" | "Failed" | "ContinuedAsNew") => delete_instances(conn, &tree(conn, root)?, true),
+        Some("Completed" | "Failed" | "ContinuedAsNew") => delete_instances(conn, &tree(conn, root)?, true, wakes),
         Some(_) | None => Ok(DeleteInstanceResult::default()),
     }
 }
@@ -138,11 +208,8 @@ pub(super) fn prune_executions(
     instance: &str,
     options: &PruneOptions,
 ) -> Result<PruneResult, StoreError> {
-    let current = conn
-        .prepare_cached("SELECT current_execution_id FROM instances WHERE instance_id = ?1")?
-        .query_row([instance], |row| uint(row, 0))
-        .optional()?
-        .ok_or_else(|| StoreError::not_found(&format!("instance {instance}")))?;
+    let current =
+        current_execution(conn, instance)?.ok_or_else(|| StoreError::not_found(&format!("instance {instance}")))?;
     let mut result = PruneResult { instances_processed: 1, ..PruneResult::default() };
     for execution_id in prunable(conn, instance, current, options)? {
         let delete = |sql: &str| -> rusqlite::Result<u64> {
@@ -154,13 +221,19 @@ pub(super) fn prune_executions(
     Ok(result)
 }
 
+fn current_execution(conn: &Connection, instance: &str) -> rusqlite::Result<Option<u64>> {
+    conn.prepare_cached("SELECT current_execution_id FROM instances WHERE instance_id = ?1")?
+        .query_row([instance], |row| uint(row, 0))
+        .optional()
+}
+
 /// The same for an instance that may have been deleted since it was listed.
 pub(super) fn prune_if_there(
     conn: &Connection,
     instance: &str,
     options: &PruneOptions,
 ) -> Result<PruneResult, StoreError> {
-    match status(conn, instance)? {
+    match current_execution(conn, instance)? {
         Some(_) => prune_executions(conn, instance, options),
         None => Ok(PruneResult::default()),
     }

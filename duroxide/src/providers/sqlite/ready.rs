@@ -199,25 +199,46 @@ pub(super) fn park(conn: &Connection, instance: &str, now_ms: u64) -> rusqlite::
     drop_stale(conn, now_ms)
 }
 
-fn drop_stale(conn: &Connection, now_ms: u64) -> rusqlite::Result<()> {
-    conn.prepare_cached("DELETE FROM orchestrator_queue WHERE state = 3 AND enqueued_at < ?1")?
-        .execute([int(now_ms.saturating_sub(clock::as_ms(ORPHANS_KEPT)))])?;
+/// The instance exists now: what waited for it may be taken.
+pub(super) fn unpark(conn: &Connection, instance: &str, wakes: &mut Wakes) -> rusqlite::Result<()> {
+    let freed = conn
+        .prepare_cached("UPDATE orchestrator_queue SET state = 1 WHERE instance_id = ?1 AND state = 3")?
+        .execute([instance])?;
+    if freed > 0 {
+        wakes.ready(WorkQueue::Orchestrator);
+    }
     Ok(())
 }
 
-/// After other programs may have touched the tables: no row stays held by a lease that does not exist.
-pub(super) fn repair(conn: &Connection, now_ms: u64) -> rusqlite::Result<()> {
-    conn.execute(
-        "UPDATE orchestrator_queue SET state = 1 WHERE state = 2 AND NOT EXISTS
-             (SELECT 1 FROM instance_locks l WHERE l.instance_id = orchestrator_queue.instance_id AND l.lapsed = 0)",
-        [],
-    )?;
-    conn.execute(
-        "UPDATE worker_queue SET state = 1 WHERE state = 2 AND (lock_token IS NULL OR locked_until IS NULL)",
-        [],
-    )?;
-    drop_stale(conn, now_ms)
+/// A message has waited since it could be taken, not since it was sent; and one whose start is queued, but delayed, is
+/// no orphan.
+fn drop_stale(conn: &Connection, now_ms: u64) -> rusqlite::Result<()> {
+    conn.prepare_cached(
+        "DELETE FROM orchestrator_queue WHERE state = 3 AND enqueued_at < ?1 AND visible_at < ?1 AND NOT EXISTS
+             (SELECT 1 FROM orchestrator_queue start WHERE start.instance_id = orchestrator_queue.instance_id
+                  AND (start.work_item GLOB '{\"StartOrchestration\"*' OR start.work_item GLOB '{\"ContinueAsNew\"*'))",
+    )?
+    .execute([int(now_ms.saturating_sub(clock::as_ms(ORPHANS_KEPT)))])?;
+    Ok(())
 }
+
+/// After other programs may have touched the tables: no row stays held by a lease that does not exist, and none waits
+/// for an instance that does. Returns how many rows were freed.
+pub(super) fn repair(conn: &Connection, now_ms: u64) -> rusqlite::Result<usize> {
+    let freed = FREE_ALL.iter().map(|sql| conn.execute(sql, [])).sum::<rusqlite::Result<usize>>()?;
+    drop_stale(conn, now_ms)?;
+    Ok(freed)
+}
+
+const FREE_ALL: [&str; 3] = [
+    "UPDATE orchestrator_queue SET state = 1 WHERE state = 2 AND NOT EXISTS
+         (SELECT 1 FROM instance_locks l WHERE l.instance_id = orchestrator_queue.instance_id AND l.lapsed = 0)",
+    "UPDATE orchestrator_queue SET state = 1 WHERE state = 3 AND
+         (EXISTS (SELECT 1 FROM instances i WHERE i.instance_id = orchestrator_queue.instance_id)
+             OR EXISTS (SELECT 1 FROM history h WHERE h.instance_id = orchestrator_queue.instance_id
+                 AND h.event_type = 'OrchestrationStarted'))",
+    "UPDATE worker_queue SET state = 1 WHERE state = 2 AND (lock_token IS NULL OR locked_until IS NULL)",
+];
 
 /// How many delayed rows a store just opened puts before the signal; the rest is found by polling.
 const SEEDED_ROWS: usize = 10_000;

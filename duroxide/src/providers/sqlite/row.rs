@@ -112,7 +112,7 @@ pub(super) fn row_of(token: &str) -> Option<i64> {
     token.split_once(':')?.0.parse().ok()
 }
 
-/// Sets a row aside that cannot be read; it stays visible to people and stops nobody.
+/// Sets a row aside that cannot be read; it stays visible to people, under the returned id, and stops nobody.
 pub(super) fn quarantine(
     conn: &Connection,
     queue: &str,
@@ -120,11 +120,11 @@ pub(super) fn quarantine(
     body: &str,
     reason: &str,
     now_ms: u64,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<i64> {
     tracing::error!(queue, instance, reason, "a queue row cannot be read and was set aside");
     conn.prepare_cached(
         "INSERT INTO quarantine (queue, instance_id, body, reason, at_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
     .execute(params![queue, instance, body, reason, int(now_ms)])?;
-    Ok(())
+    Ok(conn.last_insert_rowid())
 }

@@ -6,12 +6,15 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::StoreError;
 use super::ready::{self, Wakes};
-use super::row::{self, ActivityRow, MessageRow, int, quarantine, row_of, text, token_of, uint};
+use super::row::{self, ActivityRow, MessageRow, int, opt_uint, quarantine, row_of, text, token_of, uint};
 use super::session;
 use crate::lease::{Claim, Lease, Refusal};
 use crate::model::filter::{SessionFetchConfig, TagFilter};
+use crate::model::item::ScheduledActivityIdentifier;
 use crate::model::work_item::WorkItem;
+use crate::observe::target;
 use crate::providers::signal::WorkQueue;
+use crate::providers::unreadable::{self, LEFT_TO_OTHERS, Reading};
 use crate::{clock, lease};
 
 /// Which activity a worker asks for.
@@ -61,18 +64,19 @@ pub(super) fn fetch_many(
     max: usize,
     wanted: &Wanted,
     owner: &str,
+    wakes: &mut Wakes,
 ) -> Result<Vec<TakenActivity>, StoreError> {
     let mut taken: Vec<TakenActivity> = Vec::new();
     let sessions = wanted.session.is_some() && sessions_wait(conn)?;
     if sessions || !matches!(wanted.tags, TagFilter::DefaultOnly) {
-        taken.extend(fetch(conn, wanted, owner)?);
+        taken.extend(fetch(conn, wanted, owner, wakes)?);
     } else {
         ready::promote_activities(conn, clock::now_ms())?;
-        taken = take_rest(conn, max, wanted, owner)?;
+        taken = take_rest(conn, max, wanted, owner, wakes)?;
     }
     let plain = Wanted { session: None, ..wanted.clone() };
     while !taken.is_empty() && taken.len() < max {
-        match take_rest(conn, max - taken.len(), &plain, owner)? {
+        match take_rest(conn, max - taken.len(), &plain, owner, wakes)? {
             more if more.is_empty() => break,
             more => taken.extend(more),
         }
@@ -88,33 +92,40 @@ fn sessions_wait(conn: &Connection) -> rusqlite::Result<bool> {
     Ok(found.is_some())
 }
 
-/// Without tags, all that is asked for is taken in one statement; with tags, one by one.
-fn take_rest(conn: &Connection, max: usize, wanted: &Wanted, owner: &str) -> Result<Vec<TakenActivity>, StoreError> {
+/// Without tags, all that is asked for is taken in one statement; with tags, one by one. Empty only when nothing is
+/// left that can be read.
+fn take_rest(
+    conn: &Connection,
+    max: usize,
+    wanted: &Wanted,
+    owner: &str,
+    wakes: &mut Wakes,
+) -> Result<Vec<TakenActivity>, StoreError> {
     if !matches!(wanted.tags, TagFilter::DefaultOnly) {
-        return Ok(fetch(conn, wanted, owner)?.into_iter().collect());
+        return Ok(fetch(conn, wanted, owner, wakes)?.into_iter().collect());
     }
     let now_ms = clock::now_ms();
-    let ready = ready_rows(conn, max, now_ms)?;
-    if ready.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut last_fence = ready::last_fence(conn, ready.len())?;
-    let mut taken = Vec::with_capacity(ready.len());
-    for (id, json, attempts) in ready {
-        let item = match serde_json::from_str(&json) {
-            Ok(item) => item,
-            Err(error) => {
-                set_aside(conn, id, &json, &error.to_string(), now_ms)?;
+    loop {
+        let ready = ready_rows(conn, max, now_ms)?;
+        if ready.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut last_fence = ready::last_fence(conn, ready.len())?;
+        let mut taken = Vec::with_capacity(ready.len());
+        for (id, json, attempts) in ready {
+            let Some(item) = read_or_set_aside(conn, id, &json, now_ms, wakes)? else {
                 continue;
-            }
-        };
-        let claim = Claim { owner, token: token_of(id), last_fence, now_ms, timeout: wanted.lock_timeout };
-        let lease = lease::claim(None, claim).expect("rows that somebody holds were left out");
-        last_fence = lease.fence;
-        take(conn, id, &lease)?;
-        taken.push(TakenActivity { item, token: lease.token, attempts: attempts.saturating_add(1) });
+            };
+            let claim = Claim { owner, token: token_of(id), last_fence, now_ms, timeout: wanted.lock_timeout };
+            let lease = lease::claim(None, claim).expect("rows that somebody holds were left out");
+            last_fence = lease.fence;
+            take(conn, id, &lease)?;
+            taken.push(TakenActivity { item, token: lease.token, attempts: attempts.saturating_add(1) });
+        }
+        if !taken.is_empty() {
+            return Ok(taken);
+        }
     }
-    Ok(taken)
 }
 
 /// The earliest rows without session and tag that nobody holds: id, activity, attempts.
@@ -139,17 +150,18 @@ const TAKE: &str = "UPDATE worker_queue SET state = 2, lock_token = ?2, locked_u
 pub(super) const HOT: &[&str] = &[REMOVE_PLAIN, READY_ROWS, TAKE];
 
 /// Leases the earliest activity that may be taken and passes the tag and session rules.
-pub(super) fn fetch(conn: &Connection, wanted: &Wanted, owner: &str) -> Result<Option<TakenActivity>, StoreError> {
+pub(super) fn fetch(
+    conn: &Connection,
+    wanted: &Wanted,
+    owner: &str,
+    wakes: &mut Wakes,
+) -> Result<Option<TakenActivity>, StoreError> {
     let now_ms = clock::now_ms();
     ready::promote_activities(conn, now_ms)?;
     while let Some(id) = candidate(conn, wanted, now_ms)? {
         let row = load(conn, id)?;
-        let item = match serde_json::from_str(&row.json) {
-            Ok(item) => item,
-            Err(error) => {
-                set_aside(conn, id, &row.json, &error.to_string(), now_ms)?;
-                continue;
-            }
+        let Some(item) = read_or_set_aside(conn, id, &row.json, now_ms, wakes)? else {
+            continue;
         };
         if let (Some(session_id), Some(session)) = (&row.session_id, &wanted.session)
             && !session::claim(conn, session_id, session, owner, now_ms)?
@@ -200,23 +212,79 @@ fn hold(conn: &Connection, id: i64) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn set_aside(conn: &Connection, id: i64, json: &str, reason: &str, now_ms: u64) -> rusqlite::Result<()> {
-    let instance: Option<String> =
-        conn.query_row("SELECT instance_id FROM worker_queue WHERE id = ?1", [id], |row| row.get(0))?;
-    quarantine(conn, "worker", instance.as_deref(), json, reason, now_ms)?;
+/// The item in a row. One that cannot be read goes out of everybody's way: for a while, if a later version may know
+/// it, and else for good; then its orchestration is told, which would wait for ever.
+fn read_or_set_aside(
+    conn: &Connection,
+    id: i64,
+    json: &str,
+    now_ms: u64,
+    wakes: &mut Wakes,
+) -> Result<Option<WorkItem>, StoreError> {
+    match unreadable::read(json) {
+        Reading::Item(item) => return Ok(Some(item)),
+        Reading::LaterKind(kind) => leave_to_others(conn, id, &kind, now_ms, wakes)?,
+        Reading::Unreadable(reason) => set_aside(conn, id, json, &reason, now_ms, wakes)?,
+    }
+    Ok(None)
+}
+
+fn leave_to_others(conn: &Connection, id: i64, kind: &str, now_ms: u64, wakes: &mut Wakes) -> rusqlite::Result<()> {
+    tracing::warn!(target: target::SQLITE, row = id, kind, "an activity of a kind that this version does not know waits for a later one");
+    let visible_at = lease::until(now_ms, LEFT_TO_OTHERS);
+    conn.prepare_cached("UPDATE worker_queue SET state = 0, visible_at = ?2 WHERE id = ?1")?
+        .execute(params![id, int(visible_at)])?;
+    wakes.ready_at(WorkQueue::Worker, visible_at);
+    Ok(())
+}
+
+fn set_aside(
+    conn: &Connection,
+    id: i64,
+    json: &str,
+    reason: &str,
+    now_ms: u64,
+    wakes: &mut Wakes,
+) -> Result<(), StoreError> {
+    let (instance, execution_id, activity_id) =
+        conn.query_row("SELECT instance_id, execution_id, activity_id FROM worker_queue WHERE id = ?1", [id], |row| {
+            Ok((row.get::<_, Option<String>>(0)?, opt_uint(row, 1)?, opt_uint(row, 2)?))
+        })?;
+    let kept = quarantine(conn, "worker", instance.as_deref(), json, reason, now_ms)?;
     conn.execute("DELETE FROM worker_queue WHERE id = ?1", [id])?;
+    if let (Some(instance), Some(execution_id), Some(activity_id)) = (instance, execution_id, activity_id) {
+        let of = ScheduledActivityIdentifier { instance, execution_id, activity_id };
+        let failure = unreadable::failure(&of, reason, &format!("row {kept} of the table quarantine"));
+        ready::enqueue(conn, &MessageRow::new(&failure)?, now_ms, now_ms, wakes)?;
+    }
     Ok(())
 }
 
 /// One step into an index per tag and kind of row; the earliest of what they find.
 fn candidate(conn: &Connection, wanted: &Wanted, now_ms: u64) -> rusqlite::Result<Option<i64>> {
-    let mut earliest = first(conn, PLAIN, wanted, now_ms)?;
-    if wanted.session.is_some() {
-        let pinned = first(conn, PINNED, wanted, now_ms)?;
+    let mut earliest = first(conn, PLAIN, &wanted.tags, None, now_ms)?;
+    if let Some(session) = &wanted.session {
+        let pinned = first(conn, PINNED, &wanted.tags, Some(&session.owner_id), now_ms)?;
         earliest = [earliest, pinned].into_iter().flatten().min();
     }
     Ok(earliest)
 }
+
+/// Whether an activity waits that some worker of this store with these tags could take. Those whose delay or lease is
+/// over count whatever their tag: the next fetch sorts them.
+pub(super) fn waits_for(conn: &Connection, tags: &TagFilter, owner: &str, now_ms: u64) -> rusqlite::Result<bool> {
+    let (plain, pinned, over): (bool, bool, bool) =
+        conn.prepare_cached(WAITING)?.query_row([int(now_ms)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    Ok(over
+        || (plain && first(conn, PLAIN, tags, None, now_ms)?.is_some())
+        || (pinned && first(conn, PINNED_HERE, tags, Some(owner), now_ms)?.is_some()))
+}
+
+/// Most often nothing waits at all, and one statement tells.
+const WAITING: &str = "SELECT EXISTS (SELECT 1 FROM worker_queue WHERE state = 1 AND session_id IS NULL),
+    EXISTS (SELECT 1 FROM worker_queue WHERE state = 1 AND session_id IS NOT NULL),
+    EXISTS (SELECT 1 FROM worker_queue WHERE state = 0 AND visible_at <= ?1)
+        OR EXISTS (SELECT 1 FROM worker_queue WHERE state = 2 AND locked_until <= ?1)";
 
 /// How to look among rows without, or with, a session.
 struct Lookup {
@@ -243,15 +311,31 @@ const PINNED: &Lookup = &Lookup {
                WHERE state = 1 AND session_id IS NOT NULL AND tag > ?1 ORDER BY tag LIMIT 1",
 };
 
+/// The same for all workers of store ?3: which of them owns a session does not matter.
+const PINNED_HERE: &Lookup = &Lookup {
+    first: "SELECT id FROM worker_queue w
+            WHERE state = 1 AND session_id IS NOT NULL AND tag IS ?1 AND visible_at <= ?2 AND NOT EXISTS
+                (SELECT 1 FROM sessions s
+                 WHERE s.session_id = w.session_id AND s.locked_until > ?2 AND s.owner <> ?3)
+            ORDER BY id LIMIT 1",
+    next_tag: PINNED.next_tag,
+};
+
 /// The statements above, for the test that looks at their plans.
 #[cfg(test)]
-pub(super) const LOOKUPS: &[&str] = &[PLAIN.first, PLAIN.next_tag, PINNED.first, PINNED.next_tag];
+pub(super) const LOOKUPS: &[&str] =
+    &[PLAIN.first, PLAIN.next_tag, PINNED.first, PINNED.next_tag, PINNED_HERE.first, WAITING];
 
-fn first(conn: &Connection, lookup: &Lookup, wanted: &Wanted, now_ms: u64) -> rusqlite::Result<Option<i64>> {
-    let owner = wanted.session.as_ref().map(|session| session.owner_id.as_str());
+fn first(
+    conn: &Connection,
+    lookup: &Lookup,
+    filter: &TagFilter,
+    owner: Option<&str>,
+    now_ms: u64,
+) -> rusqlite::Result<Option<i64>> {
     let mut statement = conn.prepare_cached(lookup.first)?;
     let mut earliest: Option<i64> = None;
-    for tag in tags(conn, lookup, &wanted.tags)? {
+    for tag in tags(conn, lookup, filter)? {
         let id: Option<i64> = statement.query_row(params![tag, int(now_ms), owner], |row| row.get(0)).optional()?;
         earliest = [earliest, id].into_iter().flatten().min();
     }

@@ -4,16 +4,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::Thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::{StoreError, may_pass};
-use super::ready::Wakes;
+use super::ready::{self, Wakes};
+use crate::clock;
 use crate::providers::error::ProviderError;
-use crate::providers::signal::WorkSignal;
+use crate::providers::signal::{WorkQueue, WorkSignal};
 
 /// Requests that wait for the thread; a flood beyond them waits with its callers.
 const INBOX: usize = 8_192;
@@ -23,6 +24,9 @@ const BATCH: usize = 512;
 
 /// How often an idle thread looks whether others wrote to the database: what the work of another process may wait.
 const LOOK_AROUND: Duration = Duration::from_millis(50);
+
+/// Of its time the thread spends at most one part in so many on searching the queues for what others left.
+const SEARCHES_ONE_IN: u32 = 100;
 
 /// What a power cut may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +86,7 @@ impl Writer {
         let (inbox, requests) = mpsc::channel(INBOX);
         let seen = data_version(&conn).unwrap_or_default();
         let others = Others::default();
-        let thread = WriterThread { conn, sync, signal, seen, others: others.clone() };
+        let thread = WriterThread { conn, sync, signal, seen, others: others.clone(), search: Search::default() };
         let started =
             std::thread::Builder::new().name("duroxide-sqlite".to_owned()).spawn(move || thread.run(requests))?;
         Ok(Writer { inbox, door: Arc::new(Door(started.thread().clone())), others })
@@ -270,6 +274,15 @@ struct WriterThread {
     /// SQLite's number for the last commit of another connection that was noticed.
     seen: i64,
     others: Others,
+    search: Search,
+}
+
+/// When the queues are searched for rows that nothing would ever free.
+#[derive(Debug, Default)]
+struct Search {
+    /// Others wrote since the last one, or it found something.
+    is_due: bool,
+    not_before: Option<Instant>,
 }
 
 impl WriterThread {
@@ -301,8 +314,28 @@ impl WriterThread {
         if version != self.seen {
             self.seen = version;
             self.others.count();
+            self.search.is_due = true;
             self.signal.anything();
         }
+        Ok(())
+    }
+
+    /// Other programs may have taken away a lease, or put in an instance, for which rows wait. The search reads whole
+    /// queues, so that it is made seldom when they are long.
+    #[expect(clippy::disallowed_methods, reason = "how long a search took, on a thread of the store's own")]
+    fn mend(&mut self, wakes: &mut Wakes) -> rusqlite::Result<()> {
+        let began = Instant::now();
+        if !self.search.is_due || self.search.not_before.is_some_and(|at| began < at) {
+            return Ok(());
+        }
+        let freed = ready::repair(&self.conn, clock::now_ms())?;
+        if freed > 0 {
+            wakes.ready(WorkQueue::Orchestrator);
+            wakes.ready(WorkQueue::Worker);
+        }
+        // What was freed counts when the transaction is committed; a search that finds nothing more says that it was.
+        self.search.is_due = freed > 0;
+        self.search.not_before = Some(began + began.elapsed() * SEARCHES_ONE_IN);
         Ok(())
     }
 
@@ -330,6 +363,7 @@ impl WriterThread {
         self.choose_sync(batch)?;
         self.execute("BEGIN IMMEDIATE")?;
         self.look_around()?;
+        self.mend(wakes)?;
         match batch {
             [alone] => {
                 if !alone.run(&self.conn, wakes) {

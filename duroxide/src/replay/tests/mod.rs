@@ -4,6 +4,7 @@
 //! and once from each prefix of that history. The three must agree.
 
 mod batches;
+mod calls;
 mod drops;
 mod ends;
 mod events;

@@ -153,24 +153,6 @@ fn a_detached_start_has_no_parent_and_is_sent_even_when_the_code_ends() {
 }
 
 #[test]
-fn a_system_call_is_answered_inside_the_turn_and_never_enqueued() {
-    let mut story = Story::of(|ctx, _| async move {
-        let guid = ctx.new_guid().await?;
-        ctx.schedule_activity("use", guid).await
-    });
-    let commit = story.turn([]);
-    assert_eq!(
-        rows(&commit),
-        ["1 OrchestrationStarted", "2 ActivityScheduled", "3<2 ActivityCompleted", "4 ActivityScheduled"]
-    );
-    assert!(
-        matches!(&commit.worker_items[..], [WorkItem::ActivityExecute { id: 4, input, .. }] if input == "answer 2")
-    );
-    story.turn([done(4, "ok")]);
-    assert_eq!(story.completed(), "ok");
-}
-
-#[test]
 fn the_code_is_replaying_until_the_first_new_event() {
     let mut story = Story::of(|ctx, _| async move {
         let mut seen = vec![ctx.is_replaying()];

@@ -2,6 +2,7 @@
 
 mod faults;
 mod faulty;
+mod figures;
 mod heartbeats;
 mod journeys;
 mod shutdown;

@@ -48,3 +48,24 @@ async fn without_memory_each_turn_replays() {
         assert_eq!(runs_of_a_chain(warmth).await, 11, "{warmth:?}");
     }
 }
+
+#[cfg(all(feature = "test-hooks", feature = "sqlite"))]
+#[tokio::test]
+async fn a_delay_that_a_test_sets_holds_for_turns_that_follow_from_activities_too() {
+    use crate::dispatch::test_hooks::{clear_orch_processing_delay, set_orch_processing_delay};
+
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("Calls", |ctx: OrchestrationContext, input: String| async move {
+            ctx.schedule_activity("Echo", input).await
+        })
+        .build();
+    let store = Arc::new(crate::providers::sqlite::SqliteProvider::new_in_memory().await.unwrap());
+    set_orch_processing_delay(Duration::from_millis(1), Some("delayed-"));
+    let (runtime, client) = start(&store, orchestrations).await;
+    client.start_orchestration("delayed-i", "Calls", "x").await.unwrap();
+    assert_eq!(ended(&client, "delayed-i").await.as_deref(), Ok("x"));
+    clear_orch_processing_delay();
+    let fetched = runtime.metrics_snapshot().unwrap().orch_dispatcher_items_fetched;
+    runtime.shutdown(None).await;
+    assert_eq!(fetched, 2, "the turn after the activity came through the queue, where delays are");
+}

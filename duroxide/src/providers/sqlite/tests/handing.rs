@@ -1,0 +1,86 @@
+//! Activities that go to whoever committed their turn: never past others for ever, and never to nobody.
+
+use std::collections::HashSet;
+
+use super::*;
+use crate::providers::express::{Committed, Handover, Head, KnownHeads, TurnRequest};
+
+#[derive(Debug)]
+struct Nothing;
+
+impl KnownHeads for Nothing {
+    fn head_of(&self, _instance: &str) -> Option<Head> {
+        None
+    }
+}
+
+fn hand(tags: TagFilter) -> Handover {
+    Handover { max: 8, lock_timeout: LOCK, tags }
+}
+
+fn served(tags: &[&str]) -> TagFilter {
+    TagFilter::DefaultAnd(tags.iter().map(|&tag| tag.to_owned()).collect::<HashSet<_>>())
+}
+
+fn first_turn(instance: &str, work: Vec<WorkItem>) -> Commit {
+    Commit {
+        delta: vec![started(instance)],
+        worker_items: work,
+        metadata: named(),
+        execution_id: 1,
+        ..Commit::default()
+    }
+}
+
+/// Starts an instance whose first turn asks for an activity, and tells whether that was handed over.
+async fn is_handed(store: &SqliteProvider, instance: &str, tags: TagFilter) -> bool {
+    store.enqueue_for_orchestrator(start(instance), None).await.unwrap();
+    let request = TurnRequest { max: 1, lock_timeout: LOCK, filter: None, known: Arc::new(Nothing) };
+    let turn = store.fetch_turns(request).await.unwrap().remove(0);
+    let commit = first_turn(instance, vec![activity(instance, 2, None, None)]);
+    let Committed { leased, .. } = store.commit_turn(&turn.token, turn.head, commit, hand(tags)).await.unwrap();
+    !leased.is_empty()
+}
+
+#[tokio::test]
+async fn an_activity_of_any_tag_that_is_served_is_not_overtaken() {
+    let store = SqliteProvider::new_in_memory().await.unwrap();
+    store.enqueue_for_worker(activity("old", 2, Some("gpu"), None)).await.unwrap();
+    assert!(is_handed(&store, "a", TagFilter::DefaultOnly).await, "whoever waits there, it is not for us");
+    assert!(is_handed(&store, "b", served(&["cpu"])).await);
+    assert!(!is_handed(&store, "c", served(&["cpu", "gpu"])).await);
+    assert!(!is_handed(&store, "d", TagFilter::Any).await);
+    let oldest = store.fetch_work_item(LOCK, NOW, None, &served(&["gpu"])).await.unwrap().unwrap();
+    assert_eq!(oldest.0, activity("old", 2, Some("gpu"), None));
+}
+
+#[tokio::test]
+async fn an_activity_of_a_session_is_not_overtaken_by_whoever_may_take_it() {
+    let dir = Dir::new();
+    let (store, other) = (dir.open().await, dir.open().await);
+    store.enqueue_for_worker(activity("old", 2, None, Some("s"))).await.unwrap();
+    assert!(!is_handed(&store, "a", TagFilter::DefaultOnly).await, "nobody has the session");
+    store.enqueue_for_worker(activity("old", 3, None, Some("s"))).await.unwrap();
+    let owner = SessionFetchConfig { owner_id: "worker".into(), lock_timeout: LOCK };
+    let held = other.fetch_work_item(LOCK, NOW, Some(&owner), &TagFilter::DefaultOnly).await.unwrap().unwrap();
+    assert_eq!(held.0, activity("old", 2, None, Some("s")));
+    fetch_activity(&store).await.expect("that of the first turn");
+    assert!(is_handed(&store, "b", TagFilter::DefaultOnly).await, "what waits is for a worker of the other store");
+    assert!(!is_handed(&other, "c", TagFilter::DefaultOnly).await, "here is that worker");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_activity_handed_to_somebody_who_is_gone_is_given_back() {
+    let store = SqliteProvider::new_in_memory().await.unwrap();
+    store.enqueue_for_orchestrator(start("a"), None).await.unwrap();
+    let request = TurnRequest { max: 1, lock_timeout: LOCK, filter: None, known: Arc::new(Nothing) };
+    let turn = store.fetch_turns(request).await.unwrap().remove(0);
+    let commit = first_turn("a", vec![activity("a", 2, None, None)]);
+    let held = hold_writer(&store);
+    let mut committing = store.commit_turn(&turn.token, turn.head, commit, hand(TagFilter::DefaultOnly));
+    assert!(poll_once(&mut committing).is_none());
+    drop(held);
+    assert_eq!(rows(&store, "SELECT COUNT(*) FROM worker_queue WHERE state = 2").await, 1, "committed and leased");
+    drop(committing);
+    assert_eq!(fetch_activity(&store).await.expect("given back").2, 1, "the attempt does not count");
+}
