@@ -103,7 +103,9 @@ async fn a_store_is_not_moved_to_itself_and_not_by_one_who_cannot() {
 /// Stops a transfer behind its first batch.
 async fn interrupted(source: &dyn Provider, target: &dyn Provider) {
     let (told, mut batches) = tokio::sync::mpsc::unbounded_channel();
-    let transfer = transfer(source, target).batch(1).progress(move |_| drop(told.send(())));
+    let transfer = transfer(source, target).batch(1).progress(move |_| {
+        let _ = told.send(());
+    });
     tokio::select! {
         biased;
         Some(()) = batches.recv() => {}
