@@ -19,6 +19,8 @@ pub use crate::context::combinators::{Either2, Join2, Select2};
 pub use crate::context::durable::{Durable, DurableBlock};
 pub use crate::context::orchestration::OrchestrationContext;
 pub use crate::model::retry::{BackoffStrategy, RetryPolicy};
+#[cfg(feature = "postgres")]
+pub use crate::providers::postgres::PgTransaction;
 pub use crate::typed::{
     Activity, Again, Argument, Call, Child, Detached, Entry, Expectation, Fields, Handle, Handler, Need, Object,
     Orchestration, Outcome, RunActivity, RunOrchestration, Signal, Start, States,
@@ -47,6 +49,14 @@ pub fn race<A: Durable, B: Durable>(first: A, second: B) -> Select2<A, B> {
 /// Two futures of `join!`.
 pub fn both<A: Durable, B: Durable>(first: A, second: B) -> Join2<A, B> {
     Join2::new(first, second)
+}
+
+/// What an activity that writes in a transaction does where there is none.
+///
+/// # Panics
+/// Always: a runtime lends it one, and refuses to start on a store without.
+pub fn outside_of_a_transaction(activity: &str) -> ! {
+    panic!("activity `{activity}` writes in a transaction of its store, and there is none here")
 }
 
 /// One argument, or none, on its way out.
