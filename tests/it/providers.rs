@@ -1,6 +1,7 @@
 //! Every store keeps every law, and a store that breaks one is caught.
 
 use std::any::Any;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use duroxide::providers::encoded::Encoded;
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::providers::postgres::PostgresProvider;
 use duroxide::providers::sqlite::SqliteProvider;
+use duroxide::runtime::test_hooks;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
@@ -203,9 +205,9 @@ impl<F: StoreFactory> StoreFactory for EncodedStores<F> {
     }
 }
 
-/// Memory stores in virtual time, with or without a flaw.
+/// Memory stores in virtual time, with or without a flaw. As long as it lives, virtual time is what its thread takes
+/// for the wall clock, too: wake-ups for delayed rows go by that.
 struct Virtual {
-    /// Virtual time begins at the real one: wake-ups for delayed rows go by the wall clock.
     epoch_ms: u64,
     began: Instant,
     flaw: Option<Flaw>,
@@ -213,7 +215,15 @@ struct Virtual {
 
 impl Virtual {
     fn new(flaw: Option<Flaw>) -> Self {
-        Virtual { epoch_ms: Memory.now_ms(), began: Instant::now(), flaw }
+        let (epoch_ms, began) = (Memory.now_ms(), Instant::now());
+        test_hooks::set_clock(Some(Rc::new(move || virtual_ms(epoch_ms, began))));
+        Virtual { epoch_ms, began, flaw }
+    }
+}
+
+impl Drop for Virtual {
+    fn drop(&mut self) {
+        test_hooks::set_clock(None);
     }
 }
 
