@@ -63,7 +63,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             std::process::exit(2);
         }
     };
-    let store = PostgresProvider::connect_with(&url, PostgresOptions::default().schema(STORE)).await?;
+    sell(&url).await
+}
+
+async fn sell(url: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let store = PostgresProvider::connect_with(url, PostgresOptions::default().schema(STORE)).await?;
     let store = Arc::new(store);
     sqlx::raw_sql(TABLES).execute(store.get_pool()).await?;
     let runtime = Runtime::builder(store.clone()).discover()?.start().await?;
@@ -90,6 +94,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     println!("committed: {}", handle.wait(Duration::from_secs(30)).await?);
     runtime.shutdown(None).await;
+
+    // Nothing is connected any more when a private server ends.
+    let pool = store.get_pool().clone();
+    drop((handle, client, store));
+    pool.close().await;
     Ok(())
 }
 

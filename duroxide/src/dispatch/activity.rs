@@ -337,7 +337,7 @@ impl Activities {
         match self.ended(AbortOnDropHandle::new(task), kept).await {
             Ended::Answered(Answer::Returned(result)) => return Some(limits.returned(result)),
             Ended::Answered(Answer::Stored) => record(&self.env, job, "success", began),
-            Ended::Answered(Answer::Unknown(error)) => self.unstored(token, job, &error, began).await,
+            Ended::Answered(Answer::Unknown(error)) => self.unstored(token, job, &error).await,
             Ended::Cancelled => {
                 record(&self.env, job, "cancelled", began);
                 // The row is gone when it was cancelled. When it is not, the lease was lost for another reason, and
@@ -403,7 +403,7 @@ impl Activities {
     }
 
     /// What an activity wrote in its transaction was not stored as far as is known.
-    async fn unstored(&self, token: &Arc<str>, job: &Job, error: &ProviderError, began: Instant) {
+    async fn unstored(&self, token: &Arc<str>, job: &Job, error: &ProviderError) {
         tracing::warn!(
             target: target::WORKER,
             instance = %job.instance,
@@ -412,7 +412,7 @@ impl Activities {
             activity_name = %job.name,
             "what an activity wrote in its transaction was not stored; it runs again if it is still wanted: {error}"
         );
-        record(&self.env, job, "infra_error", began);
+        self.env.metrics.record_activity_infra_error();
         // Refused when the row is gone: then all is stored after all, or nobody wants it any more.
         let _ = self.env.store.abandon_work_item(token, Some(AGAIN_DELAY), false).await;
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::{AssertSqlSafe, Executor, PgConnection, PgPool, Postgres, Row};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Postgres, Row};
 
 use super::error::{Kind, StoreError};
 use super::guest::Home;
@@ -124,6 +124,9 @@ impl Db {
     pub(super) async fn once(&self, query: Query) -> Result<Vec<PgRow>, StoreError> {
         let mut session = Session::acquire(&self.pool, PATIENCE).await?;
         let answer = session.all(query).await;
+        if answer.as_ref().is_err_and(|error| error.kind() != Kind::Connection) {
+            session.settle().await;
+        }
         session.end(&answer);
         answer
     }
@@ -254,6 +257,14 @@ impl Session {
             tokio::time::timeout(patience, self.conn().execute(sqlx::raw_sql(AssertSqlSafe(sql.into())))).await;
         answer.map_err(|_| StoreError::NoAnswer)??;
         Ok(())
+    }
+
+    /// Waits until what a refused statement held is free: the server tells of the error before. A repetition that takes
+    /// what is not locked would find nothing until then.
+    async fn settle(&mut self) {
+        let patience = self.patience;
+        // When it does not answer, whoever uses the connection next finds out.
+        let _ = tokio::time::timeout(patience, self.conn().ping()).await;
     }
 
     /// The connection may be used again, unless this outcome says that it is dead.
