@@ -43,6 +43,16 @@ const LANES: &[Lane] = &[
         },
     },
     Lane {
+        name: "power",
+        unit: "states",
+        what: "states of the disk that a power cut could leave, each opened again",
+        count: 2_000,
+        run: |workspace, count| {
+            workspace.package("duroxide-power")?;
+            workspace.cargo(&format!("run --release --quiet --package duroxide-power -- --states {count}"))
+        },
+    },
+    Lane {
         name: "postgres",
         unit: "orchestrations",
         what: "PostgreSQL with workers killed, stopped and parted from it, backends terminated and restarts",
