@@ -73,8 +73,8 @@ pub fn activity(args: TokenStream, item: TokenStream) -> TokenStream {
 /// stands on the statement or expression. Ordinary functions that it calls are not looked into.
 ///
 /// Beside the function stands an empty enum of the same name with `start`, `attach`, `call`, `continue_as_new` and
-/// `start_detached`; they use this version unless told otherwise, except that continuing as new moves to the version
-/// that the registry resolves.
+/// `start_detached`; they use this version unless told otherwise. An execution moves to another version when it
+/// continues as new in it: `v2::checkout::continue_as_new(..)`, or `checkout::continue_as_new(..).latest()`.
 ///
 /// Keys: `name = "…"`, `version = "1.0.0"`, `allow(CODE, reason = "…")` for the whole function, `crate = path`.
 /// Several versions stand side by side as functions with the same name in the attribute; a new start gets the latest,

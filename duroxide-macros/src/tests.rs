@@ -301,3 +301,154 @@ fn token_soup_is_refused_and_never_panics() {
         crate::race::join(brackets);
     }
 }
+
+#[test]
+fn every_mistake_in_a_signature_has_its_code_and_a_twin_without_it() {
+    use Kind::{Activity, Durable, Orchestration};
+    let cases = [
+        (
+            Activity,
+            quote!(
+                struct S;
+            ),
+            quote!(
+                async fn f() -> R {}
+            ),
+            "DX1000",
+        ),
+        (
+            Activity,
+            quote!(
+                fn f() -> R {}
+            ),
+            quote!(
+                async fn f() -> R {}
+            ),
+            "DX1001",
+        ),
+        (
+            Durable,
+            quote!(
+                fn f() {}
+            ),
+            quote!(
+                async fn f() {}
+            ),
+            "DX1001",
+        ),
+        (
+            Orchestration,
+            quote!(
+                async fn f() -> R {}
+            ),
+            quote!(
+                async fn f(ctx: OrchestrationContext) -> R {}
+            ),
+            "DX1002",
+        ),
+        (
+            Activity,
+            quote!(
+                async fn f<T>(a: T) -> R {}
+            ),
+            quote!(
+                async fn f(a: T) -> R {}
+            ),
+            "DX1003",
+        ),
+        (
+            Activity,
+            quote!(
+                async fn f(a: impl T) -> R {}
+            ),
+            quote!(
+                async fn f(a: Box<dyn T>) -> R {}
+            ),
+            "DX1003",
+        ),
+        (
+            Activity,
+            quote!(
+                async fn f((a, b): (u8, u8)) -> R {}
+            ),
+            quote!(
+                async fn f(a: (u8, u8)) -> R {}
+            ),
+            "DX1004",
+        ),
+        (
+            Activity,
+            quote!(
+                async fn f(a: Vec<&str>) -> R {}
+            ),
+            quote!(
+                async fn f(a: Vec<String>) -> R {}
+            ),
+            "DX1005",
+        ),
+        (
+            Activity,
+            quote!(
+                async fn f() -> R<&str> {}
+            ),
+            quote!(
+                async fn f() -> R<String> {}
+            ),
+            "DX1005",
+        ),
+        (
+            Activity,
+            quote!(
+                async fn f() -> u8 {}
+            ),
+            quote!(
+                async fn f() -> R {}
+            ),
+            "DX1006",
+        ),
+        (
+            Activity,
+            quote!(
+                async unsafe fn f() -> R {}
+            ),
+            quote!(
+                async fn f() -> R {}
+            ),
+            "DX1007",
+        ),
+        (
+            Activity,
+            quote!(
+                async fn f(self) -> R {}
+            ),
+            quote!(
+                async fn f(this: T) -> R {}
+            ),
+            "DX1007",
+        ),
+        (
+            Durable,
+            quote!(
+                async fn f();
+            ),
+            quote!(
+                async fn f() {}
+            ),
+            "DX1010",
+        ),
+        (
+            Orchestration,
+            quote!(
+                async fn f(ctx: OrchestrationContext, #[state] a: T) -> R {}
+            ),
+            quote!(
+                async fn f(ctx: OrchestrationContext, a: T) -> R {}
+            ),
+            "DX1011",
+        ),
+    ];
+    for (kind, wrong, right, code) in cases {
+        assert_eq!(codes(&expand::handler(kind, quote!(), wrong.clone())), [code], "{wrong}");
+        assert_eq!(codes(&expand::handler(kind, quote!(), right.clone())), Vec::<String>::new(), "{right}");
+    }
+}

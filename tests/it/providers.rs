@@ -341,9 +341,9 @@ caught! {
     a_store_that_renews_any_lease_is_caught:
         RenewsAnything by worker::an_unknown_token_of_an_activity_can_do_nothing;
     a_store_that_accepts_an_expired_ack_is_caught:
-        AcksExpired by locking::an_expired_lock_cannot_ack_even_if_nobody_took_it;
+        AcksExpired by locking::expired_ack_is_refused_even_if_nobody_took_the_lease;
     a_store_that_accepts_a_superseded_ack_is_caught:
-        AcksExpired by locking::a_superseded_token_cannot_ack;
+        AcksExpired by locking::stale_ack_by_a_superseded_token_is_refused;
     a_store_that_counts_no_attempts_is_caught:
         CountsNoAttempts by attempts::every_fetch_counts;
     a_store_that_counts_ignored_attempts_is_caught:
@@ -351,7 +351,7 @@ caught! {
     a_store_that_ignores_tags_is_caught:
         IgnoresTags by tags::default_only_takes_untagged_activities;
     a_store_that_ignores_cancellations_is_caught:
-        IgnoresCancellations by atomicity::a_cancelled_activity_is_taken_from_its_worker;
+        IgnoresCancellations by atomicity::stale_result_of_a_cancelled_activity_is_refused;
     a_store_that_cancels_too_much_is_caught:
         CancelsNeighbours by atomicity::cancelling_matches_the_whole_identity;
     a_store_that_loses_completions_is_caught:
@@ -397,7 +397,7 @@ caught! {
     a_store_that_forgets_the_delay_of_an_activity_is_caught:
         ForgetsAbandonDelays by worker::an_abandoned_activity_stays_hidden_for_the_delay;
     a_store_that_abandons_anything_is_caught:
-        AbandonsAnything by locking::an_unknown_token_can_do_nothing;
+        AbandonsAnything by locking::renew_zero_rows_is_a_refusal_as_is_all_by_an_unknown_token;
     a_store_that_reads_the_first_execution_is_caught:
         ReadsTheFirstExecution by executions::reading_means_the_newest_execution;
     a_store_that_accepts_duplicates_is_caught:

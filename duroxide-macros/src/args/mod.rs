@@ -17,7 +17,7 @@ use crate::diagnostics::Diagnostics;
 use crate::paths::Paths;
 
 pub(crate) use allow::{Allowance, allow};
-pub(crate) use policy::Retry;
+pub(crate) use policy::{Retry, time};
 
 use entries::Entry;
 

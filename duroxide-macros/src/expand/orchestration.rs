@@ -64,7 +64,7 @@ fn calls(function: &Function, parts: &Parts<'_>) -> TokenStream {
             #vis fn attach(#client: &#private::Client, #id: #into_string) -> #private::Handle<Self> {
                 #private::Handle::attach(#client, #id)
             }
-            /// Ends this execution and begins the next with these arguments; `return` what it resolves to.
+            /// Ends this execution and begins the next, in this version, with these arguments; `return` what it resolves to.
             #vis fn continue_as_new(#ctx: &#private::OrchestrationContext, #declared) -> #private::Again<Self> {
                 #private::Again::new(#ctx, &#value)
             }

@@ -6,6 +6,7 @@ mod endless;
 pub(crate) mod find;
 pub(crate) mod rules;
 pub(crate) mod signature;
+mod value;
 
 use crate::args::Args;
 use crate::ast::{Function, Handler, Kind};

@@ -2,11 +2,12 @@
 
 use proc_macro2::Ident;
 use quote::ToTokens;
-use syn::{FnArg, GenericArgument, Pat, PatType, PathArguments, ReturnType, Safety, Signature, Type};
+use syn::{FnArg, GenericArgument, GenericParam, Pat, PatType, PathArguments, ReturnType, Safety, Signature, Type};
 
 use crate::args::Args;
 use crate::ast::{Argument, Function, Handler, Kind, Marks, Param};
 use crate::diagnostics::Diagnostics;
+use crate::lint::value::{self, Unfit};
 
 /// Reports what is wrong with the signature; a handler comes back only when nothing is.
 pub(crate) fn check(kind: Kind, function: &Function, args: &Args, diagnostics: &Diagnostics) -> Option<Handler> {
@@ -80,15 +81,18 @@ impl Checked<'_> {
     }
 
     fn generics(&mut self) {
-        let sig = &self.function.sig;
-        if !sig.generics.params.is_empty() {
-            let what = self.kind.described();
-            self.report(
-                &sig.generics,
-                "DX1003",
-                &format!("{what} cannot be generic: it is registered once, by its name"),
-                "write one for each type, and let them share a generic function",
-            );
+        let generics = &self.function.sig.generics;
+        if generics.params.is_empty() {
+            return;
+        }
+        let what = self.kind.described();
+        if generics.params.iter().all(|param| matches!(param, GenericParam::Lifetime(_))) {
+            let message = format!("{what} cannot have lifetimes: its arguments are read back from history");
+            self.report(generics, "DX1003", &message, "own them: `String` for `&'a str`, `Vec<T>` for `&'a [T]`");
+        } else {
+            let message = format!("{what} cannot be generic: it is registered once, by its name");
+            let help = "write one for each type, and let them share a generic function";
+            self.report(generics, "DX1003", &message, help);
         }
     }
 
@@ -152,29 +156,29 @@ impl Checked<'_> {
             );
             return None;
         };
-        if let Type::Reference(reference) = &*parameter.ty {
-            self.report(
-                &parameter.ty,
-                "DX1005",
-                "an argument must be owned: it is read back from history, where nobody can lend it",
-                &format!("write `{}`", owned(&reference.elem)),
-            );
-            return None;
-        }
-        if let Type::ImplTrait(bounds) = &*parameter.ty {
-            self.report(
-                bounds,
-                "DX1003",
-                "an argument needs a concrete type: history must know how to read it back",
-                "",
-            );
-            return None;
-        }
+        self.value(&parameter.ty, "an argument").then_some(())?;
         Some(Param::Argument(Argument {
             name: pattern.ident.clone(),
             ty: (*parameter.ty).clone(),
             default: marks.default,
         }))
+    }
+
+    /// Whether history can know how to read `ty` back, which `what` is of.
+    fn value(&mut self, ty: &Type, what: &str) -> bool {
+        match value::unfit(ty) {
+            None => true,
+            Some(Unfit::Borrowed) => {
+                let message = format!("{what} must be owned: it is read back from history, where nobody can lend it");
+                self.report(ty, "DX1005", &message, &format!("write `{}`", value::owned(ty)));
+                false
+            }
+            Some(Unfit::Hidden) => {
+                let message = format!("{what} needs a concrete type: history must know how to read it back");
+                self.report(ty, "DX1003", &message, "name the type");
+                false
+            }
+        }
     }
 
     fn context(&mut self, place: usize, parameter: &PatType) -> Option<Param> {
@@ -268,7 +272,7 @@ impl Checked<'_> {
     fn output(&mut self) -> Option<Type> {
         match &self.function.sig.output {
             ReturnType::Type(_, ty) if is_surely_no_result(ty) => {
-                let (what, text) = (self.kind.described(), ty.to_token_stream().to_string().replace(' ', ""));
+                let (what, text) = (self.kind.described(), value::shown(ty));
                 self.report(
                     ty,
                     "DX1006",
@@ -277,7 +281,7 @@ impl Checked<'_> {
                 );
                 None
             }
-            ReturnType::Type(_, ty) => Some((**ty).clone()),
+            ReturnType::Type(_, ty) => self.value(ty, "a result").then(|| (**ty).clone()),
             ReturnType::Default => {
                 let (what, at) = (self.kind.described(), self.sig().ident.clone());
                 self.report(
@@ -326,16 +330,6 @@ fn is_transaction(ty: &Type) -> bool {
 fn borrows(arguments: &PathArguments) -> bool {
     matches!(arguments, PathArguments::AngleBracketed(arguments)
         if arguments.args.iter().any(|argument| matches!(argument, GenericArgument::Lifetime(_))))
-}
-
-/// What to write for a borrowed type.
-fn owned(ty: &Type) -> String {
-    let text = ty.to_token_stream().to_string();
-    match ty {
-        Type::Slice(slice) => format!("Vec<{}>", slice.elem.to_token_stream()),
-        _ if text == "str" => "String".to_owned(),
-        _ => text,
-    }
 }
 
 /// Whether it cannot be an alias of `Result`; those that can are left to the type checker.

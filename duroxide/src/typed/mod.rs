@@ -37,6 +37,20 @@ pub(crate) use inventory::{Handlers, check, collected, expected, homeless, parse
 #[doc(hidden)]
 pub use wire::{Fields, Object};
 
+/// A value that history can keep: it is written as JSON, and read back from it by a later process.
+///
+/// Nothing implements it by hand: whatever serde can write and read, and can be sent to another thread, does.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be kept in history",
+    label = "neither written as JSON nor read back, as it is",
+    note = "derive both: `#[derive(serde::Serialize, serde::Deserialize)]`",
+    note = "it must own what it holds, and be `Send`: another thread of another process may read it back"
+)]
+pub trait Payload: Serialize + DeserializeOwned + Send + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + Send + 'static> Payload for T {}
+
 /// An activity as its callers see it; `#[activity]` implements it for the type that bears the function's name.
 pub trait Activity: Sized + 'static {
     /// The name under which history records it.
@@ -53,9 +67,9 @@ pub trait Activity: Sized + 'static {
     #[doc(hidden)]
     type Args;
     /// What it returns when all is well.
-    type Ok: Serialize + DeserializeOwned + Send + 'static;
+    type Ok: Payload;
     /// What it returns otherwise.
-    type Err: Serialize + DeserializeOwned + Send + 'static;
+    type Err: Payload;
     /// The input as history keeps it: `null`, the value, or an object keyed by parameter name.
     #[doc(hidden)]
     fn encode(input: &Self::In) -> Result<String, CodecError>;
@@ -117,9 +131,9 @@ pub trait Orchestration: Sized + 'static {
     #[doc(hidden)]
     type Args;
     /// What it returns when all is well.
-    type Ok: Serialize + DeserializeOwned + Send + 'static;
+    type Ok: Payload;
     /// What it returns otherwise.
-    type Err: Serialize + DeserializeOwned + Send + 'static;
+    type Err: Payload;
     /// The input as history keeps it: `null`, the value, or an object keyed by parameter name.
     #[doc(hidden)]
     fn encode(input: &Self::In) -> Result<String, CodecError>;
@@ -164,9 +178,13 @@ pub trait Outcome {
     type Ok;
     /// The error.
     type Err;
+    /// The `Result` itself.
+    #[doc(hidden)]
+    type Whole;
 }
 
 impl<T, E> Outcome for Result<T, E> {
     type Ok = T;
     type Err = E;
+    type Whole = Self;
 }

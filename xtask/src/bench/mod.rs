@@ -7,6 +7,7 @@ mod report;
 mod server;
 #[cfg(test)]
 mod tests;
+mod typed;
 
 use std::fs;
 use std::path::PathBuf;
@@ -54,8 +55,11 @@ const ROUNDS: usize = 3;
 /// The name that stands for the cases on PostgreSQL.
 const ON_POSTGRES: &str = "postgres";
 
-/// `cargo xtask bench [w1 .. | postgres] [--sync full|normal] [--json FILE] [--rounds N] [--ours] [--long]`
+/// `cargo xtask bench [w1 .. | postgres] [--sync full|normal] [--json FILE] [--rounds N] [--ours] [--long]`, or `bench typed`
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Failure> {
+    if let Some(("typed", rest)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        return typed::run(workspace, rest);
+    }
     let wish = Wish::parse(arguments)?;
     let cases: Vec<&Case> = CASES.iter().chain(POSTGRES).filter(|case| wish.wants(case)).collect();
     let published_runs = cases.iter().any(|case| case.published.is_some()) && !wish.only_ours;
@@ -160,5 +164,8 @@ fn workload(name: &str) -> Result<String, Failure> {
     let mut names: Vec<&str> = CASES.iter().map(|case| case.workload).collect();
     names.dedup();
     names.push(ON_POSTGRES);
-    Err(Failure::Usage(format!("`bench` knows the workloads {}, found `{name}`", names.join(", "))))
+    Err(Failure::Usage(format!(
+        "`bench` knows the workloads {}, found `{name}`; `bench typed` stands alone",
+        names.join(", ")
+    )))
 }

@@ -25,7 +25,10 @@ fn the_command_line_is_read_and_mistakes_are_named() {
         ("w1 --sync off", "`--sync` expects full or normal, found `off`"),
         ("--rounds 0", "`--rounds` expects a number from 1, found `0`"),
         ("--json", "`--json` expects a file"),
-        ("w99", "`bench` knows the workloads w1, w2, w3, w4, w5, w6, w7, w8, waiting, weight, postgres, found `w99`"),
+        (
+            "w99",
+            "`bench` knows the workloads w1, w2, w3, w4, w5, w6, w7, w8, waiting, weight, postgres, found `w99`; `bench typed` stands alone",
+        ),
     ] {
         assert_eq!(wish(line).unwrap_err(), text);
     }

@@ -5,6 +5,7 @@ use sqlx::postgres::PgRow;
 use super::error::{StoreError, is_duplicate};
 use super::row::{int, number, stored, to_json};
 use super::writer::{Db, Durability};
+use crate::codec::told;
 use crate::model::event::Event;
 use crate::model::status::Stand;
 
@@ -152,7 +153,9 @@ pub(super) async fn stand(db: &Db, instance: &str) -> Result<Stand, StoreError> 
 pub(super) fn parse(stored: &[StoredEvent]) -> Result<Vec<Event>, String> {
     stored
         .iter()
-        .map(|event| serde_json::from_str(&event.json).map_err(|error| format!("event {}: {error}", event.event_id)))
+        .map(|event| {
+            serde_json::from_str(&event.json).map_err(|error| format!("event {}: {}", event.event_id, told(error)))
+        })
         .collect()
 }
 

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::{StoreError, is_duplicate};
 use super::row::{int, opt_uint, text, to_json, uint};
+use crate::codec::told;
 use crate::model::event::Event;
 use crate::model::ids::INITIAL_EXECUTION_ID;
 use crate::model::status::Stand;
@@ -81,7 +82,9 @@ pub(super) fn load(conn: &Connection, instance: &str, execution_id: u64) -> rusq
 pub(super) fn parse(stored: &[StoredEvent]) -> Result<Vec<Event>, String> {
     stored
         .iter()
-        .map(|event| serde_json::from_str(&event.json).map_err(|error| format!("event {}: {error}", event.event_id)))
+        .map(|event| {
+            serde_json::from_str(&event.json).map_err(|error| format!("event {}: {}", event.event_id, told(error)))
+        })
         .collect()
 }
 

@@ -164,7 +164,7 @@ async fn timers_children_events_and_continue_as_new_work_together() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_child_id_that_is_taken_fails_the_parent_fast() {
+async fn child_id_collision_fails_the_parent_fast() {
     let orchestrations = OrchestrationRegistry::builder()
         .register("Parent", |ctx, _| async move { ctx.schedule_sub_orchestration_with_id("Fine", "taken", "").await })
         .register("Fine", |_, _| async move { Ok("fine".to_owned()) })
