@@ -8,6 +8,7 @@ mod failure;
 mod link;
 mod net;
 mod postgres;
+mod power;
 mod sim;
 mod test;
 #[cfg(test)]
@@ -59,6 +60,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[w1 ..] [--sync full|normal] [--json FILE] [--rounds N] [--ours] [--long]",
         help: "our crate and the published one under the same workloads, in turn (minutes)",
         run: bench::run,
+    },
+    Command {
+        name: "power",
+        arguments: "[--states N] [--seed S]",
+        help: "what a power cut may leave of a SQLite file: nothing acknowledged is lost",
+        run: power::run,
     },
     Command {
         name: "sim",

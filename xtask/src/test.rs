@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::failure::Failure;
 use crate::net;
 use crate::postgres;
+use crate::power;
 use crate::sim;
 use crate::tidy;
 use crate::workspace::Workspace;
@@ -59,6 +60,11 @@ const STEPS: &[Step] = &[
     },
     Step { name: "sim", what: "a thousand simulated runs with everything that can go wrong", run: sim::step },
     Step { name: "mutants", what: "bugs that are planted are found by simulated runs", run: sim::mutants },
+    Step {
+        name: "power",
+        what: "what power cuts may leave of a SQLite file is whole and has all that was acknowledged",
+        run: power::step,
+    },
     Step {
         name: "warmth",
         what: "the same behaviour with orchestrations that never stay in memory, and with ones that leave after each turn",

@@ -126,6 +126,9 @@ pub(super) enum Synchronous {
     /// The newest commits, back to the last checkpoint of the log. A kill takes nothing, and what is left after a cut
     /// is whole: a prefix of what was committed.
     Normal,
+    /// Everything: the control of a test that looks for losses.
+    #[cfg(feature = "test-hooks")]
+    Off,
 }
 
 impl Synchronous {
@@ -134,6 +137,8 @@ impl Synchronous {
         match self {
             Synchronous::Full => (2, "2"),
             Synchronous::Normal => (1, "1"),
+            #[cfg(feature = "test-hooks")]
+            Synchronous::Off => (0, "0"),
         }
     }
 }
