@@ -51,7 +51,7 @@ impl Parse for Called<Vec<Expr>> {
 /// Input: `($crate) a = f() => x, b = g() => y, c = h() => z`
 /// Output:
 /// ```ignore
-/// { let raced = select2(f(), select2(g(), h())).await;
+/// { let raced = race(f(), race(g(), durable(h()))).await;
 ///   match raced { First(a) => x, Second(First(b)) => y, Second(Second(c)) => z } }
 /// ```
 /// The losers are dropped before an arm's body runs, so that they are cancelled there.
@@ -66,7 +66,7 @@ pub(crate) fn select(input: TokenStream) -> TokenStream {
     let race = futures[..last].iter().rev().fold(
         {
             let future = &futures[last];
-            quote!(#future)
+            quote!(#private::durable(#future))
         },
         |rest, future| quote!(#private::race(#future, #rest)),
     );
@@ -83,7 +83,7 @@ pub(crate) fn select(input: TokenStream) -> TokenStream {
 }
 
 /// Input: `($crate) f(), g(), h()`
-/// Output: `{ let (a, (b, c)) = both(f(), both(g(), h())).await; (a, b, c) }`
+/// Output: `{ let (a, (b, c)) = both(f(), both(g(), durable(h()))).await; (a, b, c) }`
 pub(crate) fn join(input: TokenStream) -> TokenStream {
     let Called { paths, content } = match syn::parse2::<Called<Vec<Expr>>>(input) {
         Ok(called) => called,

@@ -96,6 +96,44 @@ fn a_race_nests_to_the_right_so_that_earlier_arms_win() {
 }
 
 #[test]
+fn an_activity_in_a_transaction_is_lent_it() {
+    insta::assert_snapshot!(pretty(expand::handler(
+        Kind::Activity,
+        quote!(transaction, retry(max_attempts = 3)),
+        quote! {
+            async fn book(ctx: ActivityContext, tx: &mut PgTransaction<'_>, #[state] bank: Bank, from: String, cents: u64) -> Result<()> {
+                bank.book(tx, from, cents).await
+            }
+        },
+    )));
+}
+
+#[test]
+fn what_is_only_called_a_transaction_is_an_argument() {
+    for brackets in [quote!(), quote!(transaction)] {
+        let item = quote! {
+            async fn f(tx: &mut PgTransaction<'_>, last: Transaction, bank: bank::Transaction<u8>) -> R<()> {}
+        };
+        let found = codes(&expand::handler(Kind::Activity, brackets.clone(), item));
+        assert_eq!(found, if brackets.is_empty() { vec!["DX1013"] } else { vec![] });
+    }
+}
+
+#[test]
+fn an_activity_in_a_transaction_is_declared_like_any_other() {
+    let expanded = expand::handler(
+        Kind::Activity,
+        quote!(transaction),
+        quote!(
+            async fn book(tx: &mut PgTransaction<'_>, cents: u64) -> Result<()>;
+        ),
+    )
+    .to_string();
+    assert!(expanded.contains("fn call"), "{expanded}");
+    assert!(!expanded.contains("PgTransaction") && !expanded.contains("inventory"), "{expanded}");
+}
+
+#[test]
 fn an_activity_without_body_is_declared_and_not_registered() {
     let expanded = expand::handler(
         Kind::Activity,
@@ -217,7 +255,10 @@ fn the_nearest_key_is_offered_and_nothing_far() {
     };
     assert!(told(quote!(nmae = "x")).contains("did you mean `name`?"));
     assert!(!told(quote!(zebra)).contains("did you mean"));
-    assert!(told(quote!(zebra)).contains("valid keys are `name`, `tag`, `session`, `retry`, `timeout`, `crate`"));
+    assert!(
+        told(quote!(zebra))
+            .contains("valid keys are `name`, `tag`, `session`, `transaction`, `retry`, `timeout`, `crate`")
+    );
 }
 
 #[test]
@@ -258,5 +299,156 @@ fn token_soup_is_refused_and_never_panics() {
         );
         crate::race::select(brackets.clone());
         crate::race::join(brackets);
+    }
+}
+
+#[test]
+fn every_mistake_in_a_signature_has_its_code_and_a_twin_without_it() {
+    use Kind::{Activity, Durable, Orchestration};
+    let cases = [
+        (
+            Activity,
+            quote!(
+                struct S;
+            ),
+            quote!(
+                async fn f() -> R {}
+            ),
+            "DX1000",
+        ),
+        (
+            Activity,
+            quote!(
+                fn f() -> R {}
+            ),
+            quote!(
+                async fn f() -> R {}
+            ),
+            "DX1001",
+        ),
+        (
+            Durable,
+            quote!(
+                fn f() {}
+            ),
+            quote!(
+                async fn f() {}
+            ),
+            "DX1001",
+        ),
+        (
+            Orchestration,
+            quote!(
+                async fn f() -> R {}
+            ),
+            quote!(
+                async fn f(ctx: OrchestrationContext) -> R {}
+            ),
+            "DX1002",
+        ),
+        (
+            Activity,
+            quote!(
+                async fn f<T>(a: T) -> R {}
+            ),
+            quote!(
+                async fn f(a: T) -> R {}
+            ),
+            "DX1003",
+        ),
+        (
+            Activity,
+            quote!(
+                async fn f(a: impl T) -> R {}
+            ),
+            quote!(
+                async fn f(a: Box<dyn T>) -> R {}
+            ),
+            "DX1003",
+        ),
+        (
+            Activity,
+            quote!(
+                async fn f((a, b): (u8, u8)) -> R {}
+            ),
+            quote!(
+                async fn f(a: (u8, u8)) -> R {}
+            ),
+            "DX1004",
+        ),
+        (
+            Activity,
+            quote!(
+                async fn f(a: Vec<&str>) -> R {}
+            ),
+            quote!(
+                async fn f(a: Vec<String>) -> R {}
+            ),
+            "DX1005",
+        ),
+        (
+            Activity,
+            quote!(
+                async fn f() -> R<&str> {}
+            ),
+            quote!(
+                async fn f() -> R<String> {}
+            ),
+            "DX1005",
+        ),
+        (
+            Activity,
+            quote!(
+                async fn f() -> u8 {}
+            ),
+            quote!(
+                async fn f() -> R {}
+            ),
+            "DX1006",
+        ),
+        (
+            Activity,
+            quote!(
+                async unsafe fn f() -> R {}
+            ),
+            quote!(
+                async fn f() -> R {}
+            ),
+            "DX1007",
+        ),
+        (
+            Activity,
+            quote!(
+                async fn f(self) -> R {}
+            ),
+            quote!(
+                async fn f(this: T) -> R {}
+            ),
+            "DX1007",
+        ),
+        (
+            Durable,
+            quote!(
+                async fn f();
+            ),
+            quote!(
+                async fn f() {}
+            ),
+            "DX1010",
+        ),
+        (
+            Orchestration,
+            quote!(
+                async fn f(ctx: OrchestrationContext, #[state] a: T) -> R {}
+            ),
+            quote!(
+                async fn f(ctx: OrchestrationContext, a: T) -> R {}
+            ),
+            "DX1011",
+        ),
+    ];
+    for (kind, wrong, right, code) in cases {
+        assert_eq!(codes(&expand::handler(kind, quote!(), wrong.clone())), [code], "{wrong}");
+        assert_eq!(codes(&expand::handler(kind, quote!(), right.clone())), Vec::<String>::new(), "{right}");
     }
 }

@@ -39,6 +39,7 @@ mod replay;
 pub mod runtime;
 mod seams;
 pub mod testing;
+pub mod transfer;
 #[cfg(feature = "macros")]
 pub mod typed;
 
@@ -73,6 +74,7 @@ pub use runtime::{
     OrchestrationDescriptor, OrchestrationHandler, OrchestrationRegistry, OrchestrationRegistryBuilder,
     OrchestrationStatus, RuntimeOptions,
 };
+pub use transfer::{cancel_transfer, transfer};
 #[cfg(feature = "macros")]
 pub use typed::{CallError, Signal};
 
@@ -124,4 +126,7 @@ mod pages {
     struct Limits;
     #[doc = include_str!("../../docs/determinism.md")]
     struct Determinism;
+    #[cfg(feature = "postgres")]
+    #[doc = include_str!("../../docs/postgres.md")]
+    struct Postgres;
 }

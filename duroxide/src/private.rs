@@ -19,13 +19,14 @@ pub use crate::context::combinators::{Either2, Join2, Select2};
 pub use crate::context::durable::{Durable, DurableBlock};
 pub use crate::context::orchestration::OrchestrationContext;
 pub use crate::model::retry::{BackoffStrategy, RetryPolicy};
+#[cfg(feature = "postgres")]
+pub use crate::providers::postgres::PgTransaction;
 pub use crate::typed::{
     Activity, Again, Argument, Call, Child, Detached, Entry, Expectation, Fields, Handle, Handler, Need, Object,
     Orchestration, Outcome, RunActivity, RunOrchestration, Signal, Start, States,
 };
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use crate::typed::Payload;
 
 /// What stands before every `.await` of an orchestration.
 #[inline]
@@ -39,21 +40,34 @@ pub fn durable_block<F: Future>(block: F) -> DurableBlock<F> {
     DurableBlock::new(block)
 }
 
-/// Two arms of `select!`.
-pub fn race<A: Durable, B: Durable>(first: A, second: B) -> Select2<A, B> {
+/// Two arms of `select!`. The second is durable by what it is made of: the last arm, checked, or others.
+pub fn race<A: Durable, B: Future>(first: A, second: B) -> Select2<A, B> {
     Select2::new(first, second)
 }
 
-/// Two futures of `join!`.
-pub fn both<A: Durable, B: Durable>(first: A, second: B) -> Join2<A, B> {
+/// Two futures of `join!`. The second is durable by what it is made of: the last one, checked, or others.
+pub fn both<A: Durable, B: Future>(first: A, second: B) -> Join2<A, B> {
     Join2::new(first, second)
 }
 
-/// One argument, or none, on its way out.
+/// What history keeps of no argument.
+pub fn nothing() -> String {
+    "null".to_owned()
+}
+
+/// What an activity that writes in a transaction does where there is none.
+///
+/// # Panics
+/// Always: a runtime lends it one, and refuses to start on a store without.
+pub fn outside_of_a_transaction(activity: &str) -> ! {
+    panic!("activity `{activity}` writes in a transaction of its store, and there is none here")
+}
+
+/// One argument on its way out.
 ///
 /// # Errors
 /// When the value has no JSON form.
-pub fn encode<T: Serialize>(input: &T) -> Result<String, CodecError> {
+pub fn encode<T: Payload>(input: &T) -> Result<String, CodecError> {
     crate::codec::to_json(input)
 }
 
@@ -61,6 +75,6 @@ pub fn encode<T: Serialize>(input: &T) -> Result<String, CodecError> {
 ///
 /// # Errors
 /// When the text does not fit the type.
-pub fn decode<T: DeserializeOwned>(text: &str) -> Result<T, CodecError> {
+pub fn decode<T: Payload>(text: &str) -> Result<T, CodecError> {
     crate::codec::from_json_or_text(text)
 }

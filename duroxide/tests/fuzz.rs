@@ -1,23 +1,42 @@
 //! Whatever is read from outside, be it rows, messages or names, leads to a value or an error and never to a panic.
 //!
-//! Figures: `PROPTEST_CASES=100000 cargo test -p duroxide --all-features --test fuzz`. A failure is shrunk and printed.
+//! `BOLERO_RANDOM_ITERATIONS=1000000 cargo test -p duroxide --all-features --test fuzz` sets the number of inputs of each
+//! target. A failure is shrunk, and printed with its `BOLERO_RANDOM_SEED`. What is damaged are made-up rows, and the rows
+//! in `corpus/`, as this version and older ones wrote them.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use bolero::{TypeGenerator, check};
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::providers::{Event, EventKind, Provider, WorkItem};
 use duroxide::runtime::OrchestrationHandler;
 use duroxide::runtime::replay_engine::ReplayEngine;
 use duroxide::{AppErrorKind, Client, ErrorDetails, OrchestrationContext, OrchestrationRegistry};
-use proptest::prelude::*;
 
-/// What histories are made of: few ids and names, so that rows refer to each other.
-fn event_kind() -> impl Strategy<Value = EventKind> {
-    (0..26_u8, name(), name(), any::<bool>()).prop_map(|(kind, name, text, flag)| kind_of(kind, name, text, flag))
+/// Rows of history, one a line.
+const EVENTS: &str = include_str!("corpus/events.txt");
+/// Messages, one a line.
+const WORK_ITEMS: &str = include_str!("corpus/work_items.txt");
+
+/// Few names, so that rows refer to each other.
+#[derive(Debug, Clone, TypeGenerator)]
+enum Word {
+    A,
+    B,
+    Child,
+    Short([char; 2]),
 }
 
-fn name() -> impl Strategy<Value = String> {
-    prop_oneof![Just("a".to_owned()), Just("b".to_owned()), Just("sub::2".to_owned()), ".{0,3}"]
+impl Word {
+    fn text(&self) -> String {
+        match self {
+            Word::A => "a".to_owned(),
+            Word::B => "b".to_owned(),
+            Word::Child => "sub::2".to_owned(),
+            Word::Short(letters) => letters.iter().collect(),
+        }
+    }
 }
 
 fn failure(text: String, is_system: bool) -> ErrorDetails {
@@ -65,7 +84,8 @@ fn kind_of(kind: u8, name: String, text: String, flag: bool) -> EventKind {
         22 => EventKind::QueueSubscriptionCancelled { reason: reason(flag) },
         23 => EventKind::CustomStatusUpdated { status: flag.then_some(text) },
         24 => EventKind::KeyValueSet { key: name, value: text, last_updated_at_ms: 0 },
-        _ => EventKind::KeyValueCleared { key: name },
+        25 => EventKind::KeyValueCleared { key: name },
+        _ => EventKind::KeyValuesCleared,
     }
 }
 
@@ -73,41 +93,64 @@ fn reason(is_dropped: bool) -> String {
     if is_dropped { "dropped_future" } else { "orchestration_terminal" }.to_owned()
 }
 
-fn event() -> impl Strategy<Value = Event> {
-    (any::<u8>(), proptest::option::of(0..12_u64), event_kind()).prop_map(|(gap, source, kind)| {
-        let mut event = Event::with_event_id(u64::from(gap % 3), "i", 1, source, kind);
+/// A row in the making.
+#[derive(Debug, Clone, TypeGenerator)]
+struct Row {
+    gap: u8,
+    source: Option<u8>,
+    kind: u8,
+    name: Word,
+    text: Word,
+    flag: bool,
+}
+
+impl Row {
+    fn event(&self) -> Event {
+        let kind = kind_of(self.kind % 27, self.name.text(), self.text.text(), self.flag);
+        let source = self.source.map(|source| u64::from(source % 12));
+        let mut event = Event::with_event_id(u64::from(self.gap % 3), "i", 1, source, kind);
         event.timestamp_ms = 1;
         event
-    })
+    }
 }
 
 /// Mostly a history that begins well: ids grow, the first row is a start.
-fn history() -> impl Strategy<Value = Vec<Event>> {
-    (any::<u8>(), proptest::collection::vec(event(), 0..14)).prop_map(|(seed, mut events)| {
-        let mut id = 0;
-        for event in &mut events {
-            id += 1 + event.event_id * u64::from(seed % 5 == 0);
-            event.event_id = id;
-        }
-        if seed % 8 != 0
-            && let Some(first) = events.first_mut()
-        {
-            first.kind = kind_of(0, "All".to_owned(), String::new(), seed % 2 == 0);
-        }
-        // A damaged row may have any id.
-        if seed % 16 == 3
-            && let Some(last) = events.last_mut()
-        {
-            last.event_id = u64::MAX;
-        }
-        events
-    })
+fn history(seed: u8, rows: &[Row]) -> Vec<Event> {
+    let mut events: Vec<Event> = rows.iter().take(14).map(Row::event).collect();
+    let mut id = 0;
+    for event in &mut events {
+        id += 1 + event.event_id * u64::from(seed % 5 == 0);
+        event.event_id = id;
+    }
+    if seed % 8 != 0
+        && let Some(first) = events.first_mut()
+    {
+        first.kind = kind_of(0, "All".to_owned(), String::new(), seed % 2 == 0);
+    }
+    // A damaged row may have any id.
+    if seed % 16 == 3
+        && let Some(last) = events.last_mut()
+    {
+        last.event_id = u64::MAX;
+    }
+    events
 }
 
-fn work_item() -> impl Strategy<Value = WorkItem> {
-    (0..9_u8, name(), name(), 0..12_u64, 0..3_u64).prop_map(|(kind, name, text, id, execution_id)| {
-        let instance = "i".to_owned();
-        match kind {
+/// A message in the making.
+#[derive(Debug, Clone, TypeGenerator)]
+struct Message {
+    kind: u8,
+    name: Word,
+    text: Word,
+    id: u8,
+    execution: u8,
+}
+
+impl Message {
+    fn work_item(&self) -> WorkItem {
+        let (instance, name, text) = ("i".to_owned(), self.name.text(), self.text.text());
+        let (id, execution_id) = (u64::from(self.id % 12), u64::from(self.execution % 3));
+        match self.kind % 9 {
             0 => WorkItem::ActivityCompleted { instance, execution_id, id, result: text },
             1 => WorkItem::ActivityFailed { instance, execution_id, id, details: failure(text, id % 2 == 0) },
             2 => WorkItem::TimerFired { instance, execution_id, id, fire_at_ms: id },
@@ -130,7 +173,7 @@ fn work_item() -> impl Strategy<Value = WorkItem> {
                 WorkItem::ActivityExecute { instance, execution_id, id, name, input: text, session_id: None, tag: None }
             }
         }
-    })
+    }
 }
 
 /// Asks for one of everything that histories record.
@@ -148,55 +191,75 @@ fn handler() -> Arc<dyn OrchestrationHandler> {
     registry.resolve_handler("All").map(|(_, handler)| handler).unwrap_or_else(|| unreachable!("it was registered"))
 }
 
-/// Replaces some bytes of a text.
-fn damaged(text: &str, damage: &[(u16, u8)]) -> String {
+/// Where, and what stands there then.
+type Damage = Vec<(u16, u8)>;
+
+/// Replaces some bytes of a text, six at most.
+fn damaged(text: &str, damage: &Damage) -> String {
     let mut bytes = text.as_bytes().to_vec();
-    for (at, byte) in damage {
+    for (at, byte) in damage.iter().take(6) {
         let at = usize::from(*at) % bytes.len();
         bytes[at] = *byte;
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn damage() -> impl Strategy<Value = Vec<(u16, u8)>> {
-    proptest::collection::vec(any::<(u16, u8)>(), 0..6)
+/// One of the lines, if `at` says so.
+fn line(lines: &'static str, at: Option<u8>) -> Option<&'static str> {
+    let lines: Vec<&str> = lines.lines().collect();
+    at.map(|at| lines[usize::from(at) % lines.len()])
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4_000))]
-
-    #[test]
-    fn fuzz_event(event in event(), damage in damage()) {
+#[test]
+fn fuzz_event() {
+    let target = check!().with_type::<(Row, Option<u8>, Damage)>().with_iterations(150_000);
+    target.for_each(|(row, old, damage)| {
+        let event = row.event();
         let text = serde_json::to_string(&event).expect("an event is plain data");
-        prop_assert_eq!(&serde_json::from_str::<Event>(&text).expect("it was just written"), &event);
-        if let Ok(read) = serde_json::from_str::<Event>(&damaged(&text, &damage)) {
+        assert_eq!(serde_json::from_str::<Event>(&text).expect("it was just written"), event);
+        let text = line(EVENTS, *old).unwrap_or(&text);
+        if let Ok(read) = serde_json::from_str::<Event>(&damaged(text, damage)) {
             let again = serde_json::to_string(&read).expect("an event is plain data");
-            prop_assert_eq!(serde_json::from_str::<Event>(&again).ok(), Some(read));
+            assert_eq!(serde_json::from_str::<Event>(&again).ok(), Some(read));
         }
-    }
+    });
+}
 
-    #[test]
-    fn fuzz_work_item(item in work_item(), damage in damage()) {
-        let text = serde_json::to_string(&item).expect("a message is plain data");
-        let read = serde_json::from_str::<WorkItem>(&damaged(&text, &damage));
-        if let Ok(read) = read {
-            prop_assert!(serde_json::to_string(&read).is_ok());
+#[test]
+fn fuzz_work_item() {
+    let target = check!().with_type::<(Message, Option<u8>, Damage)>().with_iterations(120_000);
+    target.for_each(|(message, old, damage)| {
+        let text = serde_json::to_string(&message.work_item()).expect("a message is plain data");
+        let text = line(WORK_ITEMS, *old).unwrap_or(&text);
+        if let Ok(read) = serde_json::from_str::<WorkItem>(&damaged(text, damage)) {
+            let again = serde_json::to_string(&read).expect("a message is plain data");
+            assert_eq!(serde_json::from_str::<WorkItem>(&again).ok(), Some(read));
         }
-    }
+    });
+}
 
-    #[test]
-    fn fuzz_history(history in history(), messages in proptest::collection::vec(work_item(), 0..6), old in 0..15_usize) {
-        let persisted = old.min(history.len());
+#[test]
+fn fuzz_history() {
+    let target = check!().with_type::<(u8, Vec<Row>, Vec<Message>, u8)>().with_iterations(80_000);
+    target.for_each(|(seed, rows, messages, old)| {
+        let history = history(*seed, rows);
+        let persisted = usize::from(old % 15).min(history.len());
         let mut engine = ReplayEngine::new("i".to_owned(), 1, history).with_persisted_history_len(persisted);
-        engine.prep_completions(messages);
+        engine.prep_completions(messages.iter().take(6).map(Message::work_item).collect());
         engine.execute_orchestration(handler(), String::new(), "All".to_owned(), "1.0.0".to_owned(), "fuzz");
         // Whatever it was, the machine goes on from where it was: ids only grow.
         let ids: Vec<u64> = engine.history_delta().iter().map(|event| event.event_id).collect();
-        prop_assert!(ids.is_sorted(), "{ids:?}");
-    }
+        assert!(ids.is_sorted(), "{ids:?}");
+    });
+}
 
-    #[test]
-    fn fuzz_names(instance in ".{0,40}", name in ".{0,20}", key in ".{0,20}") {
+#[test]
+fn fuzz_names() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("it needs nothing");
+    let runtime = AssertUnwindSafe(runtime);
+    let target = check!().with_type::<(Name, Name, Name)>().with_iterations(20_000);
+    target.for_each(move |(instance, name, key)| {
+        let (instance, name, key) = (instance.text(), name.text(), key.text());
         let rows = async {
             let store: Arc<dyn Provider> = Arc::new(MemoryProvider::new());
             let client = Client::new(Arc::clone(&store));
@@ -208,7 +271,62 @@ proptest! {
             let _ = client.get_kv_value(&instance, &key).await;
             duroxide::build_child_instance_id(&instance, &name).len()
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("it needs nothing");
-        prop_assert!(runtime.block_on(rows) >= name.len());
+        assert!(runtime.block_on(rows) >= name.len());
+    });
+}
+
+/// Parts of names: what has a meaning somewhere, and anything.
+#[derive(Debug, Clone, TypeGenerator)]
+enum Part {
+    Marker,
+    Child,
+    Colons,
+    Quote,
+    Nul,
+    Percent,
+    Letters([char; 3]),
+}
+
+type Parts = Vec<Part>;
+
+#[derive(Debug, Clone, TypeGenerator)]
+struct Name(Parts);
+
+impl Name {
+    fn text(&self) -> String {
+        let part = |part: &Part| match part {
+            Part::Marker => "sub::".to_owned(),
+            Part::Child => "::sub::".to_owned(),
+            Part::Colons => "::".to_owned(),
+            Part::Quote => "'; DROP TABLE \"history\" --".to_owned(),
+            Part::Nul => "\0".to_owned(),
+            Part::Percent => "%_{}".to_owned(),
+            Part::Letters(letters) => letters.iter().collect(),
+        };
+        self.0.iter().take(8).map(part).collect()
     }
+}
+
+#[test]
+fn every_line_of_the_corpus_is_read_and_every_kind_is_there() {
+    let kinds = |lines: &'static str, read: fn(&str) -> String| {
+        let kinds: std::collections::BTreeSet<String> = lines.lines().map(read).collect();
+        kinds.len()
+    };
+    let event = |line: &str| {
+        let event: Event = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        word(&format!("{:?}", event.kind))
+    };
+    let message = |line: &str| {
+        let item: WorkItem = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        word(&format!("{item:?}"))
+    };
+    assert_eq!(kinds(EVENTS, event), 26);
+    assert_eq!(kinds(WORK_ITEMS, message), 11);
+}
+
+/// Input: `TimerFired { fire_at_ms: 1 }`
+/// Output: `TimerFired`
+fn word(debug: &str) -> String {
+    debug.split([' ', '{']).next().unwrap_or_default().to_owned()
 }

@@ -1,19 +1,18 @@
 //! Orders as durable orchestrations. Kill it and start it again: every order ends exactly as it should.
 //!
 //! ```text
-//! cargo run --example checkout -- [ORDERS.jsonl] [--db FILE]
+//! cargo run --example checkout -- [ORDERS.jsonl] [--db FILE | --db postgres://USER:PASSWORD@HOST/DATABASE]
 //! ```
 
 mod flow;
 mod orders;
 mod report;
+mod store;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
-use duroxide::providers::sqlite::SqliteProvider;
 use duroxide::runtime::Runtime;
 use duroxide::{Client, RuntimeOptions};
 use tokio::task::JoinSet;
@@ -41,8 +40,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<Vec<String>, String> {
     let (path, database) = arguments()?;
     let (orders, mistakes) = orders::read(&path)?;
-    let store = SqliteProvider::open(&database).await;
-    let store = Arc::new(store.map_err(|error| format!("cannot open the database {}: {error}", database.display()))?);
+    let store = store::open(&database).await?;
     let options = RuntimeOptions {
         orchestration_concurrency: 4,
         worker_concurrency: 16,
@@ -53,7 +51,7 @@ async fn run() -> Result<Vec<String>, String> {
     let runtime = Runtime::builder(store.clone()).options(options).discover().map_err(|error| error.to_string())?;
     let runtime = runtime.start().await.map_err(|error| error.to_string())?;
 
-    println!("{} orders from {}, progress in {}", orders.len(), path.display(), database.display());
+    println!("{} orders from {}, progress in {}", orders.len(), path.display(), store::shown(&database));
     let ended = process(&Client::new(store), orders).await?;
     println!("{}", report::summary(&ended));
     runtime.shutdown(None).await;
@@ -83,17 +81,22 @@ async fn process(client: &Client, orders: Vec<orders::Order>) -> Result<Vec<(Str
     Ok(ended)
 }
 
-fn arguments() -> Result<(PathBuf, PathBuf), String> {
-    let (mut path, mut database) = (None, PathBuf::from("checkout.db"));
+/// The orders, and where progress is kept: a file or a URL.
+fn arguments() -> Result<(PathBuf, String), String> {
+    const USAGE: &str = "usage: checkout [ORDERS.jsonl] [--db FILE | --db postgres://USER:PASSWORD@HOST/DATABASE]";
+    let (mut path, mut database) = (None, "checkout.db".to_owned());
     let mut arguments = std::env::args_os().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.to_str() {
-            Some("--db") => database = arguments.next().ok_or("--db needs a file")?.into(),
+            Some("--db") => {
+                let place = arguments.next().ok_or("--db needs a file or a URL")?;
+                database = place.into_string().map_err(|_| "--db needs a file or a URL in UTF-8")?;
+            }
             Some(option) if option.starts_with('-') => {
-                return Err(format!("unknown option {option}; usage: checkout [ORDERS.jsonl] [--db FILE]"));
+                return Err(format!("unknown option {option}; {USAGE}"));
             }
             _ if path.is_none() => path = Some(PathBuf::from(argument)),
-            _ => return Err("only one orders file; usage: checkout [ORDERS.jsonl] [--db FILE]".to_owned()),
+            _ => return Err(format!("only one orders file; {USAGE}")),
         }
     }
     Ok((path.unwrap_or_else(|| SHIPPED_ORDERS.into()), database))

@@ -2,18 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set its scene has failed")]
 
-use std::collections::{BTreeMap, HashSet};
-use std::path::{Path, PathBuf};
+mod orders;
+
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use duroxide::EventKind;
 use duroxide::providers::sqlite::SqliteProvider;
-use duroxide::providers::{Event, Provider};
-use serde_json::{Value, json};
 use tokio::time::Instant;
 
-/// How often the process is killed, each time with orders proven in flight.
+use orders::{checkout, order};
+
+/// How often the process is killed, each time with orders proven in flight; `DUROXIDE_KILLS` says otherwise.
 const KILLS: usize = 50;
 const ORDERS: usize = 40;
 /// History rows between two kills, at most: about one order's worth.
@@ -25,14 +25,16 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 #[tokio::test]
 async fn every_order_ends_exactly_as_it_should_however_often_the_process_is_killed() {
+    let wanted =
+        std::env::var("DUROXIDE_KILLS").map_or(KILLS, |kills| kills.parse().expect("DUROXIDE_KILLS is a number"));
     let mut kills = 0;
     let mut round = 0;
     let mut random = Random(std::process::id().into());
     println!("seed {}", random.0);
-    while kills < KILLS {
+    while kills < wanted {
         round += 1;
         let shop = Shop::new();
-        kills += shop.kill_until_done(&mut random, KILLS - kills).await;
+        kills += shop.kill_until_done(&mut random, wanted - kills).await;
         shop.finish();
         shop.check().await;
         println!("round {round}: {kills} kills so far");
@@ -42,7 +44,7 @@ async fn every_order_ends_exactly_as_it_should_however_often_the_process_is_kill
 /// The case `sigstop_zombie`, and two processes on one file.
 #[cfg(unix)]
 #[tokio::test]
-async fn a_process_that_stands_still_and_goes_on_writes_nothing_twice() {
+async fn sigstop_zombie_writes_nothing_twice() {
     let shop = Shop::new();
     let mut zombie = shop.command().stdout(Stdio::null()).spawn().unwrap();
     assert!(!shop.wait_for_rows(&mut zombie, 60), "it ended before it could be stopped");
@@ -90,7 +92,7 @@ fn a_wrong_path_and_a_database_that_cannot_be_opened_get_one_sentence() {
     for (arguments, sentence) in [
         (vec!["no-such-file.jsonl"], "cannot read the orders file no-such-file.jsonl: "),
         (vec!["--db", "no/such/folder/x.db"], "cannot open the database no/such/folder/x.db: "),
-        (vec!["--speed"], "unknown option --speed; usage: checkout [ORDERS.jsonl] [--db FILE]"),
+        (vec!["--speed"], "unknown option --speed; usage: checkout [ORDERS.jsonl] [--db FILE | --db postgres://"),
     ] {
         let output = Command::new(checkout()).args(arguments).current_dir(shop.folder.path()).output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -183,90 +185,13 @@ impl Shop {
 
     async fn check(&self) {
         let store = SqliteProvider::open(&self.database).await.unwrap();
-        let histories = histories(&store).await;
-        for n in 1..=ORDERS {
-            let id = order(n)["id"].as_str().unwrap().to_owned();
-            let history = histories.get(&id).unwrap_or_else(|| panic!("{id} was lost"));
-            let Some(output) = output_of(history) else { panic!("{id} did not complete: {history:?}") };
-            assert_eq!(serde_json::from_str::<Value>(output).unwrap(), expected(&order(n)), "{id}");
-        }
-        histories.iter().for_each(|(id, history)| well_formed(id, history));
+        orders::check(&store, ORDERS).await;
         assert_eq!(self.query("SELECT count(*) FROM worker_queue"), 0, "activities are left over");
         // Each run starts each order again; what has not been dropped yet of these is all that may be left.
         let others = r#"SELECT count(*) FROM orchestrator_queue WHERE work_item NOT LIKE '{"StartOrchestration"%'"#;
         assert_eq!(self.query(others), 0, "messages are left over");
         assert_eq!(self.query("SELECT count(*) FROM quarantine"), 0, "something could not be read");
     }
-}
-
-async fn histories(store: &SqliteProvider) -> BTreeMap<String, Vec<Event>> {
-    let mut histories = BTreeMap::new();
-    for id in store.list_instances().await.unwrap() {
-        let history = store.read(&id).await.unwrap();
-        histories.insert(id, history);
-    }
-    histories
-}
-
-fn output_of(history: &[Event]) -> Option<&str> {
-    history.iter().find_map(|event| match &event.kind {
-        EventKind::OrchestrationCompleted { output } => Some(output.as_str()),
-        _ => None,
-    })
-}
-
-/// Ids without gap, one start, one end, and each answer once and to something that was asked.
-fn well_formed(id: &str, history: &[Event]) {
-    let mut answered = HashSet::new();
-    for (event, expected_id) in history.iter().zip(1..) {
-        assert_eq!(event.event_id, expected_id, "{id}");
-        assert_eq!(expected_id == 1, matches!(event.kind, EventKind::OrchestrationStarted { .. }), "{id}");
-        let is_answer = matches!(
-            event.kind,
-            EventKind::ActivityCompleted { .. }
-                | EventKind::ActivityFailed { .. }
-                | EventKind::TimerFired { .. }
-                | EventKind::SubOrchestrationCompleted { .. }
-                | EventKind::SubOrchestrationFailed { .. }
-        );
-        if is_answer {
-            let source = event.source_event_id.unwrap();
-            assert!(source < event.event_id && answered.insert(source), "{id}: {event:?}");
-        }
-    }
-    assert_eq!(history.iter().filter(|event| event.is_terminal()).count(), 1, "{id}");
-}
-
-/// Every seventh order asks for what is not there, every fifth is paid with a bad card.
-fn order(n: usize) -> Value {
-    let sku = if n.is_multiple_of(7) { "unicorn" } else { "mug" };
-    let card = if n.is_multiple_of(5) { "4000000000000002" } else { "4242424242424242" };
-    json!({
-        "id": format!("order-{n:03}"), "customer": "Ada", "card": card,
-        "items": [{ "sku": "lamp", "quantity": 1, "cents": 4_900 }, { "sku": sku, "quantity": n, "cents": 100 }],
-    })
-}
-
-/// What must become of an order, from the order alone.
-fn expected(order: &Value) -> Value {
-    let item = &order["items"][1];
-    let cents = 4_900 + 100 * item["quantity"].as_u64().unwrap();
-    match (item["sku"].as_str().unwrap(), order["card"].as_str().unwrap()) {
-        ("unicorn", _) => json!({ "OutOfStock": { "sku": "unicorn" } }),
-        (_, card) if card.starts_with("4000") => {
-            json!({ "Declined": { "reason": format!("card {card} refused {cents} cents") } })
-        }
-        _ => json!({ "Shipped": { "parcel": format!("parcel-{}", order["id"].as_str().unwrap()), "cents": cents } }),
-    }
-}
-
-/// The example's binary: built by `cargo test` before the tests of its package.
-fn checkout() -> PathBuf {
-    let this = std::env::current_exe().unwrap();
-    let folder = this.parent().and_then(Path::parent).unwrap().join("examples");
-    let binary = folder.join(format!("checkout{}", std::env::consts::EXE_SUFFIX));
-    assert!(binary.exists(), "{} is missing: run `cargo build --example checkout`", binary.display());
-    binary
 }
 
 /// A small generator (xorshift): the test prints its seed.

@@ -11,4 +11,5 @@ mod postgres;
 mod providers;
 mod scenarios;
 mod stores;
+mod transfer;
 mod warm;

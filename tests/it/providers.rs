@@ -1,6 +1,7 @@
 //! Every store keeps every law, and a store that breaks one is caught.
 
 use std::any::Any;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use duroxide::providers::encoded::Encoded;
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::providers::postgres::PostgresProvider;
 use duroxide::providers::sqlite::SqliteProvider;
+use duroxide::runtime::test_hooks;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
@@ -140,11 +142,24 @@ impl StoreFactory for Postgres {
         corrupted.expect("rows can be edited");
     }
 
+    async fn corrupt_activity(&self, store: &dyn Provider, instance: &str, activity_id: u64) -> bool {
+        let store = postgres_in(store);
+        let sql = format!(
+            "UPDATE {}.worker_queue SET work_item = '{{not json' WHERE instance_id = $1 AND activity_id = $2",
+            store.schema()
+        );
+        let id = i64::try_from(activity_id).expect("a small number");
+        let corrupted = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(instance).bind(id).execute(store.get_pool()).await;
+        corrupted.expect("rows can be edited");
+        true
+    }
+
     async fn max_attempt_count(&self, store: &dyn Provider, instance: &str) -> u32 {
         let store = postgres_in(store);
         // The attempt that is under way is counted with the lease.
         let sql = format!(
-            "SELECT COALESCE(MAX(q.attempt_count + CASE WHEN q.id = ANY(l.batch) THEN 1 ELSE 0 END), 0)
+            "SELECT COALESCE(MAX(q.attempt_count + CASE WHEN q.id = ANY(l.batch) THEN 1 ELSE 0 END
+                 + COALESCE(cardinality(array_positions(l.lapsed, q.id)), 0)), 0)
              FROM {0}.orchestrator_queue q LEFT JOIN {0}.instance_locks l ON l.instance_id = q.instance_id
              WHERE q.instance_id = $1",
             store.schema()
@@ -190,9 +205,9 @@ impl<F: StoreFactory> StoreFactory for EncodedStores<F> {
     }
 }
 
-/// Memory stores in virtual time, with or without a flaw.
+/// Memory stores in virtual time, with or without a flaw. As long as it lives, virtual time is what its thread takes
+/// for the wall clock, too: wake-ups for delayed rows go by that.
 struct Virtual {
-    /// Virtual time begins at the real one: wake-ups for delayed rows go by the wall clock.
     epoch_ms: u64,
     began: Instant,
     flaw: Option<Flaw>,
@@ -200,7 +215,15 @@ struct Virtual {
 
 impl Virtual {
     fn new(flaw: Option<Flaw>) -> Self {
-        Virtual { epoch_ms: Memory.now_ms(), began: Instant::now(), flaw }
+        let (epoch_ms, began) = (Memory.now_ms(), Instant::now());
+        test_hooks::set_clock(Some(Rc::new(move || virtual_ms(epoch_ms, began))));
+        Virtual { epoch_ms, began, flaw }
+    }
+}
+
+impl Drop for Virtual {
+    fn drop(&mut self) {
+        test_hooks::set_clock(None);
     }
 }
 
@@ -318,9 +341,9 @@ caught! {
     a_store_that_renews_any_lease_is_caught:
         RenewsAnything by worker::an_unknown_token_of_an_activity_can_do_nothing;
     a_store_that_accepts_an_expired_ack_is_caught:
-        AcksExpired by locking::an_expired_lock_cannot_ack_even_if_nobody_took_it;
+        AcksExpired by locking::expired_ack_is_refused_even_if_nobody_took_the_lease;
     a_store_that_accepts_a_superseded_ack_is_caught:
-        AcksExpired by locking::a_superseded_token_cannot_ack;
+        AcksExpired by locking::stale_ack_by_a_superseded_token_is_refused;
     a_store_that_counts_no_attempts_is_caught:
         CountsNoAttempts by attempts::every_fetch_counts;
     a_store_that_counts_ignored_attempts_is_caught:
@@ -328,7 +351,7 @@ caught! {
     a_store_that_ignores_tags_is_caught:
         IgnoresTags by tags::default_only_takes_untagged_activities;
     a_store_that_ignores_cancellations_is_caught:
-        IgnoresCancellations by atomicity::a_cancelled_activity_is_taken_from_its_worker;
+        IgnoresCancellations by atomicity::stale_result_of_a_cancelled_activity_is_refused;
     a_store_that_cancels_too_much_is_caught:
         CancelsNeighbours by atomicity::cancelling_matches_the_whole_identity;
     a_store_that_loses_completions_is_caught:
@@ -374,7 +397,7 @@ caught! {
     a_store_that_forgets_the_delay_of_an_activity_is_caught:
         ForgetsAbandonDelays by worker::an_abandoned_activity_stays_hidden_for_the_delay;
     a_store_that_abandons_anything_is_caught:
-        AbandonsAnything by locking::an_unknown_token_can_do_nothing;
+        AbandonsAnything by locking::renew_zero_rows_is_a_refusal_as_is_all_by_an_unknown_token;
     a_store_that_reads_the_first_execution_is_caught:
         ReadsTheFirstExecution by executions::reading_means_the_newest_execution;
     a_store_that_accepts_duplicates_is_caught:

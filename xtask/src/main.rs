@@ -6,9 +6,11 @@ mod compat;
 mod compile_time;
 mod failure;
 mod link;
+mod mutate;
 mod net;
 mod postgres;
 mod power;
+mod prove;
 mod sim;
 mod test;
 #[cfg(test)]
@@ -29,7 +31,7 @@ struct Command {
     run: fn(&Workspace, &[String]) -> Result<(), Failure>,
 }
 
-/// Every command. A new one (`prove`) is a row here and a file of the same name.
+/// Every command. A new one is a row here and a file of the same name.
 const COMMANDS: &[Command] = &[
     Command {
         name: "test",
@@ -57,8 +59,8 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        arguments: "[w1 ..] [--sync full|normal] [--json FILE] [--rounds N] [--ours] [--long]",
-        help: "our crate and the published one under the same workloads, in turn (minutes)",
+        arguments: "[w1 .. | postgres] [--sync full|normal] [--json FILE] [--rounds N] [--ours] [--long] | typed",
+        help: "our crate and the published one under the same workloads, in turn (minutes); or what a typed call costs",
         run: bench::run,
     },
     Command {
@@ -72,6 +74,18 @@ const COMMANDS: &[Command] = &[
         arguments: "[SEED | --seeds N [--from SEED] | --mutants]",
         help: "simulated runs: one in all detail, many, or each planted bug until it is found",
         run: sim::run,
+    },
+    Command {
+        name: "prove",
+        arguments: "[LANE | LANE=COUNT ...]",
+        help: "the long lane: simulation, kills, fuzzing and more, by the count (an hour and longer); --help lists the lanes",
+        run: prove::run,
+    },
+    Command {
+        name: "mutate",
+        arguments: "[FILE ...]",
+        help: "cargo-mutants on replay/ and lease/policy.rs, or the named files of the pure core (hours)",
+        run: mutate::run,
     },
     Command {
         name: "compat",

@@ -1,6 +1,6 @@
 //! PostgreSQL's server programs, which the tests start a private server with.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::failure::Failure;
@@ -30,11 +30,23 @@ pub(crate) fn ensure(_workspace: &Workspace) -> Result<(), Failure> {
     Err(Failure::Failed(format!("PostgreSQL's server programs are missing; `sudo {shown}` brings them")))
 }
 
-/// Where the tests look: under Debian's roof, then in the path.
+/// Where the server programs are.
+pub(crate) fn bin() -> Result<PathBuf, Failure> {
+    let missing = || {
+        Failure::Failed(format!("PostgreSQL's server programs are missing; `sudo {}` brings them", INSTALL.join(" ")))
+    };
+    found().ok_or_else(missing)
+}
+
 fn is_installed() -> bool {
+    found().is_some()
+}
+
+/// Where the tests look: under Debian's roof, then in the path.
+fn found() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let path = std::env::var_os("PATH").unwrap_or_default();
-    versions.map(|version| version.path().join("bin")).chain(std::env::split_paths(&path)).any(|bin| has_server(&bin))
+    versions.map(|version| version.path().join("bin")).chain(std::env::split_paths(&path)).find(|bin| has_server(bin))
 }
 
 fn has_server(bin: &Path) -> bool {

@@ -148,7 +148,7 @@ fn each_feature_alone(workspace: &Workspace) -> Result<(), Failure> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a developer's tool tells how long things really took")]
-fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let start = Instant::now();
     let result = work();
     (result, start.elapsed())
@@ -171,6 +171,6 @@ fn summary(steps: &[&Step], outcomes: &[Outcome]) -> String {
     text
 }
 
-fn seconds(duration: Duration) -> String {
+pub(crate) fn seconds(duration: Duration) -> String {
     format!("{:.1} s", duration.as_secs_f64())
 }

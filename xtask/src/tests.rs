@@ -40,6 +40,47 @@ fn arguments_that_a_command_does_not_know_are_refused() {
     assert_eq!(refused(&["compat", "0.1"]), "`compat` takes no arguments, found `0.1`");
 }
 
+/// Cases of storage whose tests have other names.
+const OF_STORAGE: &[&str] =
+    &["power_loss", "pragmas", "sqlite_version", "begin_immediate", "disk_full", "readonly", "foreign_lock_60s"];
+
+/// The cases that docs/reliability.md names, as they stand in its table.
+fn named_cases() -> Vec<String> {
+    let page = include_str!("../../docs/reliability.md");
+    let (_, table) = page.split_once("| case | test |\n|---|---|\n").expect("the page has the table");
+    let rows = table.lines().take_while(|line| line.starts_with('|'));
+    let names = rows.filter_map(|row| row.split('|').nth(1)).flat_map(|cell| cell.split(", "));
+    names.map(|name| name.trim().to_owned()).collect()
+}
+
+#[test]
+fn every_named_case_of_the_reliability_page_is_found_by_its_name() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut sources = String::new();
+    for folder in ["duroxide", "tests", "examples"] {
+        read(&root.join(folder), &mut sources);
+    }
+    let functions: Vec<&str> =
+        sources.lines().filter_map(|line| line.split_once("fn ")?.1.split(['(', '<']).next()).collect();
+    let cases = named_cases();
+    assert!(cases.len() > 40, "{cases:?}");
+    let cases: Vec<String> = cases.into_iter().filter(|case| !OF_STORAGE.contains(&case.as_str())).collect();
+    let missing: Vec<&String> =
+        cases.iter().filter(|case| !functions.iter().any(|name| name.contains(*case))).collect();
+    assert!(missing.is_empty(), "no test bears the name of these cases: {missing:?}");
+}
+
+fn read(folder: &std::path::Path, into: &mut String) {
+    for entry in std::fs::read_dir(folder).expect("the folder is there") {
+        let path = entry.expect("a folder can be listed").path();
+        if path.is_dir() {
+            read(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push_str(&std::fs::read_to_string(&path).expect("a source is text"));
+        }
+    }
+}
+
 #[test]
 fn help_is_not_a_failure() {
     assert!(dispatch(&["--help".to_owned()]).is_ok());

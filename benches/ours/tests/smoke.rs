@@ -52,3 +52,13 @@ fn a_mistake_on_the_command_line_is_named() {
         assert_eq!(String::from_utf8_lossy(&output.stderr).trim(), format!("error: {text}"));
     }
 }
+
+#[test]
+fn a_call_comes_to_the_same_however_it_is_written() {
+    for case in ["none", "one", "two"] {
+        for way in ["nothing", "typed", "by_name", "strings"] {
+            let output = Command::new(env!("CARGO_BIN_EXE_bench-typed")).args([case, way, "3"]).output().unwrap();
+            assert!(output.status.success(), "{case} {way}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+}

@@ -1,8 +1,9 @@
 //! `key …, key …`: the loop over the entries of an attribute, and of the parentheses inside it.
 
 use proc_macro2::{Ident, TokenTree};
-use syn::Token;
+use quote::ToTokens;
 use syn::parse::ParseStream;
+use syn::{Lit, Token};
 
 use super::{suggest, word};
 use crate::diagnostics::Diagnostics;
@@ -53,7 +54,19 @@ pub(super) fn each(
 }
 
 fn not_a_key(input: ParseStream, valid: &[&str]) -> syn::Error {
-    syn::Error::new(input.span(), format!("DX1008: expected a key; {}", suggest::listed(valid)))
+    let help = meant(input, valid).map(|meant| format!("\n= help: did you mean `{meant}`?")).unwrap_or_default();
+    syn::Error::new(input.span(), format!("DX1008: expected a key; {}{help}", suggest::listed(valid)))
+}
+
+/// A value without its key, with the key that it surely is for.
+fn meant(input: ParseStream, valid: &[&str]) -> Option<String> {
+    let value = input.fork().parse::<Lit>().ok()?;
+    let key = match &value {
+        Lit::Str(_) => "name",
+        Lit::Int(_) => "max_attempts",
+        _ => return None,
+    };
+    valid.contains(&key).then(|| format!("{key} = {}", value.to_token_stream()))
 }
 
 fn left(input: ParseStream) -> syn::Error {

@@ -30,6 +30,11 @@ const KEYS: &[Key] = &[
     Key { name: "tag", of: &[ACTIVITY], elsewhere: "only activities run on tagged workers" },
     Key { name: "session", of: &[ACTIVITY], elsewhere: "only activities run in sessions" },
     Key {
+        name: "transaction",
+        of: &[ACTIVITY],
+        elsewhere: "only activities write: put it on the activity that does, and call that",
+    },
+    Key {
         name: "retry",
         of: &[ACTIVITY],
         elsewhere: "retries belong to activities: put it on the activity, or on a call as `.retry(..)`",
@@ -52,7 +57,13 @@ pub(super) fn of(kind: Option<Kind>) -> Vec<&'static str> {
     KEYS.iter().filter(|key| key.of.contains(&kind)).map(|key| key.name).collect()
 }
 
-/// What to say of a key that another attribute has.
+/// What stands inside `retry(..)`.
+const OF_RETRY: &[&str] = &["max_attempts", "initial", "factor", "max"];
+
+/// What to say of a key that another attribute has, or that stands elsewhere in this one.
 pub(super) fn elsewhere(name: &str, kind: Option<Kind>) -> Option<&'static str> {
+    if kind == ACTIVITY && OF_RETRY.contains(&name) {
+        return Some("it belongs inside `retry(..)`: `retry(max_attempts = 5, initial = \"1s\")`");
+    }
     KEYS.iter().find(|key| key.name == name && !key.of.contains(&kind)).map(|key| key.elsewhere)
 }

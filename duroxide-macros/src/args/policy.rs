@@ -104,22 +104,25 @@ fn factor(input: ParseStream, key: &Ident, diagnostics: &Diagnostics) -> syn::Re
 fn span(input: ParseStream, key: &Ident, diagnostics: &Diagnostics) -> syn::Result<Option<(u64, LitStr)>> {
     let wanted = format!("`{key}` takes a span of time as a text: `{key} = \"30s\"` or `{key} = \"1m 30s\"`");
     let text: LitStr = values::after_equals(input, key, &wanted)?;
-    match humantime::parse_duration(&text.value()) {
-        Ok(span) => match whole_ms(span) {
-            Some(ms) => return Ok(Some((ms, text))),
-            None => {
-                let message = format!("`{}` is not a whole number of milliseconds, the finest there is", text.value());
-                diagnostics.report(&text, "DX1008", &message, "");
-            }
-        },
-        Err(error) => diagnostics.report(
-            &text,
-            "DX1008",
-            &format!("`{}` is not a span of time: {error}", text.value()),
-            "write `30s`, `24h` or `1m 30s`",
-        ),
+    let Some(span) = time(&text, diagnostics) else {
+        return Ok(None);
+    };
+    let ms = whole_ms(span);
+    if ms.is_none() {
+        let message = format!("`{}` is not a whole number of milliseconds, the finest there is", text.value());
+        diagnostics.report(&text, "DX1008", &message, "");
     }
-    Ok(None)
+    Ok(ms.map(|ms| (ms, text)))
+}
+
+/// The span of time that a text says, or a report that it says none.
+pub(crate) fn time(text: &LitStr, diagnostics: &Diagnostics) -> Option<Duration> {
+    let span = humantime::parse_duration(&text.value());
+    if let Err(error) = &span {
+        let message = format!("`{}` is not a span of time: {error}", text.value());
+        diagnostics.report(text, "DX1008", &message, "write `30s`, `24h` or `1m 30s`");
+    }
+    span.ok()
 }
 
 fn whole_ms(span: Duration) -> Option<u64> {

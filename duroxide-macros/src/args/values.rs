@@ -61,7 +61,7 @@ pub(super) fn check_name(name: &str) -> Result<(), String> {
 pub(super) fn check_version(version: &str) -> Result<(), String> {
     semver::Version::parse(version)
         .map(|_| ())
-        .map_err(|error| format!("`{version}` is not a version like `2.0.0`: {error}"))
+        .map_err(|error| format!("`{version}` is not a version, which has three numbers, like `2.0.0`: {error}"))
 }
 
 pub(super) fn check_tag(tag: &str) -> Result<(), String> {

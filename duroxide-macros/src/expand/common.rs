@@ -128,14 +128,17 @@ impl<'a> Parts<'a> {
     fn encode(&self) -> TokenStream {
         let (private, input) = (&self.private, input_ident());
         match self.arguments.len() {
-            0 => quote!(#private::encode(#input)),
+            0 => quote!(let _ = #input; #private::Result::Ok(#private::nothing())),
             1 => {
                 let at = Span::call_site().located_at(self.arguments[0].ty.span());
                 let there = self.paths.private(at);
                 quote_spanned!(at=> #there::encode(#input))
             }
             _ => {
-                let fields = self.arguments.iter().enumerate().map(|(at, argument)| {
+                // In the order of the object, which needs no sorting then.
+                let mut keyed: Vec<_> = self.arguments.iter().enumerate().collect();
+                keyed.sort_by_key(|(_, argument)| argument.name.unraw().to_string());
+                let fields = keyed.into_iter().map(|(at, argument)| {
                     let (key, value) = (argument.name.unraw().to_string(), place(&input, at));
                     let at = Span::call_site().located_at(argument.ty.span());
                     quote_spanned!(at=> .with(#key, &#value)?)
@@ -180,9 +183,14 @@ impl<'a> Parts<'a> {
     }
 
     /// The type of the future that a handler returns.
+    ///
+    /// `Whole` is the `Result` itself, and is nothing at all if the type is none. It stands where `Ok` and `Err` stand,
+    /// so that the compiler tells that mistake once and not in each place that follows from it.
     pub(crate) fn running(&self) -> TokenStream {
-        let private = &self.private;
-        quote!(impl #private::Future<Output = #private::Result<Self::Ok, Self::Err>> + #private::Send)
+        let output = self.output;
+        let at = Span::call_site().located_at(output.span());
+        let there = self.paths.private(at);
+        quote_spanned!(at=> impl #there::Future<Output = <#output as #there::Outcome>::Whole> + #there::Send)
     }
 
     /// Where it is defined, for messages.

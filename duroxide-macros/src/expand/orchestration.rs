@@ -64,7 +64,7 @@ fn calls(function: &Function, parts: &Parts<'_>) -> TokenStream {
             #vis fn attach(#client: &#private::Client, #id: #into_string) -> #private::Handle<Self> {
                 #private::Handle::attach(#client, #id)
             }
-            /// Ends this execution and begins the next with these arguments; `return` what it resolves to.
+            /// Ends this execution and begins the next, in this version, with these arguments; `return` what it resolves to.
             #vis fn continue_as_new(#ctx: &#private::OrchestrationContext, #declared) -> #private::Again<Self> {
                 #private::Again::new(#ctx, &#value)
             }
@@ -101,7 +101,9 @@ fn runs(handler: &Handler, parts: &Parts<'_>) -> TokenStream {
         .map(|param| match param {
             Param::Context => quote!(#ctx),
             Param::Argument(_) => arguments.next().expect("there is one value for each argument"),
-            Param::State(_) => unreachable!("the signature check refuses state in orchestrations"),
+            Param::State(_) | Param::Transaction => {
+                unreachable!("the signature check refuses state and transactions in orchestrations")
+            }
         })
         .collect();
     quote! {

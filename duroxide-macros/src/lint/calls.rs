@@ -120,6 +120,13 @@ impl<'ast> Visit<'ast> for Calls<'_> {
 
     fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {
         let method = call.method.to_string();
+        if method == "timer"
+            && let Some(Expr::Lit(literal)) = call.args.first()
+            && let Lit::Str(text) = &literal.lit
+        {
+            // Otherwise it panics when it is reached.
+            args::time(text, self.diagnostics);
+        }
         if let Some(rule) = find::for_method(&method) {
             self.found(&call.method, call.method.span(), &format!("`.{method}()`"), rule);
         } else if let Expr::Path(receiver) = &*call.receiver

@@ -1,14 +1,17 @@
 //! async, context first, owned arguments, Result out.
 
+use proc_macro2::Ident;
 use quote::ToTokens;
-use syn::{FnArg, Pat, PatType, ReturnType, Safety, Signature, Type};
+use syn::{FnArg, GenericArgument, GenericParam, Pat, PatType, PathArguments, ReturnType, Safety, Signature, Type};
 
+use crate::args::Args;
 use crate::ast::{Argument, Function, Handler, Kind, Marks, Param};
 use crate::diagnostics::Diagnostics;
+use crate::lint::value::{self, Unfit};
 
 /// Reports what is wrong with the signature; a handler comes back only when nothing is.
-pub(crate) fn check(kind: Kind, function: &Function, diagnostics: &Diagnostics) -> Option<Handler> {
-    let mut checked = Checked { kind, function, diagnostics, sound: true };
+pub(crate) fn check(kind: Kind, function: &Function, args: &Args, diagnostics: &Diagnostics) -> Option<Handler> {
+    let mut checked = Checked { kind, function, transaction: args.transaction.as_ref(), diagnostics, sound: true };
     checked.asynchronous();
     checked.body();
     if kind == Kind::Durable {
@@ -24,6 +27,8 @@ pub(crate) fn check(kind: Kind, function: &Function, diagnostics: &Diagnostics) 
 struct Checked<'a> {
     kind: Kind,
     function: &'a Function,
+    /// The key that asks for a transaction, if it is given.
+    transaction: Option<&'a Ident>,
     diagnostics: &'a Diagnostics,
     sound: bool,
 }
@@ -76,15 +81,18 @@ impl Checked<'_> {
     }
 
     fn generics(&mut self) {
-        let sig = &self.function.sig;
-        if !sig.generics.params.is_empty() {
-            let what = self.kind.described();
-            self.report(
-                &sig.generics,
-                "DX1003",
-                &format!("{what} cannot be generic: it is registered once, by its name"),
-                "write one for each type, and let them share a generic function",
-            );
+        let generics = &self.function.sig.generics;
+        if generics.params.is_empty() {
+            return;
+        }
+        let what = self.kind.described();
+        if generics.params.iter().all(|param| matches!(param, GenericParam::Lifetime(_))) {
+            let message = format!("{what} cannot have lifetimes: its arguments are read back from history");
+            self.report(generics, "DX1003", &message, "own them: `String` for `&'a str`, `Vec<T>` for `&'a [T]`");
+        } else {
+            let message = format!("{what} cannot be generic: it is registered once, by its name");
+            let help = "write one for each type, and let them share a generic function";
+            self.report(generics, "DX1003", &message, help);
         }
     }
 
@@ -114,6 +122,9 @@ impl Checked<'_> {
                 }
             }
         }
+        if let (Some(key), true) = (self.transaction, self.sound) {
+            self.asked_for_transaction(key, &params);
+        }
         if self.kind == Kind::Orchestration && !named {
             let at = self.sig().ident.clone();
             self.report(
@@ -133,6 +144,9 @@ impl Checked<'_> {
         if marks.state {
             return self.state(parameter);
         }
+        if let Some(decided) = self.transaction(place, parameter) {
+            return decided;
+        }
         let Pat::Ident(pattern) = &*parameter.pat else {
             self.report(
                 &parameter.pat,
@@ -142,29 +156,29 @@ impl Checked<'_> {
             );
             return None;
         };
-        if let Type::Reference(reference) = &*parameter.ty {
-            self.report(
-                &parameter.ty,
-                "DX1005",
-                "an argument must be owned: it is read back from history, where nobody can lend it",
-                &format!("write `{}`", owned(&reference.elem)),
-            );
-            return None;
-        }
-        if let Type::ImplTrait(bounds) = &*parameter.ty {
-            self.report(
-                bounds,
-                "DX1003",
-                "an argument needs a concrete type: history must know how to read it back",
-                "",
-            );
-            return None;
-        }
+        self.value(&parameter.ty, "an argument").then_some(())?;
         Some(Param::Argument(Argument {
             name: pattern.ident.clone(),
             ty: (*parameter.ty).clone(),
             default: marks.default,
         }))
+    }
+
+    /// Whether history can know how to read `ty` back, which `what` is of.
+    fn value(&mut self, ty: &Type, what: &str) -> bool {
+        match value::unfit(ty) {
+            None => true,
+            Some(Unfit::Borrowed) => {
+                let message = format!("{what} must be owned: it is read back from history, where nobody can lend it");
+                self.report(ty, "DX1005", &message, &format!("write `{}`", value::owned(ty)));
+                false
+            }
+            Some(Unfit::Hidden) => {
+                let message = format!("{what} needs a concrete type: history must know how to read it back");
+                self.report(ty, "DX1003", &message, "name the type");
+                false
+            }
+        }
     }
 
     fn context(&mut self, place: usize, parameter: &PatType) -> Option<Param> {
@@ -185,6 +199,61 @@ impl Checked<'_> {
         Some(Param::Context)
     }
 
+    fn asked_for_transaction(&mut self, key: &Ident, params: &[Param]) {
+        if !params.iter().any(|param| matches!(param, Param::Transaction)) {
+            self.report(
+                key,
+                "DX1013",
+                "an activity that writes in a transaction takes it as a parameter",
+                "write `tx: &mut PgTransaction<'_>` as the first parameter, or right after the context",
+            );
+        } else if !cfg!(any(test, feature = "postgres")) {
+            self.report(
+                key,
+                "DX1013",
+                "`transaction` needs the feature `postgres` of duroxide",
+                "write `features = [\"postgres\"]` where Cargo.toml names duroxide",
+            );
+        }
+    }
+
+    /// Whether it is the transaction; `None` when it is something else.
+    ///
+    /// Where one belongs, whatever is lent is taken for it: its type may have another name. rustc says if it is wrong.
+    fn transaction(&mut self, place: usize, parameter: &PatType) -> Option<Option<Param>> {
+        let is_named = is_transaction(&parameter.ty);
+        let (message, help) = match (self.kind, self.transaction, &*parameter.ty) {
+            (Kind::Activity, Some(_), Type::Reference(lent)) if lent.mutability.is_some() => {
+                if place == self.contexts() {
+                    return Some(Some(Param::Transaction));
+                }
+                if !is_named {
+                    return None;
+                }
+                ("the transaction comes first, or right after the context", "move it there")
+            }
+            _ if !is_named => return None,
+            (Kind::Activity, Some(_), _) => {
+                ("the transaction is lent: the store commits it", "write `tx: &mut PgTransaction<'_>`")
+            }
+            (Kind::Activity, None, _) => {
+                ("an activity is lent a transaction if it asks for one", "write `#[activity(transaction)]`")
+            }
+            (Kind::Orchestration | Kind::Durable, ..) => (
+                "only an activity writes in a transaction: a replay would write again",
+                "put it into an `#[activity(transaction)]`, and await its call",
+            ),
+        };
+        self.report(&parameter.ty, "DX1013", message, help);
+        Some(None)
+    }
+
+    /// How many parameters stand before all others: the context, if there is one.
+    fn contexts(&self) -> usize {
+        let first = self.sig().inputs.first();
+        usize::from(matches!(first, Some(FnArg::Typed(first)) if is_context(self.kind, first)))
+    }
+
     fn state(&mut self, parameter: &PatType) -> Option<Param> {
         match self.kind {
             Kind::Activity => Some(Param::State((*parameter.ty).clone())),
@@ -203,7 +272,7 @@ impl Checked<'_> {
     fn output(&mut self) -> Option<Type> {
         match &self.function.sig.output {
             ReturnType::Type(_, ty) if is_surely_no_result(ty) => {
-                let (what, text) = (self.kind.described(), ty.to_token_stream().to_string().replace(' ', ""));
+                let (what, text) = (self.kind.described(), value::shown(ty));
                 self.report(
                     ty,
                     "DX1006",
@@ -212,7 +281,7 @@ impl Checked<'_> {
                 );
                 None
             }
-            ReturnType::Type(_, ty) => Some((**ty).clone()),
+            ReturnType::Type(_, ty) => self.value(ty, "a result").then(|| (**ty).clone()),
             ReturnType::Default => {
                 let (what, at) = (self.kind.described(), self.sig().ident.clone());
                 self.report(
@@ -242,14 +311,25 @@ fn is_context(kind: Kind, parameter: &PatType) -> bool {
     typed || named
 }
 
-/// What to write for a borrowed type.
-fn owned(ty: &Type) -> String {
-    let text = ty.to_token_stream().to_string();
-    match ty {
-        Type::Slice(slice) => format!("Vec<{}>", slice.elem.to_token_stream()),
-        _ if text == "str" => "String".to_owned(),
-        _ => text,
-    }
+/// A transaction of sqlx, by whatever path and however it is passed. What is owned and only called `Transaction` may be
+/// anybody's.
+fn is_transaction(ty: &Type) -> bool {
+    let (ty, is_lent) = match ty {
+        Type::Reference(reference) => (&*reference.elem, true),
+        other => (other, false),
+    };
+    let Type::Path(path) = ty else {
+        return false;
+    };
+    path.path.segments.last().is_some_and(|last| {
+        last.ident == "PgTransaction" || (last.ident == "Transaction" && (is_lent || borrows(&last.arguments)))
+    })
+}
+
+/// Whether a lifetime is among them.
+fn borrows(arguments: &PathArguments) -> bool {
+    matches!(arguments, PathArguments::AngleBracketed(arguments)
+        if arguments.args.iter().any(|argument| matches!(argument, GenericArgument::Lifetime(_))))
 }
 
 /// Whether it cannot be an alias of `Result`; those that can are left to the type checker.

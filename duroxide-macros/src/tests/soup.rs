@@ -1,8 +1,10 @@
 //! Token soup: whatever stands there, the macros answer, with an error or with items that parse.
+//!
+//! An input is bytes, so that any fuzzer can make them. `BOLERO_RANDOM_ITERATIONS=100000` sets the number of each
+//! target; a failure prints its `BOLERO_RANDOM_SEED`. Inputs that found something are in `__fuzz__/`.
 
+use bolero::check;
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
-use proptest::collection::vec;
-use proptest::prelude::*;
 use quote::quote;
 
 use super::errors;
@@ -132,22 +134,40 @@ fn parsed(text: &str) -> TokenStream {
     text.parse().expect("scraps and pieces are tokens")
 }
 
-fn soup() -> impl Strategy<Value = TokenStream> {
-    let scrap =
-        proptest::sample::select(SCRAPS).prop_map(|scrap| if scrap == "'a" { quote!('a) } else { parsed(scrap) });
-    let piece = proptest::sample::select(PIECES).prop_map(parsed);
-    let leaf = prop_oneof![4 => scrap, 1 => piece];
-    let tree = leaf.prop_recursive(4, 64, 8, |inner| {
-        let delimiter = proptest::sample::select(vec![Delimiter::Parenthesis, Delimiter::Brace, Delimiter::Bracket]);
-        (delimiter, vec(inner, 0..8)).prop_map(|(delimiter, inside)| {
-            TokenTree::Group(Group::new(delimiter, inside.into_iter().collect())).into()
-        })
-    });
-    vec(tree, 0..16).prop_map(|trees| trees.into_iter().collect())
+/// Reads bytes as tokens: scraps, now and then a piece, and brackets that open and close.
+fn soup(bytes: &[u8]) -> TokenStream {
+    let mut open: Vec<(Delimiter, Vec<TokenTree>)> = Vec::new();
+    let mut trees: Vec<TokenTree> = Vec::new();
+    for byte in bytes {
+        match usize::from(*byte) {
+            at if at < SCRAPS.len() => trees.extend(match SCRAPS[at] {
+                "'a" => quote!('a),
+                scrap => parsed(scrap),
+            }),
+            at if at - SCRAPS.len() < PIECES.len() => trees.extend(parsed(PIECES[at - SCRAPS.len()])),
+            at => match at % 6 {
+                0 => open.push((Delimiter::Parenthesis, std::mem::take(&mut trees))),
+                1 => open.push((Delimiter::Brace, std::mem::take(&mut trees))),
+                2 => open.push((Delimiter::Bracket, std::mem::take(&mut trees))),
+                _ => close(&mut open, &mut trees),
+            },
+        }
+    }
+    while !open.is_empty() {
+        close(&mut open, &mut trees);
+    }
+    trees.into_iter().collect()
 }
 
-fn kind() -> impl Strategy<Value = Kind> {
-    proptest::sample::select(vec![Kind::Activity, Kind::Orchestration, Kind::Durable])
+fn close(open: &mut Vec<(Delimiter, Vec<TokenTree>)>, trees: &mut Vec<TokenTree>) {
+    if let Some((delimiter, outside)) = open.pop() {
+        let inside = std::mem::replace(trees, outside);
+        trees.push(Group::new(delimiter, inside.into_iter().collect()).into());
+    }
+}
+
+fn kind(byte: u8) -> Kind {
+    [Kind::Activity, Kind::Orchestration, Kind::Durable][usize::from(byte) % 3]
 }
 
 /// Told, or items.
@@ -158,42 +178,90 @@ fn answered(expanded: &TokenStream) {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+/// So many inputs for each target, of at most so many bytes.
+const INPUTS: usize = 3_000;
+const BYTES_MAX: usize = 48;
 
-    #[test]
-    fn brackets_may_hold_anything(kind in kind(), brackets in soup()) {
-        let item = quote!(async fn f(ctx: OrchestrationContext, order: Order) -> Result<(), String> { Ok(()) });
+/// Runs one target; the first byte says which attribute.
+fn fuzzed(target: &str, check: impl Fn(Kind, TokenStream) + std::panic::RefUnwindSafe) {
+    check!(name = target).with_iterations(INPUTS).with_max_len(BYTES_MAX).for_each(|bytes: &[u8]| {
+        if let Some((first, rest)) = bytes.split_first() {
+            check(kind(*first), soup(rest));
+        }
+    });
+}
+
+#[test]
+fn fuzz_attributes() {
+    fuzzed("attributes", |kind, brackets| {
+        let item = quote!(
+            async fn f(ctx: OrchestrationContext, order: Order) -> Result<(), String> {
+                Ok(())
+            }
+        );
         answered(&expand::handler(kind, brackets.clone(), item));
-        answered(&expand::handler(kind, quote!(retry(#brackets), allow(#brackets)), quote!(async fn f() -> R {})));
-        expand::event::expand(brackets, quote!(struct S;));
-    }
+        answered(&expand::handler(
+            kind,
+            quote!(retry(#brackets), allow(#brackets)),
+            quote!(
+                async fn f() -> R {}
+            ),
+        ));
+        expand::event::expand(
+            brackets,
+            quote!(
+                struct S;
+            ),
+        );
+    });
+}
 
-    #[test]
-    fn an_item_may_be_anything(kind in kind(), item in soup()) {
+#[test]
+fn fuzz_items() {
+    fuzzed("items", |kind, item| {
         answered(&expand::handler(kind, quote!(), item.clone()));
         answered(&expand::handler(kind, quote!(), quote!(pub async fn f(#item) -> Result<(), String> { #item })));
         expand::event::expand(quote!(), item);
-    }
+    });
+}
 
-    #[test]
-    fn a_body_may_hold_anything(kind in kind(), body in soup(), pieces in vec(proptest::sample::select(PIECES), 0..8)) {
+#[test]
+fn fuzz_bodies() {
+    fuzzed("bodies", |kind, body| {
         answered(&expand::handler(kind, quote!(), quote!(async fn f(ctx: OrchestrationContext) -> R { #body })));
-        // Of pieces alone every body parses, but for an expression that is not at the end.
-        let pieces: TokenStream = pieces.into_iter().map(|piece| {
-            let piece = parsed(piece);
-            quote!({ #piece })
-        }).collect();
-        let expanded = expand::handler(kind, quote!(), quote!(async fn f(ctx: OrchestrationContext) -> R { #pieces }));
-        answered(&expanded);
-    }
+    });
+}
 
-    #[test]
-    fn our_own_macros_may_be_given_anything(inside in soup()) {
+#[test]
+fn bodies_of_pieces_always_parse() {
+    check!(name = "pieces").with_iterations(INPUTS).with_max_len(8).for_each(|bytes: &[u8]| {
+        let pieces = bytes.iter().map(|at| {
+            let piece = parsed(PIECES[usize::from(*at) % PIECES.len()]);
+            quote!({ #piece })
+        });
+        let body: TokenStream = pieces.collect();
+        answered(&expand::handler(
+            Kind::Orchestration,
+            quote!(),
+            quote!(async fn f(ctx: OrchestrationContext) -> R { #body }),
+        ));
+    });
+}
+
+#[test]
+fn fuzz_our_own_macros() {
+    fuzzed("macros", |_, inside| {
         for input in [inside.clone(), quote!((dx) #inside), quote!((dx) a = #inside => b, c = d => #inside)] {
             race::select(input.clone());
             race::join(input.clone());
             link::expand(input);
         }
-    }
+    });
+}
+
+#[test]
+fn every_byte_is_some_token() {
+    let all: Vec<u8> = (0..=u8::MAX).collect();
+    assert!(SCRAPS.len() + PIECES.len() < 200, "room is left for brackets");
+    assert!(soup(&all).into_iter().count() > SCRAPS.len());
 }

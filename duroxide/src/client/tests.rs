@@ -54,7 +54,7 @@ fn custom_status(text: &str) -> EventKind {
 }
 
 #[tokio::test]
-async fn an_id_that_looks_like_a_generated_child_is_refused() {
+async fn reserved_ids_of_generated_children_are_refused() {
     let (_, client) = client();
     for id in ["sub::1", "a::sub::2"] {
         let error = client.start_orchestration(id, "Order", "").await.unwrap_err();
@@ -164,7 +164,7 @@ async fn key_values_are_plain_json() {
 }
 
 #[tokio::test]
-async fn what_exceeds_a_limit_is_refused_before_it_is_stored() {
+async fn payload_limit_and_others_are_checked_before_anything_is_stored() {
     let store = Arc::new(MemoryProvider::new());
     let limits = Limits { name_bytes: 4, id_bytes: 3, payload_bytes: 2, ..Limits::default() };
     let client = Client::new(store.clone()).with_limits(limits);

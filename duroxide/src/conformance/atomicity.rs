@@ -12,7 +12,7 @@ use crate::model::event::{Event, EventKind};
 use crate::model::work_item::WorkItem;
 
 laws!("atomicity":
-    a_turn_is_committed_whole,
+    turn_commit_is_whole,
     a_duplicate_event_refuses_the_whole_turn,
     a_duplicate_inside_the_turn_refuses_the_whole_turn,
     an_event_id_of_zero_refuses_the_whole_turn,
@@ -24,7 +24,7 @@ laws!("atomicity":
     a_result_of_a_child_goes_to_its_parent,
     an_activity_among_messages_is_left_out,
     an_activity_scheduled_and_cancelled_in_one_turn_is_not_there,
-    a_cancelled_activity_is_taken_from_its_worker,
+    stale_result_of_a_cancelled_activity_is_refused,
     a_cancelled_activity_that_waits_is_gone,
     cancelling_what_is_unknown_is_harmless,
     cancelling_matches_the_whole_identity,
@@ -62,7 +62,7 @@ async fn expect_nothing_happened(store: &Case<'_>) {
     assert!(depths.orchestrator_queue <= 1, "expected no new message, found {depths:?}");
 }
 
-pub async fn a_turn_is_committed_whole(factory: &dyn StoreFactory) {
+pub async fn turn_commit_is_whole(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.send(start("a")).await;
     let turn = store.take().await;
@@ -227,7 +227,7 @@ fn cancels(id: u64) -> Commit {
     Commit { cancelled_activities: vec![identity("a", id)], ..nothing() }
 }
 
-pub async fn a_cancelled_activity_is_taken_from_its_worker(factory: &dyn StoreFactory) {
+pub async fn stale_result_of_a_cancelled_activity_is_refused(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.create("a").await;
     store.turn("a", schedules(&[2])).await;

@@ -15,12 +15,12 @@ use crate::providers::error::ProviderError;
 laws!("concurrency":
     concurrent_writers_wait_for_each_other,
     concurrent_fetchers_get_different_instances,
-    concurrent_fetchers_of_one_instance_have_one_winner,
+    two_claimers_of_one_instance_have_one_winner,
     concurrent_workers_get_different_activities,
     concurrent_acks_of_one_turn_have_one_winner,
     concurrent_acks_of_one_activity_have_one_winner,
     concurrent_claims_of_one_session_have_one_owner,
-    concurrent_messages_are_all_delivered,
+    commit_vs_id_order_delivers_all_concurrent_messages,
 );
 
 /// Callers at the same time, on one object.
@@ -73,7 +73,7 @@ pub async fn concurrent_fetchers_get_different_instances(factory: &dyn StoreFact
     assert_eq!(instances.len(), CALLERS, "each instance once, and none missed");
 }
 
-pub async fn concurrent_fetchers_of_one_instance_have_one_winner(factory: &dyn StoreFactory) {
+pub async fn two_claimers_of_one_instance_have_one_winner(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.send(start("a")).await;
     let fetched = together(&store, |store, _| async move {
@@ -144,7 +144,7 @@ pub async fn concurrent_claims_of_one_session_have_one_owner(factory: &dyn Store
     assert_eq!(fetched.into_iter().filter(|won| *won).count(), 1);
 }
 
-pub async fn concurrent_messages_are_all_delivered(factory: &dyn StoreFactory) {
+pub async fn commit_vs_id_order_delivers_all_concurrent_messages(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.create("a").await;
     let outcomes = together(&store, |store, caller| async move {

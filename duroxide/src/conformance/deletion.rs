@@ -24,7 +24,7 @@ laws!("deletion":
     a_running_descendant_protects_the_tree,
     other_instances_are_left_alone,
     a_late_ack_cannot_bring_a_deleted_instance_back,
-    an_activity_of_a_deleted_instance_cannot_be_renewed_or_acked,
+    renew_after_delete_is_refused_as_is_the_ack,
     a_completion_for_a_deleted_instance_is_harmless,
     an_activity_enqueued_before_its_instance_existed_goes_with_it,
     the_id_of_a_deleted_instance_can_be_used_again,
@@ -186,7 +186,7 @@ pub async fn a_late_ack_cannot_bring_a_deleted_instance_back(factory: &dyn Store
     assert!(store.events("a").await.is_empty());
 }
 
-pub async fn an_activity_of_a_deleted_instance_cannot_be_renewed_or_acked(factory: &dyn StoreFactory) {
+pub async fn renew_after_delete_is_refused_as_is_the_ack(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.create("a").await;
     store.post(activity("a", 2)).await;

@@ -27,7 +27,7 @@ laws!("history":
     with hooks:
     unreadable_rows_fail_every_read,
     an_ack_beside_unreadable_rows_works,
-    unreadable_rows_of_one_instance_leave_others_alone,
+    corrupt_row_of_one_instance_leaves_others_alone,
 );
 
 fn kinds() -> Vec<EventKind> {
@@ -235,7 +235,7 @@ pub async fn an_ack_beside_unreadable_rows_works(factory: &dyn StoreFactory) {
     expect_permanent(store.try_ack(&turn.token, adds(vec![started("a")])).await, "");
 }
 
-pub async fn unreadable_rows_of_one_instance_leave_others_alone(factory: &dyn StoreFactory) {
+pub async fn corrupt_row_of_one_instance_leaves_others_alone(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.create("a").await;
     store.create("b").await;

@@ -16,7 +16,7 @@ laws!("instance_creation":
     a_later_ack_without_names_leaves_them,
     a_start_without_version_is_fetched_as_unknown,
     a_start_is_fetched_with_its_names,
-    names_and_versions_are_opaque_text,
+    sql_metachars_in_names_and_versions_are_inert,
     an_instance_without_row_is_known_by_its_recorded_start,
     a_continue_as_new_message_names_an_instance_without_row,
     the_parent_is_set_once,
@@ -104,7 +104,7 @@ pub async fn a_start_is_fetched_with_its_names(factory: &dyn StoreFactory) {
     assert_eq!(item.messages, [start("a")]);
 }
 
-pub async fn names_and_versions_are_opaque_text(factory: &dyn StoreFactory) {
+pub async fn sql_metachars_in_names_and_versions_are_inert(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     let id = "Robert'); DROP TABLE history;-- ☃ \"%_\\";
     store.send(start_of(id, "näme::1'", Some("1.0"))).await;

@@ -26,7 +26,7 @@ laws!("kv":
     the_snapshot_has_the_time_of_the_event,
     what_is_not_there_is_none,
     an_empty_string_is_a_value,
-    keys_are_arbitrary_text,
+    sql_metachars_and_all_else_in_keys_are_text,
     instances_do_not_share_values,
     values_survive_turns_without_changes,
     pruning_keeps_values,
@@ -199,7 +199,7 @@ pub async fn an_empty_string_is_a_value(factory: &dyn StoreFactory) {
     assert_eq!(values(&store).await, pairs(&[("", "")]));
 }
 
-pub async fn keys_are_arbitrary_text(factory: &dyn StoreFactory) {
+pub async fn sql_metachars_and_all_else_in_keys_are_text(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.create("a").await;
     let keys = ["a b", "ü☃", "%_", "'; --", "X", "x", "a/b:c"];

@@ -11,14 +11,14 @@ laws!("locking":
     a_locked_instance_is_not_fetched_again,
     every_lease_has_its_own_token,
     an_expired_lock_is_taken_over,
-    a_superseded_token_cannot_ack,
+    stale_ack_by_a_superseded_token_is_refused,
     a_superseded_token_cannot_renew_or_abandon,
-    an_expired_lock_cannot_ack_even_if_nobody_took_it,
+    expired_ack_is_refused_even_if_nobody_took_the_lease,
     an_expired_lock_cannot_be_renewed,
     an_expired_lock_can_be_abandoned,
     a_renewed_lock_outlives_its_first_term,
     a_renewal_counts_from_now,
-    an_unknown_token_can_do_nothing,
+    renew_zero_rows_is_a_refusal_as_is_all_by_an_unknown_token,
     an_acked_token_is_unknown,
     an_abandoned_token_is_unknown,
     an_ack_releases_the_instance,
@@ -60,7 +60,7 @@ pub async fn an_expired_lock_is_taken_over(factory: &dyn StoreFactory) {
     assert_eq!(second.attempts, 2);
 }
 
-pub async fn a_superseded_token_cannot_ack(factory: &dyn StoreFactory) {
+pub async fn stale_ack_by_a_superseded_token_is_refused(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.send(start("a")).await;
     let stale = store.take_for(SHORT).await;
@@ -80,7 +80,7 @@ pub async fn a_superseded_token_cannot_renew_or_abandon(factory: &dyn StoreFacto
     store.expect_no_turn("the holder still has it").await;
 }
 
-pub async fn an_expired_lock_cannot_ack_even_if_nobody_took_it(factory: &dyn StoreFactory) {
+pub async fn expired_ack_is_refused_even_if_nobody_took_the_lease(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.send(start("a")).await;
     let late = store.take_for(SHORT).await;
@@ -126,7 +126,7 @@ pub async fn a_renewal_counts_from_now(factory: &dyn StoreFactory) {
     assert_eq!(store.take_eventually().await.item.instance, "a");
 }
 
-pub async fn an_unknown_token_can_do_nothing(factory: &dyn StoreFactory) {
+pub async fn renew_zero_rows_is_a_refusal_as_is_all_by_an_unknown_token(factory: &dyn StoreFactory) {
     let store = Case::of(factory).await;
     store.create("a").await;
     expect_permanent(store.try_ack("made up", nothing()).await, "Invalid lock token");

@@ -133,21 +133,32 @@ pub(crate) enum Progress<T> {
 impl<T> DurableFuture<T> {
     /// Like a poll, and tells which policy governs the request.
     pub(crate) fn progress(&mut self) -> Progress<T> {
+        if let State::Asked { ledger, token, .. } = &self.state {
+            match ledger.with(|book| book.take_governed(*token)) {
+                Taken::Answer(reply) => Progress::Answered(self.answer(reply)),
+                Taken::Governed(governed) => Progress::Governed(governed, OrchestrationContext::of(ledger.clone())),
+                Taken::Nothing => Progress::Waiting,
+            }
+        } else {
+            Progress::Answered(self.refusal())
+        }
+    }
+}
+
+impl<T> DurableFuture<T> {
+    /// It resolves to this reply.
+    fn answer(&mut self, reply: Reply) -> T {
         match std::mem::replace(&mut self.state, State::Spent) {
-            State::Asked { ledger, token, finish } => match ledger.with(|book| book.take_governed(token)) {
-                Taken::Answer(reply) => Progress::Answered(finish(reply)),
-                Taken::Governed(governed) => {
-                    let ctx = OrchestrationContext::of(ledger.clone());
-                    self.state = State::Asked { ledger, token, finish };
-                    Progress::Governed(governed, ctx)
-                }
-                Taken::Nothing => {
-                    self.state = State::Asked { ledger, token, finish };
-                    Progress::Waiting
-                }
-            },
-            State::Refused(value) => Progress::Answered(value()),
-            State::Spent => panic!("a DurableFuture was polled after it had resolved"),
+            State::Asked { finish, .. } => finish(reply),
+            State::Refused(_) | State::Spent => unreachable!("only what was asked for has a reply"),
+        }
+    }
+
+    /// It resolves to what it was refused with.
+    fn refusal(&mut self) -> T {
+        match std::mem::replace(&mut self.state, State::Spent) {
+            State::Refused(value) => value(),
+            State::Asked { .. } | State::Spent => panic!("a DurableFuture was polled after it had resolved"),
         }
     }
 }
@@ -156,16 +167,12 @@ impl<T> Future for DurableFuture<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
-        match std::mem::replace(&mut self.state, State::Spent) {
-            State::Asked { ledger, token, finish } => match ledger.with(|book| book.take(token)) {
-                Some(reply) => Poll::Ready(finish(reply)),
-                None => {
-                    self.state = State::Asked { ledger, token, finish };
-                    Poll::Pending
-                }
-            },
-            State::Refused(value) => Poll::Ready(value()),
-            State::Spent => panic!("a DurableFuture was polled after it had resolved"),
+        let State::Asked { ledger, token, .. } = &self.state else {
+            return Poll::Ready(self.refusal());
+        };
+        match ledger.with(|book| book.take(*token)) {
+            Some(reply) => Poll::Ready(self.answer(reply)),
+            None => Poll::Pending,
         }
     }
 }

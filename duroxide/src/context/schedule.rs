@@ -219,6 +219,23 @@ impl OrchestrationContext {
         ContinueAsNew { ledger: self.ledger.clone(), token }
     }
 
+    /// The next execution is of the same orchestration: `name`, by which it is asked for, must be that.
+    #[cfg(feature = "macros")]
+    pub(crate) fn require_name(&self, name: &str) {
+        let running = &self.ledger.identity().name;
+        if running != name {
+            self.ledger.with(|book| {
+                book.misuse.get_or_insert_with(|| {
+                    format!(
+                        "{name}::continue_as_new(..) was called in an execution of {running}, whose next execution is \
+                         of {running} too and would be given arguments of another; call {running}::continue_as_new(..), \
+                         or begin an instance of its own with {name}::start_detached(..)"
+                    )
+                });
+            });
+        }
+    }
+
     /// A random UUID, version 4, recorded: a replay gets the same.
     pub fn new_guid(&self) -> DurableFuture<Result<String, String>> {
         self.schedule_activity(ids::SYSCALL_NEW_GUID, "")
@@ -271,10 +288,10 @@ pub struct ContinueAsNew {
 #[cfg(feature = "macros")]
 impl ContinueAsNew {
     /// Changes the version of the next execution. `option` names the call that came too late.
-    pub(crate) fn amend_version(&self, option: &str, new: String) {
+    pub(crate) fn amend_version(&self, option: &str, new: Option<String>) {
         self.ledger.amend(self.token, option, |emitted| {
             if let Action::ContinueAsNew { version, .. } = &mut emitted.action {
-                *version = Some(new);
+                *version = new;
             }
         });
     }

@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::keeper::{Kept, Lease};
 use super::processor::{Processor, Weigh};
 use super::session;
 use super::supply::{Look, Supply};
+use super::within::{self, Answer};
 use super::{Env, Redelivery, builtin, follow, with_retries};
 use crate::activity::ActivityHandler;
 use crate::activity::context::{ActivityContext, Backing, Identity};
@@ -22,7 +24,8 @@ use crate::model::work_item::{WorkItem, kind_of};
 use crate::mutants::{Bug, is_planted};
 use crate::observe::target;
 use crate::providers::ProviderError;
-use crate::providers::express::ActivityRequest;
+use crate::providers::express::{ActivityRequest, FetchedActivity};
+use crate::providers::running::{Entered, Running};
 use crate::providers::signal::WorkQueue;
 
 /// Wait before an activity is run again whose result could not be stored, or that found no room for its session.
@@ -43,12 +46,22 @@ pub(crate) struct Fetched {
     item: WorkItem,
     token: Arc<str>,
     attempt: u32,
+    /// From here on a cancel by this process reaches it, though it may wait for a slot; nobody cancels other rows.
+    within_reach: Option<Entered>,
+    cancelled: CancellationToken,
 }
 
 impl Fetched {
     /// An activity that was leased.
-    pub(super) fn new(item: WorkItem, token: impl Into<Arc<str>>, attempt: u32) -> Self {
-        Fetched { item, token: token.into(), attempt }
+    pub(super) fn new(running: &Arc<Running>, item: WorkItem, token: impl Into<Arc<str>>, attempt: u32) -> Self {
+        let cancelled = CancellationToken::new();
+        let within_reach = match &item {
+            WorkItem::ActivityExecute { instance, execution_id, id, .. } => {
+                Some(running.enter((instance.clone(), *execution_id, *id), cancelled.clone()))
+            }
+            _ => None,
+        };
+        Fetched { item, token: token.into(), attempt, within_reach, cancelled }
     }
 
     pub(super) fn token(&self) -> &str {
@@ -61,10 +74,10 @@ impl Fetched {
 }
 
 /// One activity to be run.
-struct Job {
-    instance: String,
-    execution_id: u64,
-    id: u64,
+pub(super) struct Job {
+    pub(super) instance: String,
+    pub(super) execution_id: u64,
+    pub(super) id: u64,
     name: String,
     input: String,
     session_id: Option<String>,
@@ -109,7 +122,7 @@ impl Done {
 
 /// How an activity ended.
 enum Ended {
-    Returned(Result<String, String>),
+    Answered(Answer),
     /// Nobody waits for it any more, or its lease was lost.
     Cancelled,
     /// The whole process goes down, and this task will follow.
@@ -147,8 +160,8 @@ impl Processor for Activities {
                 .take(self.look(), async |max| {
                     let request = ActivityRequest { max, lock_timeout, session, tags };
                     let fetched = express.fetch_activities(request).await?.into_iter();
-                    let mut fetched: Vec<_> =
-                        fetched.map(|one| Fetched::new(one.item, one.token, one.attempt)).collect();
+                    let leased = |one: FetchedActivity| self.leased(one.item, one.token, one.attempt);
+                    let mut fetched: Vec<_> = fetched.map(leased).collect();
                     // The first is for the slot that asked, in whose name a session was claimed.
                     fetched.sort_by_key(|one| !one.is_in_session());
                     Ok(fetched)
@@ -157,7 +170,7 @@ impl Processor for Activities {
         }
         let fetched =
             self.env.store.fetch_work_item(lock_timeout, settings.long_poll, session.as_ref(), &settings.tags).await?;
-        Ok(fetched.map(|(item, token, attempt)| Fetched::new(item, token, attempt)))
+        Ok(fetched.map(|(item, token, attempt)| self.leased(item, token, attempt)))
     }
 
     fn supply(&self) -> &Arc<Supply<Fetched>> {
@@ -171,11 +184,9 @@ impl Processor for Activities {
     async fn process(&self, worker_id: &Arc<str>, work: Fetched) -> Option<Done> {
         self.env.metrics.record_worker_dispatcher_items_fetched(1);
         let fetched = Instant::now();
-        let kept = self.env.keeper.hold(Lease {
-            queue: WorkQueue::Worker,
-            token: Arc::clone(&work.token),
-            terms: self.env.settings.activity_lease,
-        });
+        let (token, terms) = (Arc::clone(&work.token), self.env.settings.activity_lease);
+        let lease = Lease { queue: WorkQueue::Worker, token, terms };
+        let kept = self.env.keeper.hold_until(lease, work.cancelled.clone());
         let done = self.take(worker_id, work, kept, fetched).await;
         if done.is_none() {
             record_duration(&self.env, fetched);
@@ -233,6 +244,10 @@ impl Activities {
         Activities { env, has_sessions: AtomicBool::new(false) }
     }
 
+    fn leased(&self, item: WorkItem, token: String, attempt: u32) -> Fetched {
+        Fetched::new(&self.env.running, item, token, attempt)
+    }
+
     /// Sessions belong to the slot, unless the whole process has a name.
     fn look(&self) -> Look {
         let own = self.has_sessions.load(Ordering::Relaxed) && self.env.settings.node_id.is_none();
@@ -241,7 +256,12 @@ impl Activities {
 
     /// One delivery, up to its result.
     async fn take(&self, worker_id: &Arc<str>, work: Fetched, kept: Kept, fetched: Instant) -> Option<Done> {
-        let Fetched { item, token, attempt } = work;
+        let Fetched { item, token, attempt, within_reach, cancelled } = work;
+        if cancelled.is_cancelled() {
+            // While it waited for a slot: its row is gone.
+            self.abandon(&token, Duration::ZERO, Redelivery::Free).await;
+            return None;
+        }
         if is_poisoned(attempt, self.env.settings.max_attempts) {
             self.poison(&token, item, attempt).await;
             return None;
@@ -267,6 +287,7 @@ impl Activities {
         };
         let began = Instant::now();
         let result = self.result(worker_id, &token, &kept, attempt, &mut job).await?;
+        drop(within_reach);
         Some(Done { fetched, began, token, _kept: kept, _session: session, job, result })
     }
 
@@ -305,13 +326,18 @@ impl Activities {
         let began = Instant::now();
         let input = std::mem::take(&mut job.input);
         let context = self.context(worker_id, token, kept, attempt, job).await;
-        let key = (job.instance.clone(), job.execution_id, job.id);
-        let running = self.env.running.enter(key, kept.lost().clone());
-        let task = self.env.tasks.spawn(async move { handler.invoke(context, input).await });
-        let ended = self.ended(AbortOnDropHandle::new(task), kept).await;
-        drop(running);
-        match ended {
-            Ended::Returned(result) => return Some(self.env.settings.limits.returned(result)),
+        let limits = self.env.settings.limits;
+        let task = if handler.is_transactional() {
+            let (env, token) = (Arc::clone(&self.env), Arc::clone(token));
+            let call = within::Call::new(handler, (context, input), job, limits);
+            self.env.tasks.spawn(async move { within::run(&*env.store, &token, call).await })
+        } else {
+            self.env.tasks.spawn(async move { Answer::Returned(handler.invoke(context, input).await) })
+        };
+        match self.ended(AbortOnDropHandle::new(task), kept).await {
+            Ended::Answered(Answer::Returned(result)) => return Some(limits.returned(result)),
+            Ended::Answered(Answer::Stored) => record(&self.env, job, "success", began),
+            Ended::Answered(Answer::Unknown(error)) => self.unstored(token, job, &error).await,
             Ended::Cancelled => {
                 record(&self.env, job, "cancelled", began);
                 // The row is gone when it was cancelled. When it is not, the lease was lost for another reason, and
@@ -324,18 +350,21 @@ impl Activities {
     }
 
     /// Waits for the activity. One that is cancelled gets some time to stop by itself.
-    async fn ended(&self, mut task: AbortOnDropHandle<Result<String, String>>, kept: &Kept) -> Ended {
+    async fn ended(&self, mut task: AbortOnDropHandle<Answer>, kept: &Kept) -> Ended {
         tokio::select! {
             biased;
             () = kept.lost().cancelled(), if !is_planted(Bug::LostLeaseIsIgnored) => {
                 let grace = self.env.settings.cancellation_grace;
-                // Its result counts for nothing; when the time is over, dropping the handle aborts it.
-                let _ = tokio::time::timeout(grace, task).await;
-                Ended::Cancelled
+                // Its result counts for nothing, unless it is stored: then that is how the lease was lost. When the time
+                // is over, dropping the handle aborts it.
+                match tokio::time::timeout(grace, task).await {
+                    Ok(Ok(Answer::Stored)) => Ended::Answered(Answer::Stored),
+                    _ => Ended::Cancelled,
+                }
             }
             joined = &mut task => match joined {
-                Ok(result) => Ended::Returned(result),
-                Err(error) if error.is_panic() => Ended::Returned(Err(error.to_string())),
+                Ok(answer) => Ended::Answered(answer),
+                Err(error) if error.is_panic() => Ended::Answered(Answer::Returned(Err(error.to_string()))),
                 Err(_) => Ended::Aborted,
             },
         }
@@ -371,6 +400,21 @@ impl Activities {
             cancellation: kept.lost().child_token(),
         };
         ActivityContext::new(identity, backing)
+    }
+
+    /// What an activity wrote in its transaction was not stored as far as is known.
+    async fn unstored(&self, token: &Arc<str>, job: &Job, error: &ProviderError) {
+        tracing::warn!(
+            target: target::WORKER,
+            instance = %job.instance,
+            execution_id = job.execution_id,
+            activity_id = job.id,
+            activity_name = %job.name,
+            "what an activity wrote in its transaction was not stored; it runs again if it is still wanted: {error}"
+        );
+        self.env.metrics.record_activity_infra_error();
+        // Refused when the row is gone: then all is stored after all, or nobody wants it any more.
+        let _ = self.env.store.abandon_work_item(token, Some(AGAIN_DELAY), false).await;
     }
 
     async fn ack(&self, token: &Arc<str>, completion: WorkItem) -> Result<(), ProviderError> {

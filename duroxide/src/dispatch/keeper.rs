@@ -116,8 +116,12 @@ impl Keeper {
 
     /// Keeps a lease that was just taken.
     pub(crate) fn hold(&self, lease: Lease) -> Kept {
+        self.hold_until(lease, CancellationToken::new())
+    }
+
+    /// The same, and `lost` fires when it cannot be renewed any more; whoever else fires it says the same.
+    pub(crate) fn hold_until(&self, lease: Lease, lost: CancellationToken) -> Kept {
         let now = Instant::now();
-        let lost = CancellationToken::new();
         let (id, wake) = {
             let mut book = self.shared.book();
             let id = book.next_id;

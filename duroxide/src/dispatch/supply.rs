@@ -3,7 +3,7 @@
 //! What always holds:
 //! - Everything in here is leased and not yet begun. It leaves in the order in which it came.
 //! - No more is leased ahead than waiting slots plus what short work has shown to be gone at once; what waits too long
-//!   all the same is given back, so that another process may do it.
+//!   all the same is given back, so that another process may do it, and is not begun here: its lease may be over.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -174,11 +174,12 @@ impl<T: Send> Supply<T> {
     /// The next piece in stock.
     pub(super) fn pop(&self) -> Option<T> {
         let mut stock = self.stock();
-        let (since, piece) = stock.ready.pop_front()?;
+        let stale = stock.stale(Instant::now());
+        let (since, piece) = stock.ready.remove(stale)?;
         if since.elapsed() > WAIT_GOAL {
             stock.ahead /= 2;
         }
-        if !stock.ready.is_empty() {
+        if stock.ready.len() > stale {
             self.arrived.notify_one();
         }
         Some(piece)
@@ -216,12 +217,17 @@ impl<T> Stock<T> {
         self.ahead = (self.ahead * 2).clamp(4, AHEAD_MAX);
     }
 
+    /// How many pieces at the front waited too long.
+    fn stale(&self, now: Instant) -> usize {
+        self.ready.partition_point(|(since, _)| now.duration_since(*since) >= WAIT_MAX)
+    }
+
     fn take_stale(&mut self, now: Instant) -> Vec<T> {
-        let fresh = self.ready.partition_point(|(since, _)| now.duration_since(*since) >= WAIT_MAX);
-        if fresh > 0 {
+        let stale = self.stale(now);
+        if stale > 0 {
             self.ahead = 0;
         }
-        self.ready.drain(..fresh).map(|(_, piece)| piece).collect()
+        self.ready.drain(..stale).map(|(_, piece)| piece).collect()
     }
 }
 
@@ -281,6 +287,17 @@ mod tests {
         assert_eq!(supply.stale().await, [1, 2]);
         assert_eq!(began.elapsed(), WAIT_MAX);
         assert_eq!(supply.pop(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waited_too_long_is_not_begun_though_nobody_has_given_it_back_yet() {
+        let supply = Arc::new(Supply::new());
+        let _slots = [supply.hungry(), supply.hungry()];
+        supply.promise(1).fulfil([1]);
+        tokio::time::advance(WAIT_MAX).await;
+        supply.promise(1).fulfil([2]);
+        assert_eq!((supply.pop(), supply.pop()), (Some(2), None));
+        assert_eq!(supply.stale().await, [1]);
     }
 
     #[tokio::test(start_paused = true)]

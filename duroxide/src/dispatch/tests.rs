@@ -344,7 +344,18 @@ fn a_history_that_cannot_be_read_waits_for_others_and_is_poison_in_the_end() {
 }
 
 #[test]
-fn an_execution_begun_by_a_later_version_is_left_to_others() {
+fn can_start_invisible_inputs_wait_for_it() {
+    let ended = || vec![started("1.0.0", None), continued()];
+    let early = decide(item(ended(), vec![raised()]), 1);
+    assert_eq!(shown(&early), "abandon 1s: between executions");
+    // With the start they are part of the next execution's first turn, behind whatever it carries.
+    let together = decide(item(ended(), vec![raised(), next(None, None)]), 2);
+    assert!(shown(&together).starts_with("run "), "{}", shown(&together));
+    assert!(shown(&together).contains("ExternalRaised"), "{}", shown(&together));
+}
+
+#[test]
+fn unknown_event_of_a_later_version_is_left_to_others() {
     let mut later = item(vec![started("1.0.0", None)], vec![raised()]);
     later.history[0].duroxide_version = "99.1.0".to_owned();
     assert_eq!(shown(&decide(later.clone(), 100)), "abandon 1s: incompatible 99.1.0");

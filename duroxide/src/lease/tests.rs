@@ -38,7 +38,7 @@ fn a_lease_is_claimed_when_free_or_expired_and_reclaimed_by_its_own_node() {
 }
 
 #[test]
-fn expiring_exactly_now_is_expired() {
+fn expire_at_now_is_expired() {
     let lease = held(NODE, 100);
     assert_eq!(lease.check("old", 99), Ok(()));
     assert_eq!(lease.check("old", 100), Err(Refusal::Expired));
@@ -47,7 +47,7 @@ fn expiring_exactly_now_is_expired() {
 }
 
 #[test]
-fn every_claim_raises_the_fence_above_all_that_the_store_gave_out() {
+fn fence_monotone_every_claim_raises_it_above_all_that_were_given_out() {
     let first = claim(None, asks(0)).expect("free");
     assert_eq!((first.fence, first.until_ms), (4, 50));
     let after_expiry = claim(Some(&held("node-b", 10)), asks(10)).expect("expired");

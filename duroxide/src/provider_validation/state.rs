@@ -51,7 +51,7 @@ validations! {
     test_kv_snapshot_cross_execution => the_snapshot_has_what_ended_executions_left;
     test_kv_snapshot_empty => the_snapshot_leaves_out_the_running_execution;
     test_kv_snapshot_in_fetch => the_snapshot_has_what_ended_executions_left, the_snapshot_has_the_time_of_the_event;
-    test_kv_special_chars_in_key => keys_are_arbitrary_text;
+    test_kv_special_chars_in_key => sql_metachars_and_all_else_in_keys_are_text;
 }
 
 validations! {
@@ -60,7 +60,7 @@ validations! {
     test_ack_appends_event_to_corrupted_history => an_ack_beside_unreadable_rows_works;
     test_ack_stores_pinned_version_via_metadata_update => the_pin_changes_only_when_given;
     test_concurrent_filtered_fetch_no_double_lock =>
-        concurrent_fetchers_of_one_instance_have_one_winner, what_is_filtered_out_is_not_locked_and_counts_no_attempt;
+        two_claimers_of_one_instance_have_one_winner, what_is_filtered_out_is_not_locked_and_counts_no_attempt;
     test_continue_as_new_execution_gets_own_pinned_version => each_execution_has_its_own_pin;
     test_fetch_corrupted_history_filtered_vs_unfiltered => what_is_filtered_out_is_not_read;
     test_fetch_deserialization_error_eventually_reaches_poison => unreadable_history_can_be_ended_by_an_ack;

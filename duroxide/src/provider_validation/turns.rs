@@ -8,7 +8,7 @@ validations! {
     test_concurrent_ack_prevention => concurrent_acks_of_one_turn_have_one_winner;
     test_lock_released_only_on_successful_ack =>
         an_ack_releases_the_instance, a_refused_turn_keeps_the_lock_and_the_batch;
-    test_multi_operation_atomic_ack => a_turn_is_committed_whole;
+    test_multi_operation_atomic_ack => turn_commit_is_whole;
 }
 
 validations! {
@@ -28,10 +28,10 @@ validations! {
     test_concurrent_instance_fetching => concurrent_fetchers_get_different_instances;
     test_cross_instance_lock_isolation => a_locked_instance_hides_no_other;
     test_exclusive_instance_lock => a_locked_instance_is_not_fetched_again;
-    test_invalid_lock_token_rejection => an_unknown_token_can_do_nothing;
+    test_invalid_lock_token_rejection => renew_zero_rows_is_a_refusal_as_is_all_by_an_unknown_token;
     test_lock_token_uniqueness => every_lease_has_its_own_token;
     test_message_tagging_during_lock => an_ack_deletes_exactly_its_batch, a_later_arrival_waits_for_the_next_batch;
-    test_multi_threaded_lock_contention => concurrent_fetchers_of_one_instance_have_one_winner;
+    test_multi_threaded_lock_contention => two_claimers_of_one_instance_have_one_winner;
     test_multi_threaded_lock_expiration_recovery => an_expired_lock_is_taken_over;
     test_multi_threaded_no_duplicate_processing =>
         concurrent_fetchers_get_different_instances, concurrent_acks_of_one_turn_have_one_winner;
@@ -44,7 +44,7 @@ validations! {
     test_abandon_work_item_releases_lock => an_abandoned_activity_is_ready_at_once;
     test_abandon_work_item_with_delay => an_abandoned_activity_stays_hidden_for_the_delay;
     test_concurrent_lock_attempts_respect_expiration =>
-        concurrent_fetchers_of_one_instance_have_one_winner, an_expired_lock_is_taken_over;
+        two_claimers_of_one_instance_have_one_winner, an_expired_lock_is_taken_over;
     test_lock_expires_after_timeout => an_expired_lock_is_taken_over;
     test_lock_renewal_on_ack => an_ack_releases_the_instance;
     test_orchestration_lock_renewal_after_expiration => an_expired_lock_cannot_be_renewed;
@@ -73,7 +73,7 @@ validations! {
     test_corrupted_serialization_data => payloads_come_back_byte_for_byte;
     test_duplicate_event_id_rejection =>
         a_duplicate_event_refuses_the_whole_turn, appending_refuses_zero_and_duplicates;
-    test_invalid_lock_token_on_ack => an_unknown_token_can_do_nothing;
+    test_invalid_lock_token_on_ack => renew_zero_rows_is_a_refusal_as_is_all_by_an_unknown_token;
     test_lock_expiration_during_ack => an_expired_lock_refuses_the_whole_turn;
     test_missing_instance_metadata => an_ack_without_names_creates_no_instance;
     test_read_corrupted_history_returns_error => unreadable_rows_fail_every_read;

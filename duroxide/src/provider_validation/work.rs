@@ -16,7 +16,7 @@ validations! {
 validations! {
     /// A cancelled activity is taken from the queue, and from its worker.
     cancellation takes any:
-    test_ack_work_item_fails_when_entry_deleted => a_cancelled_activity_is_taken_from_its_worker;
+    test_ack_work_item_fails_when_entry_deleted => stale_result_of_a_cancelled_activity_is_refused;
     test_ack_work_item_none_deletes_without_enqueue => acking_without_completion_just_removes;
     test_batch_cancellation_deletes_multiple_activities =>
         a_cancelled_activity_that_waits_is_gone, cancelling_matches_the_whole_identity;
@@ -27,9 +27,9 @@ validations! {
     test_fetch_returns_terminal_state_when_orchestration_completed => activities_of_ended_instances_are_served;
     test_fetch_returns_terminal_state_when_orchestration_continued_as_new => activities_of_ended_instances_are_served;
     test_fetch_returns_terminal_state_when_orchestration_failed => activities_of_ended_instances_are_served;
-    test_orphan_activity_after_instance_force_deletion => an_activity_of_a_deleted_instance_cannot_be_renewed_or_acked;
-    test_renew_fails_when_entry_deleted => a_cancelled_activity_is_taken_from_its_worker;
-    test_renew_returns_missing_when_instance_deleted => an_activity_of_a_deleted_instance_cannot_be_renewed_or_acked;
+    test_orphan_activity_after_instance_force_deletion => renew_after_delete_is_refused_as_is_the_ack;
+    test_renew_fails_when_entry_deleted => stale_result_of_a_cancelled_activity_is_refused;
+    test_renew_returns_missing_when_instance_deleted => renew_after_delete_is_refused_as_is_the_ack;
     test_renew_returns_running_when_orchestration_active => a_lease_is_renewed_any_number_of_times;
     test_renew_returns_terminal_when_orchestration_completed => activities_of_ended_instances_are_served;
     test_same_activity_in_worker_items_and_cancelled_is_noop =>
@@ -92,7 +92,7 @@ validations! {
     test_multi_tag_filter => tags_take_theirs_only, tags_are_exact;
     test_none_filter_returns_nothing => none_takes_nothing;
     test_tag_preserved_through_ack_orchestration_item =>
-        a_turn_is_committed_whole, default_only_takes_untagged_activities;
+        turn_commit_is_whole, default_only_takes_untagged_activities;
     test_tag_round_trip_preservation => activities_come_back_equal;
     test_tag_survives_abandon_and_refetch => a_tag_survives_being_abandoned;
     test_tags_fetches_only_matching => tags_take_theirs_only;

@@ -22,6 +22,8 @@ pub(crate) mod running;
 pub mod signal;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+pub mod transaction;
+pub mod transfer;
 pub(crate) mod unreadable;
 
 pub use crate::model::commit::ExecutionMetadata;
@@ -42,6 +44,8 @@ pub use management::{
     PruneOptions, PruneResult, QueueDepths, SystemMetrics,
 };
 pub use signal::WorkSignal;
+pub use transaction::TransactionProvider;
+pub use transfer::TransferStore;
 
 /// A store: histories, queues and leases.
 ///
@@ -201,6 +205,17 @@ pub trait Provider: Any + Send + Sync {
 
     /// The quick half, if the store has it: dispatchers then use it instead of the required methods it stands for.
     fn as_express_capability(&self) -> Option<&dyn ExpressProvider> {
+        None
+    }
+
+    /// The transactional half, if the store has it: users' transactions may start and signal orchestrations, and
+    /// activities may write in one transaction with their completions.
+    fn as_transaction_capability(&self) -> Option<&dyn TransactionProvider> {
+        None
+    }
+
+    /// What the store needs to be copied to another one, if it has it.
+    fn as_transfer_capability(&self) -> Option<&dyn TransferStore> {
         None
     }
 

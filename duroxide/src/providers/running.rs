@@ -1,8 +1,8 @@
-//! Activities that run in this process, so that a cancel by the same process reaches them at once.
+//! Activities that are leased in this process, so that a cancel by the same process reaches them at once.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
@@ -11,7 +11,7 @@ use crate::model::item::ScheduledActivityIdentifier;
 /// Instance, execution, schedule event.
 type Key = (String, u64, u64);
 
-/// The activities that run here.
+/// The activities that are leased here, whether they run or are about to.
 #[derive(Debug, Default)]
 pub(crate) struct Running {
     /// Each with the number of its entrance.
@@ -19,23 +19,23 @@ pub(crate) struct Running {
     entrances: AtomicU64,
 }
 
-/// One running activity; dropping it says that it ended.
-pub(crate) struct Entered<'a> {
-    running: &'a Running,
+/// One leased activity; dropping it says that it is no longer leased here.
+pub(crate) struct Entered {
+    running: Arc<Running>,
     key: Key,
     entrance: u64,
 }
 
 impl Running {
-    /// An activity begins; `cancelled` fires when it is cancelled. Should a lapsed delivery of the same activity
+    /// An activity was leased; `cancelled` fires when it is cancelled. Should a lapsed delivery of the same activity
     /// still run, the newer one counts.
-    pub(crate) fn enter(&self, key: Key, cancelled: CancellationToken) -> Entered<'_> {
+    pub(crate) fn enter(self: &Arc<Self>, key: Key, cancelled: CancellationToken) -> Entered {
         let entrance = self.entrances.fetch_add(1, Ordering::Relaxed);
         self.tokens().insert(key.clone(), (entrance, cancelled));
-        Entered { running: self, key, entrance }
+        Entered { running: Arc::clone(self), key, entrance }
     }
 
-    /// Cancels those of `gone` that run here.
+    /// Cancels those of `gone` that are leased here.
     pub(crate) fn cancel(&self, gone: Vec<ScheduledActivityIdentifier>) {
         let tokens = self.tokens();
         for id in gone {
@@ -51,7 +51,7 @@ impl Running {
     }
 }
 
-impl Drop for Entered<'_> {
+impl Drop for Entered {
     fn drop(&mut self) {
         let mut tokens = self.running.tokens();
         if tokens.get(&self.key).is_some_and(|(entrance, _)| *entrance == self.entrance) {
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_lapsed_delivery_that_ends_leaves_the_newer_one_within_reach() {
-        let running = Running::default();
+        let running = Arc::new(Running::default());
         let key = || ("i".to_owned(), 1, 2);
         let newer_cancelled = CancellationToken::new();
         let lapsed = running.enter(key(), CancellationToken::new());

@@ -139,18 +139,21 @@ impl RuntimeBuilder {
     ///
     /// # Errors
     /// All that keeps the runtime from starting: nothing registered, a name and version twice, a linked crate without
-    /// handlers, a state missing.
+    /// handlers, a state missing, an activity that writes in transactions on a store that has none, a store that is being
+    /// moved.
     ///
     /// # Panics
     /// As [`Runtime::start_with_options`] does, on options that contradict each other.
     pub async fn start(self) -> Result<Arc<Runtime>, Problems> {
         let (store, options, extras) = (self.store.clone(), self.options.clone(), self.extras);
         let (activities, orchestrations) = self.registries()?;
+        check_open(&*store).await?;
         Ok(Runtime::launch(store, activities, orchestrations, options, extras).await)
     }
 
     fn registries(self) -> Result<(ActivityRegistry, OrchestrationRegistry), Problems> {
         let (entries, mut problems) = typed::check(self.entries, &self.expected, &self.states);
+        problems.extend(typed::homeless(&entries, &*self.store));
         problems.extend(self.mistakes.into_iter().map(Problem::Registry));
         let by_hand = self.activities.count() + self.orchestrations.count();
         if entries.is_empty() && by_hand == 0 && problems.is_empty() {
@@ -170,5 +173,16 @@ impl RuntimeBuilder {
                 Err(Problems(problems))
             }
         }
+    }
+}
+
+/// Nobody works on a store that is being moved. One that does not answer now is waited for by the runtime.
+async fn check_open(store: &dyn Provider) -> Result<(), Problems> {
+    let Some(store) = store.as_transfer_capability() else {
+        return Ok(());
+    };
+    match store.transfer_record().await {
+        Ok(Some(record)) if !record.is_open() => Err(Problems(vec![Problem::StoreClosed { reason: record.refusal() }])),
+        Ok(_) | Err(_) => Ok(()),
     }
 }

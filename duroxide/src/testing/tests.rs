@@ -298,8 +298,8 @@ fn the_next_execution_and_an_independent_one_run_in_the_version_asked_for() {
     harness.enqueue(Approved { by: "a".to_owned() });
     harness.after("1s").enqueue(Approved { by: "b".to_owned() });
     harness.after("2s").enqueue(Approved { by: "c".to_owned() });
-    // Back to version 1, whose next execution is the latest.
-    assert_eq!(harness.run::<later::rounds>(7).unwrap(), 100);
+    // Back to version 1, which stays that.
+    assert_eq!(harness.run::<later::rounds>(7).unwrap(), 3);
     let flow = |ctx: OrchestrationContext, _: String| async move {
         later::rounds::start_detached(&ctx, "latest", 1);
         later::rounds::start_detached(&ctx, "first", 0).version("1.0.0");
@@ -311,6 +311,51 @@ fn the_next_execution_and_an_independent_one_run_in_the_version_asked_for() {
     harness.end_of("flow").unwrap();
     assert_eq!(harness.end_of("latest").unwrap(), "101");
     assert_eq!(harness.end_of("first").unwrap(), "1");
+}
+
+/// Three versions of one orchestration; the first goes on as it is told.
+mod moving {
+    use super::{OrchestrationContext, checkout};
+
+    #[duroxide_macros::orchestration(name = "Moves")]
+    pub(super) async fn first(ctx: OrchestrationContext, how: String) -> Result<String, String> {
+        let next = "end".to_owned();
+        match how.as_str() {
+            "stay" => first::continue_as_new(&ctx, next).await,
+            "latest" => first::continue_as_new(&ctx, next).latest().await,
+            "second" => second::continue_as_new(&ctx, next).await,
+            "another" => checkout::continue_as_new(&ctx, next, String::new()).await,
+            _ => Ok(ctx.orchestration_version()),
+        }
+    }
+
+    #[duroxide_macros::orchestration(name = "Moves", version = "2.0.0")]
+    pub(super) async fn second(ctx: OrchestrationContext, _how: String) -> Result<String, String> {
+        Ok(ctx.orchestration_version())
+    }
+
+    #[duroxide_macros::orchestration(name = "Moves", version = "3.0.0")]
+    pub(super) async fn third(ctx: OrchestrationContext, _how: String) -> Result<String, String> {
+        Ok(ctx.orchestration_version())
+    }
+}
+
+#[test]
+fn the_next_execution_is_of_the_version_whose_type_is_named_and_of_the_latest_only_on_request() {
+    let end = |how: &str| {
+        let mut harness = Harness::new();
+        harness.register::<moving::second>();
+        harness.register::<moving::third>();
+        harness.run::<moving::first>(how.to_owned()).unwrap()
+    };
+    assert_eq!([end("stay"), end("latest"), end("second")], ["1.0.0", "3.0.0", "2.0.0"]);
+}
+
+#[test]
+fn to_continue_as_another_orchestration_fails_with_both_names() {
+    let error = Harness::new().run::<moving::first>("another".to_owned()).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("checkout::continue_as_new(..) was called in an execution of Moves"), "{text}");
 }
 
 static COUNTER: AtomicU64 = AtomicU64::new(0);

@@ -12,7 +12,7 @@ use crate::context::future::{DurableFuture, Progress};
 use crate::context::orchestration::OrchestrationContext;
 use crate::context::retry::{self, Attempts, GaveUp};
 use crate::context::schedule::{ContinueAsNew, DetachedStart};
-use crate::ledger::Emitted;
+use crate::ledger::{Emitted, Governed};
 use crate::model::action::Action;
 use crate::model::error::ErrorDetails;
 use crate::model::ids;
@@ -62,39 +62,42 @@ impl Asked {
 
     fn poll<E: serde::de::DeserializeOwned>(&mut self, cx: &mut Context<'_>) -> Poll<Result<String, CallError<E>>> {
         self.polled = true;
-        loop {
-            match std::mem::replace(&mut self.state, State::Spent) {
-                State::Asked(mut request) => match request.progress() {
-                    Progress::Answered(result) => return Poll::Ready(result.map_err(CallError::of)),
-                    Progress::Governed(governed, ctx) => {
-                        self.state = State::Tried(retry::governed(ctx, request, *governed));
-                    }
-                    Progress::Waiting => {
-                        self.state = State::Asked(request);
-                        return Poll::Pending;
-                    }
+        let result = loop {
+            match &mut self.state {
+                State::Asked(request) => match request.progress() {
+                    Progress::Answered(result) => break result.map_err(CallError::of),
+                    Progress::Governed(governed, ctx) => self.govern(ctx, *governed),
+                    Progress::Waiting => return Poll::Pending,
                 },
-                State::Tried(mut attempts) => {
+                State::Tried(attempts) => {
                     let Poll::Ready(result) = attempts.as_mut().poll(cx) else {
-                        self.state = State::Tried(attempts);
                         return Poll::Pending;
                     };
-                    return Poll::Ready(result.map_err(|gave_up| match gave_up {
+                    break result.map_err(|gave_up| match gave_up {
                         GaveUp::TimedOut => CallError::TimedOut,
                         GaveUp::Failed(details) => CallError::of(details),
-                    }));
+                    });
                 }
-                State::Refused(error) => return Poll::Ready(Err(CallError::codec(&error))),
+                State::Refused(error) => break Err(CallError::codec(error)),
                 State::Spent => panic!("a call was polled after it had resolved"),
             }
+        };
+        self.state = State::Spent;
+        Poll::Ready(result)
+    }
+
+    /// From here on it is tried by the policy that governs it.
+    fn govern(&mut self, ctx: OrchestrationContext, governed: Governed) {
+        if let State::Asked(request) = std::mem::replace(&mut self.state, State::Spent) {
+            self.state = State::Tried(retry::governed(ctx, request, governed));
         }
     }
 }
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        if let State::Asked(request) = std::mem::replace(&mut self.state, State::Spent)
-            && !self.polled
+        if !self.polled
+            && let State::Asked(request) = std::mem::replace(&mut self.state, State::Spent)
         {
             request.retract();
         }
@@ -271,12 +274,25 @@ pub struct Again<O: Orchestration> {
 impl<O: Orchestration> Again<O> {
     #[doc(hidden)]
     pub fn new(ctx: &OrchestrationContext, input: &O::In) -> Self {
-        Again { inner: ctx.continue_as_new(written::<O>(input)), of: PhantomData }
+        ctx.require_name(O::NAME);
+        let inner = ctx.continue_as_new_versioned(O::VERSION, written::<O>(input));
+        Again { inner, of: PhantomData }
     }
 
-    /// Begins the next execution in this version; without it, in the version that the registry resolves, the latest.
+    /// Begins the next execution in this version instead of that of the type. Its arguments must be able to read
+    /// what those of the type are written as.
     pub fn version(self, version: impl Into<String>) -> Self {
-        self.inner.amend_version(&format!("{}::continue_as_new(..).version(..)", O::NAME), version.into());
+        self.amend("version", Some(version.into()))
+    }
+
+    /// Begins the next execution in the version that the registry resolves then: the latest, unless it says otherwise.
+    /// Its arguments must be able to read what those of the type are written as.
+    pub fn latest(self) -> Self {
+        self.amend("latest", None)
+    }
+
+    fn amend(self, option: &str, version: Option<String>) -> Self {
+        self.inner.amend_version(&format!("{}::continue_as_new(..).{option}(..)", O::NAME), version);
         self
     }
 }

@@ -33,9 +33,23 @@ pub use saga::{Finish, Saga, SagaError, Step, UndoFailure};
 pub use signal::Signal;
 pub use states::{Need, States};
 
-pub(crate) use inventory::{Handlers, check, collected, expected, parsed};
+pub(crate) use inventory::{Handlers, check, collected, expected, homeless, parsed};
 #[doc(hidden)]
 pub use wire::{Fields, Object};
+
+/// A value that history can keep: it is written as JSON, and read back from it by a later process.
+///
+/// Nothing implements it by hand: whatever serde can write and read, and can be sent to another thread, does.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be kept in history",
+    label = "neither written as JSON nor read back, as it is",
+    note = "derive both: `#[derive(serde::Serialize, serde::Deserialize)]`",
+    note = "it must own what it holds, and be `Send`: another thread of another process may read it back"
+)]
+pub trait Payload: Serialize + DeserializeOwned + Send + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + Send + 'static> Payload for T {}
 
 /// An activity as its callers see it; `#[activity]` implements it for the type that bears the function's name.
 pub trait Activity: Sized + 'static {
@@ -53,9 +67,9 @@ pub trait Activity: Sized + 'static {
     #[doc(hidden)]
     type Args;
     /// What it returns when all is well.
-    type Ok: Serialize + DeserializeOwned + Send + 'static;
+    type Ok: Payload;
     /// What it returns otherwise.
-    type Err: Serialize + DeserializeOwned + Send + 'static;
+    type Err: Payload;
     /// The input as history keeps it: `null`, the value, or an object keyed by parameter name.
     #[doc(hidden)]
     fn encode(input: &Self::In) -> Result<String, CodecError>;
@@ -77,6 +91,8 @@ pub trait Activity: Sized + 'static {
 pub trait RunActivity: Activity {
     /// `file:line`.
     const DEFINED_AT: &'static str;
+    /// Whether it writes in a transaction of the store, which is committed together with its result.
+    const TRANSACTIONAL: bool = false;
     /// The states that must be given to the runtime.
     #[doc(hidden)]
     fn needs() -> Vec<Need> {
@@ -89,6 +105,17 @@ pub trait RunActivity: Activity {
         states: &States,
         input: Self::In,
     ) -> impl Future<Output = Result<Self::Ok, Self::Err>> + Send;
+    /// Calls the function in a transaction, if it is [transactional](Self::TRANSACTIONAL).
+    #[cfg(feature = "postgres")]
+    #[doc(hidden)]
+    fn run_within(
+        ctx: ActivityContext,
+        _tx: &mut sqlx::PgTransaction<'_>,
+        states: &States,
+        input: Self::In,
+    ) -> impl Future<Output = Result<Self::Ok, Self::Err>> + Send {
+        Self::run(ctx, states, input)
+    }
 }
 
 /// An orchestration as its callers see it; `#[orchestration]` implements it for the type that bears the function's
@@ -104,9 +131,9 @@ pub trait Orchestration: Sized + 'static {
     #[doc(hidden)]
     type Args;
     /// What it returns when all is well.
-    type Ok: Serialize + DeserializeOwned + Send + 'static;
+    type Ok: Payload;
     /// What it returns otherwise.
-    type Err: Serialize + DeserializeOwned + Send + 'static;
+    type Err: Payload;
     /// The input as history keeps it: `null`, the value, or an object keyed by parameter name.
     #[doc(hidden)]
     fn encode(input: &Self::In) -> Result<String, CodecError>;
@@ -151,9 +178,13 @@ pub trait Outcome {
     type Ok;
     /// The error.
     type Err;
+    /// The `Result` itself.
+    #[doc(hidden)]
+    type Whole;
 }
 
 impl<T, E> Outcome for Result<T, E> {
     type Ok = T;
     type Err = E;
+    type Whole = Self;
 }

@@ -2,9 +2,7 @@
 
 use std::time::SystemTime;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
+use super::Payload;
 use crate::codec;
 use crate::context::delay::Delay;
 use crate::context::future::DurableFuture;
@@ -15,7 +13,7 @@ use crate::context::orchestration::OrchestrationContext;
     message = "`{Self}` is not an event",
     note = "put `#[duroxide::event]` above the type, and derive `Serialize` and `Deserialize`"
 )]
-pub trait Signal: Serialize + DeserializeOwned + Send + 'static {
+pub trait Signal: Payload {
     /// The name of the event, and of the queue.
     const NAME: &'static str;
 }

@@ -12,7 +12,7 @@
 //! | D8 messages that do not parse are deleted | `queues::d08_…` (two) | `what_cannot_be_read_is_set_aside_…` of each store |
 //! | D9 times are 0 | `stores::d09_…` | |
 //! | D10 acknowledged before durable | `stores::d10_…`: a kill only | `providers::sqlite::tests::{what_a_file_promises_is_in_force, only_a_batch_of_leases_goes_without_a_flush, a_leases_flush_is_that_of_its_batch}`; a power cut belongs to a simulation of the disk |
-//! | D11 a duplicate failure is nondeterminism | `queues::d11_…` | `replay::tests::mismatches::stale_and_duplicate_messages_are_dropped` |
+//! | D11 a duplicate failure is nondeterminism | `queues::d11_…` | `replay::tests::mismatches::duplicate_completion_and_stale_messages_are_dropped` |
 //! | D12 depths, gauges and counters are wrong | `figures::d12_…` (three) | `runtime::tests::journeys` |
 //! | D13 runtime ids collide | `stores::d13_…` | |
 //! | D14 a child of a deleted parent is never acknowledged | `queues::d14_…` | |
@@ -36,7 +36,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::providers::{Event, EventKind, Provider};
 use duroxide::runtime::registry::ActivityRegistry;
-use duroxide::runtime::{OrchestrationRegistry, Runtime, RuntimeOptions};
+use duroxide::runtime::{OrchestrationRegistry, Runtime, RuntimeOptions, Warmth};
 use duroxide::{ActivityContext, Client, OrchestrationStatus};
 
 /// Longer than anything here takes; past it a test fails instead of hanging. In virtual time it costs nothing.
@@ -148,6 +148,13 @@ struct Stage {
 impl Stage {
     async fn on(store: Arc<dyn Provider>, orchestrations: OrchestrationRegistry) -> Stage {
         Stage::with(store, activities(), orchestrations, options()).await
+    }
+
+    /// Each turn replays.
+    async fn cold(store: Arc<dyn Provider>, orchestrations: OrchestrationRegistry) -> Stage {
+        let runtime = Runtime::builder(Arc::clone(&store)).options(options()).warmth(Warmth::Off);
+        let runtime = runtime.activities(activities()).orchestrations(orchestrations).start().await;
+        Stage { client: Client::new(Arc::clone(&store)), runtime: runtime.expect("all is registered once"), store }
     }
 
     async fn with(

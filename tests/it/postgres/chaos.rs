@@ -1,6 +1,9 @@
 //! Four worker processes on one PostgreSQL, while whatever can go wrong does.
 //!
 //! At the end every outcome is the model's, nothing is lost, nothing is doubled, and no row is left behind.
+//!
+//! `DUROXIDE_CHAOS=5000 cargo test -p duroxide-tests --test it postgres::chaos` is the same with so many orchestrations;
+//! trouble then lasts as long as they are being started.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -18,7 +21,9 @@ use tokio::io::AsyncReadExt;
 use super::proxy::{Network, Proxy};
 use super::server::{Server, fresh_schema};
 
+/// Unless the environment asks for another number.
 const ORCHESTRATIONS: u64 = 240;
+const SIZE: &str = "DUROXIDE_CHAOS";
 const WORKERS: usize = 4;
 
 /// What must have happened, or the run proves nothing.
@@ -26,8 +31,11 @@ const RESTARTS: u32 = 8;
 const TERMINATED: i64 = 40;
 const PARTITIONS: u32 = 6;
 
-/// Longer than the whole run; past it the test fails instead of hanging.
+/// Longer than what is left when the trouble is over; past it the test fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(40);
+
+/// The same, for each of many more orchestrations than usual.
+const PATIENCE_EACH: Duration = Duration::from_millis(100);
 
 /// Short, so that work that was lost comes back while the run lasts.
 const LEASE: Duration = Duration::from_millis(1_200);
@@ -227,8 +235,15 @@ fn is_taken<T, E: std::fmt::Display>(outcome: Result<T, E>, is_retryable: fn(&E)
     }
 }
 
-async fn start_all(client: Client) {
-    for n in 0..ORCHESTRATIONS {
+fn size() -> u64 {
+    match std::env::var(SIZE) {
+        Ok(size) => size.parse().unwrap_or_else(|_| panic!("{SIZE}: expected a number, found {size}")),
+        Err(_) => ORCHESTRATIONS,
+    }
+}
+
+async fn start_all(client: Client, size: u64) {
+    for n in 0..size {
         let id = format!("chaos-{n}");
         let first = Round { n, round: 0, sum: 0 };
         while !is_taken(chaos_sink::start(&client, &id, first.clone()).await, StartError::is_retryable) {}
@@ -243,13 +258,18 @@ async fn start_all(client: Client) {
 async fn whatever_goes_wrong_the_outcomes_are_the_models() {
     let mut scene = Scene::set().await;
     let client = Client::new(scene.store.clone());
-    let starting = tokio::spawn(start_all(client.clone()));
-    for round in 0..usize::try_from(RESTARTS).expect("few") {
-        scene.trouble(round).await;
+    let size = size();
+    let patience = PATIENCE + PATIENCE_EACH * u32::try_from(size).expect("not that many");
+    let starting = tokio::spawn(start_all(client.clone(), size));
+    let mut rounds = 0;
+    while rounds < RESTARTS || !starting.is_finished() {
+        scene.trouble(usize::try_from(rounds).expect("few")).await;
+        rounds += 1;
     }
     starting.await.expect("everything is started");
-    for n in 0..ORCHESTRATIONS {
-        let ended = client.wait_for_orchestration_typed::<u64>(&format!("chaos-{n}"), PATIENCE).await;
+    println!("{size} orchestrations, {rounds} rounds of trouble, {} backends terminated", scene.terminated);
+    for n in 0..size {
+        let ended = client.wait_for_orchestration_typed::<u64>(&format!("chaos-{n}"), patience).await;
         match ended {
             Ok(ended) => assert_eq!(ended, Ok(model(n)), "chaos-{n}"),
             Err(error) => panic!("chaos-{n}: {error}; {}", scene.store.debug_dump().await),
@@ -258,7 +278,7 @@ async fn whatever_goes_wrong_the_outcomes_are_the_models() {
     assert!(scene.terminated >= TERMINATED, "{} backends were terminated", scene.terminated);
     const { assert!(RESTARTS >= PARTITIONS, "each round parts somebody from the server") };
     nothing_is_left(&scene.store).await;
-    histories_are_sound(&scene.store).await;
+    histories_are_sound(&scene.store, size).await;
 }
 
 /// No row in any queue, no lease, nothing set aside.
@@ -283,9 +303,9 @@ async fn nothing_is_left(store: &PostgresProvider) {
 }
 
 /// Ids ascend, each schedule is answered once, and one event ends each execution.
-async fn histories_are_sound(store: &PostgresProvider) {
+async fn histories_are_sound(store: &PostgresProvider, size: u64) {
     let admin = store.as_management_capability().expect("it is manageable");
-    for n in 0..ORCHESTRATIONS {
+    for n in 0..size {
         for execution in admin.list_executions(&format!("chaos-{n}")).await.expect("a read") {
             let history = store.read_with_execution(&format!("chaos-{n}"), execution).await.expect("a read");
             let ids: Vec<u64> = history.iter().map(|event| event.event_id).collect();

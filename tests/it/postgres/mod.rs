@@ -1,6 +1,12 @@
 //! PostgreSQL: what is particular to this store.
 
 mod chaos;
+mod contention;
 mod express;
+mod lost;
+mod place;
 mod proxy;
+mod roles;
 pub(crate) mod server;
+mod spoilt;
+mod stage;

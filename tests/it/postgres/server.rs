@@ -11,24 +11,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// What to do when there is none.
 const HOW_TO_INSTALL: &str = "PostgreSQL's server programs are not installed; `apt-get install postgresql` brings them";
 
-/// Runs in a shell that outlives the tests by a moment: when its input ends, because the tests have ended or were
-/// killed, it stops the server and removes its folder.
-///
-/// The server refuses to run as root; then it runs as the user `postgres`, whom its package creates.
-const KEEPER: &str = r#"
-trap '' INT TERM HUP
-own() { if [ "$(id -u)" = 0 ]; then setpriv --reuid=postgres --regid=postgres --clear-groups -- "$@"; else "$@"; fi; }
-if [ "$(id -u)" = 0 ]; then chown postgres "$DATA"; fi
-cd "$DATA"
-own "$BIN/initdb" -D "$DATA/db" -A trust -U duroxide -E UTF8 --locale=C --no-instructions >"$DATA/init.log" 2>&1 \
-    || { echo "initdb failed: $(tail -3 "$DATA/init.log" | tr '\n' ' ')"; exit 1; }
-own "$BIN/pg_ctl" -D "$DATA/db" -w -l "$DATA/db/server.log" -o "$OPTIONS" start >"$DATA/db/start.log" 2>&1 </dev/null \
-    || { echo "the server does not start: $(tail -3 "$DATA/db/server.log" | tr '\n' ' ')"; exit 1; }
-echo ready
-cat >/dev/null
-own "$BIN/pg_ctl" -D "$DATA/db" -m immediate stop >/dev/null 2>&1
-rm -rf "$DATA"
-"#;
+/// Runs in a shell that outlives the tests by a moment; `cargo xtask bench` uses it, too.
+const KEEPER: &str = include_str!("keeper.sh");
 
 /// A running server.
 pub(crate) struct Server {
@@ -45,7 +29,8 @@ impl Server {
     /// # Panics
     /// When PostgreSQL is not installed or does not start; the message says what to do.
     pub(crate) fn start() -> Server {
-        let bin = bin().unwrap_or_else(|| panic!("{HOW_TO_INSTALL}"));
+        assert!(is_installed(), "{HOW_TO_INSTALL}");
+        let bin = bin().expect("it is installed");
         // Kept, because the keeper removes it: the tests may be killed.
         let data = tempfile::Builder::new().prefix("duroxide-postgres-").tempdir().expect("a temporary folder").keep();
         let port = free_port();
@@ -107,6 +92,11 @@ impl Drop for Server {
         drop(self.keeper.stdin.take());
         let _ = self.keeper.wait();
     }
+}
+
+/// Whether there is anything to start.
+pub(crate) fn is_installed() -> bool {
+    bin().is_some()
 }
 
 /// A name that no other test has.

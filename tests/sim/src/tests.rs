@@ -23,6 +23,21 @@ fn seeds_that_once_found_something_find_nothing() {
     }
 }
 
+/// A clock that is wrong, in a process or in the store, steals no lease and fires no timer early: the book of leases and
+/// the model of each program would say so.
+#[test]
+fn worker_skew_steals_nothing_and_fires_nothing_early() {
+    quiet();
+    let mut jumps = 0;
+    for seed in 0..60 {
+        let report = world::run(seed, None, false);
+        assert_eq!(report.violation, None, "seed {seed}");
+        let jumped = |(fault, _): &&(Fault, u64)| matches!(fault, Fault::ClockJump | Fault::StoreClockJump);
+        jumps += report.counts.iter().filter(jumped).map(|(_, count)| count).sum::<u64>();
+    }
+    assert!(jumps > 0, "no clock was ever wrong");
+}
+
 #[test]
 fn one_planted_bug_is_found_and_taken_out_again() {
     quiet();

@@ -1,4 +1,4 @@
-//! DX1006: a handler returns a `Result`, under whatever alias.
+//! DX1006: a handler returns a `Result`, under whatever alias. (Of equal messages cargo shows one.)
 use duroxide::{OrchestrationContext, activity, orchestration};
 
 type Outcome = u64;

@@ -26,6 +26,19 @@ pub(super) enum Target {
     AtMost(f64),
     /// So many flushes of the disk as measured in the run, and so many milliseconds.
     Flushes(f64, f64),
+    /// This part of what the PostgreSQL server does in single-row inserts on 16 connections, in the same run.
+    OfInserts(f64),
+    /// So many of the server's own single-row transactions, one at a time.
+    Commits(f64),
+}
+
+/// What our program works on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Store {
+    /// A SQLite file.
+    File,
+    /// A private PostgreSQL server.
+    Postgres,
 }
 
 /// One figure of a case.
@@ -46,6 +59,7 @@ pub(super) struct Figure {
 pub(super) struct Case {
     pub(super) name: &'static str,
     pub(super) workload: &'static str,
+    pub(super) store: Store,
     pub(super) in_flight: usize,
     /// What our program is told, and the published one, which needs smaller sizes to end in seconds.
     pub(super) ours: Option<&'static str>,
@@ -63,6 +77,7 @@ pub(super) struct Case {
 const CASE: Case = Case {
     name: "",
     workload: "",
+    store: Store::File,
     in_flight: 1,
     ours: None,
     published: None,
@@ -100,7 +115,7 @@ impl Figure {
 }
 
 use Better::{Less, More};
-use Target::{AtLeast, AtMost, Flushes, Times};
+use Target::{AtLeast, AtMost, Commits, Flushes, OfInserts, Times};
 
 const P50: Figure = figure("p50_ms", "ms p50", Less);
 const P99: Figure = figure("p99_ms", "ms p99", Less);
@@ -279,6 +294,46 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
+/// What is measured by `cargo xtask bench postgres`, and only when it is named: it starts a server.
+pub(super) const POSTGRES: &[Case] = &[
+    Case {
+        name: "W1 on PostgreSQL, 1 in flight",
+        workload: "w1",
+        store: Store::Postgres,
+        ours: Some("in_flight=1 time_ms=1500"),
+        ours_default: Often::Never,
+        figures: &[figure("rate", "orchestrations/s", More), P50, P99],
+        ..CASE
+    },
+    Case {
+        name: "W1 on PostgreSQL, 50 in flight",
+        workload: "w1",
+        store: Store::Postgres,
+        in_flight: 50,
+        ours: Some("in_flight=50 time_ms=2000"),
+        ours_default: Often::Never,
+        figures: &[figure("rate", "orchestrations/s", More), P50, P99],
+        ..CASE
+    },
+    Case {
+        name: "W1 on PostgreSQL, 500 in flight",
+        workload: "w1",
+        store: Store::Postgres,
+        in_flight: 500,
+        ours: Some("in_flight=500 time_ms=4000"),
+        figures: &[figure("rate", "orchestrations/s", More).both(OfInserts(0.1)), P50, P99],
+        ..CASE
+    },
+    Case {
+        name: "W3 on PostgreSQL, one activity, start to result",
+        workload: "w3",
+        store: Store::Postgres,
+        ours: Some("time_ms=1500"),
+        figures: &[Figure { targets: [Commits(3.0), Commits(3.0)], ..P50 }, P99],
+        ..CASE
+    },
+];
+
 /// The engine alone has no options.
 const fn turn(name: &'static str, sizes: &'static str, target: Target) -> Case {
     const OPEN: &[Figure] = &[figure("ms", "ms", Less)];
@@ -287,7 +342,7 @@ const fn turn(name: &'static str, sizes: &'static str, target: Target) -> Case {
     let figures = match target {
         AtMost(most) if most < 2.0 => COLD,
         AtMost(_) => BATCH,
-        Target::None | Times(_) | AtLeast(_) | Flushes(..) => OPEN,
+        Target::None | Times(_) | AtLeast(_) | Flushes(..) | OfInserts(_) | Commits(_) => OPEN,
     };
     Case {
         name,

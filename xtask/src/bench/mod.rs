@@ -4,17 +4,20 @@ mod cases;
 mod machine;
 mod programs;
 mod report;
+mod server;
 #[cfg(test)]
 mod tests;
+mod typed;
 
 use std::fs;
 use std::path::PathBuf;
 
 use crate::failure::Failure;
 use crate::workspace::Workspace;
-use cases::{CASES, Case, Often};
+use cases::{CASES, Case, Often, POSTGRES, Store};
 use programs::{Programs, Setting, Subject};
 use report::Series;
+use server::Server;
 
 /// What a commit of ours has to survive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,18 +52,35 @@ struct Wish {
 /// Rounds when none are asked for: three have a median.
 const ROUNDS: usize = 3;
 
-/// `cargo xtask bench [w1 ..] [--sync full|normal] [--json FILE] [--rounds N] [--ours] [--long]`
+/// The name that stands for the cases on PostgreSQL.
+const ON_POSTGRES: &str = "postgres";
+
+/// `cargo xtask bench [w1 .. | postgres] [--sync full|normal] [--json FILE] [--rounds N] [--ours] [--long]`, or `bench typed`
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Failure> {
+    if let Some(("typed", rest)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        return typed::run(workspace, rest);
+    }
     let wish = Wish::parse(arguments)?;
-    let cases: Vec<&Case> = CASES.iter().filter(|case| wish.wants(case)).collect();
-    let programs = Programs::build(workspace, wish.only_ours)?;
+    let cases: Vec<&Case> = CASES.iter().chain(POSTGRES).filter(|case| wish.wants(case)).collect();
+    let published_runs = cases.iter().any(|case| case.published.is_some()) && !wish.only_ours;
+    let programs = Programs::build(workspace, !published_runs)?;
+    let on_postgres = cases.iter().any(|case| case.store == Store::Postgres);
+    let server = on_postgres.then(|| Server::start(programs.folder())).transpose()?;
     let before = machine::describe();
     let mut series: Vec<Series> = cases.iter().map(|case| Series::new(case)).collect();
     for round in 0..wish.rounds {
         for (case, series) in cases.iter().zip(&mut series) {
             eprintln!("round {} of {}: {}", round + 1, wish.rounds, case.name);
             for (subject, setting) in turns(case, round, &wish) {
-                series.add(subject, setting, programs.trial(case, subject, setting, wish.sync)?)?;
+                let server = server.as_ref().filter(|_| case.store == Store::Postgres);
+                let inserts = server.map(Server::inserts).transpose()?;
+                let url = server.map(Server::url);
+                let mut trial = programs.trial(case, subject, setting, wish.sync, url.as_deref())?;
+                if let Some(inserts) = inserts {
+                    trial.set("inserts_per_s", inserts.per_s);
+                    trial.set("commit_ms", inserts.commit_ms);
+                }
+                series.add(subject, setting, trial)?;
             }
         }
     }
@@ -114,7 +134,12 @@ impl Wish {
     }
 
     fn wants(&self, case: &Case) -> bool {
-        let is_named = self.workloads.is_empty() || self.workloads.iter().any(|name| name == case.workload);
+        let name = match case.store {
+            Store::File => case.workload,
+            Store::Postgres => ON_POSTGRES,
+        };
+        let by_itself = self.workloads.is_empty() && case.store == Store::File;
+        let is_named = by_itself || self.workloads.iter().any(|wanted| wanted == name);
         is_named && (self.long || !case.long)
     }
 }
@@ -133,10 +158,14 @@ fn rounds(word: &str) -> Result<usize, Failure> {
 }
 
 fn workload(name: &str) -> Result<String, Failure> {
-    if CASES.iter().any(|case| case.workload == name) {
+    if name == ON_POSTGRES || CASES.iter().any(|case| case.workload == name) {
         return Ok(name.to_owned());
     }
     let mut names: Vec<&str> = CASES.iter().map(|case| case.workload).collect();
     names.dedup();
-    Err(Failure::Usage(format!("`bench` knows the workloads {}, found `{name}`", names.join(", "))))
+    names.push(ON_POSTGRES);
+    Err(Failure::Usage(format!(
+        "`bench` knows the workloads {}, found `{name}`; `bench typed` stands alone",
+        names.join(", ")
+    )))
 }

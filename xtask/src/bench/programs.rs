@@ -11,6 +11,9 @@ use super::cases::Case;
 use crate::failure::Failure;
 use crate::workspace::Workspace;
 
+/// How our program is told of a PostgreSQL server.
+const POSTGRES: &str = "DUROXIDE_BENCH_POSTGRES";
+
 /// Whose program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Subject {
@@ -41,6 +44,11 @@ pub(super) struct Trial(pub(super) Value);
 impl Trial {
     pub(super) fn figure(&self, key: &str) -> Option<f64> {
         self.0[key].as_f64()
+    }
+
+    /// Adds what was measured beside it.
+    pub(super) fn set(&mut self, key: &str, value: f64) {
+        self.0[key] = value.into();
     }
 
     pub(super) fn word(&self, key: &str) -> &str {
@@ -75,8 +83,20 @@ impl Programs {
         })
     }
 
-    /// Runs one trial. Its logs are kept when it fails.
-    pub(super) fn trial(&self, case: &Case, subject: Subject, setting: Setting, sync: Sync) -> Result<Trial, Failure> {
+    /// Where everything is that a run makes.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Runs one trial, on a PostgreSQL server if there is a URL. Its logs are kept when it fails.
+    pub(super) fn trial(
+        &self,
+        case: &Case,
+        subject: Subject,
+        setting: Setting,
+        sync: Sync,
+        postgres: Option<&str>,
+    ) -> Result<Trial, Failure> {
         let (program, sizes) = match subject {
             Subject::Ours => (&self.ours, case.ours),
             Subject::Published => (&self.published, case.published),
@@ -87,6 +107,7 @@ impl Programs {
         let log_file = File::create(&log).map_err(|error| Failure::because("cannot write a log", error))?;
         let logs = log_file.try_clone().map_err(|error| Failure::because("cannot write a log", error))?;
         let status = Command::new(program)
+            .envs(postgres.map(|url| (POSTGRES, url)))
             .arg(case.workload)
             .args(sizes.unwrap_or_default().split_whitespace())
             .arg(format!("options={}", setting.word()))

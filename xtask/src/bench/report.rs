@@ -55,7 +55,12 @@ impl<'a> Series<'a> {
     }
 
     fn flush_ms(&self) -> Option<f64> {
-        let all = self.trials.iter().filter_map(|(_, _, trial)| trial.figure("fdatasync_ms"));
+        self.median("fdatasync_ms")
+    }
+
+    /// Of what was measured beside the trials.
+    fn median(&self, key: &str) -> Option<f64> {
+        let all = self.trials.iter().filter_map(|(_, _, trial)| trial.figure(key));
         Spread::of(all.collect()).map(|spread| spread.median)
     }
 
@@ -149,9 +154,20 @@ fn judge(series: &Series, figure: &Figure, target: Target) -> (String, &'static 
         Target::Times(times) => (format!("≥ {times} ×"), series.ratio(figure).map(|ratio| ratio >= times)),
         Target::AtLeast(least) => (format!("≥ {}", short(least)), series.ours(figure).map(|ours| ours >= least)),
         Target::AtMost(most) => (format!("≤ {}", short(most)), at_most(most)),
+        Target::OfInserts(part) => {
+            let inserts = series.median("inserts_per_s");
+            let least = inserts.map(|inserts| inserts * part);
+            let wanted = format!("≥ {part} of {} inserts/s = {}", said(inserts), said(least));
+            (wanted, least.and_then(|least| series.ours(figure).map(|ours| ours >= least)))
+        }
+        Target::Commits(commits) => {
+            let most = series.median("commit_ms").map(|ms| ms * commits);
+            let wanted = format!("≤ {commits} commits of the server's own = {}", said(most));
+            (wanted, most.and_then(at_most))
+        }
         Target::Flushes(flushes, ms) => {
             let most = series.flush_ms().map(|flush| flush * flushes + ms);
-            let wanted = format!("≤ {flushes} flushes + {ms} = {}", most.map(short).unwrap_or_default());
+            let wanted = format!("≤ {flushes} flushes + {ms} = {}", said(most));
             (wanted, most.and_then(at_most))
         }
     };
@@ -161,6 +177,11 @@ fn judge(series: &Series, figure: &Figure, target: Target) -> (String, &'static 
         None => "",
     };
     (wanted, verdict)
+}
+
+/// What was not measured is told as nothing.
+fn said(value: Option<f64>) -> String {
+    value.map(short).unwrap_or_default()
 }
 
 fn shown(spread: Spread) -> String {
@@ -195,7 +216,7 @@ pub(super) fn json_lines(series: &[Series], sync: &str) -> String {
 
 fn json_line(series: &Series, figure: &Figure, sync: &str) -> String {
     let median = |subject, setting| series.of(subject, setting, figure.key).map(|spread| spread.median);
-    let fields: [(&str, Value); 11] = [
+    let fields: [(&str, Value); 13] = [
         ("workload", json!(series.case.workload)),
         ("in_flight", json!(series.case.in_flight)),
         ("sync", json!(sync)),
@@ -207,6 +228,8 @@ fn json_line(series: &Series, figure: &Figure, sync: &str) -> String {
         ("case", json!(series.case.name)),
         ("ours_default", json!(median(Subject::Ours, Setting::Default))),
         ("published_default", json!(median(Subject::Published, Setting::Default))),
+        ("inserts_per_s", json!(series.median("inserts_per_s"))),
+        ("commit_ms", json!(series.median("commit_ms"))),
     ];
     // By hand, because a map would be sorted: the order is part of what readers expect.
     let fields: Vec<String> = fields.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();

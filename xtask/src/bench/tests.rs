@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::cases::{CASES, Case};
+use super::cases::{CASES, Case, POSTGRES};
 use super::programs::{Setting, Subject, Trial};
 use super::report::{Series, Spread, json_lines, table};
+use super::server::tps;
 use super::{Sync, Wish};
 use crate::failure::Failure;
 
@@ -24,7 +25,10 @@ fn the_command_line_is_read_and_mistakes_are_named() {
         ("w1 --sync off", "`--sync` expects full or normal, found `off`"),
         ("--rounds 0", "`--rounds` expects a number from 1, found `0`"),
         ("--json", "`--json` expects a file"),
-        ("w99", "`bench` knows the workloads w1, w2, w3, w4, w5, w6, w7, w8, waiting, weight, found `w99`"),
+        (
+            "w99",
+            "`bench` knows the workloads w1, w2, w3, w4, w5, w6, w7, w8, waiting, weight, postgres, found `w99`; `bench typed` stands alone",
+        ),
     ] {
         assert_eq!(wish(line).unwrap_err(), text);
     }
@@ -78,4 +82,17 @@ fn a_failed_orchestration_of_ours_ends_the_run() {
     let failed = || trial(json!({ "rate": 1.0, "failed": 2 }));
     assert!(series.add(Subject::Published, Setting::Best, failed()).is_ok());
     assert!(series.add(Subject::Ours, Setting::Best, failed()).is_err());
+}
+
+#[test]
+fn on_postgres_the_server_itself_is_the_measure() {
+    let said = "number of failed transactions: 0 (0.000%)\ntps = 5000.5 (without initial connection time)\n";
+    assert_eq!(tps(said).unwrap(), 5_000.5);
+    assert!(tps("no such line").is_err());
+    let find = |in_flight| POSTGRES.iter().find(|case| (case.workload, case.in_flight) == ("w1", in_flight)).unwrap();
+    let mut rates = Series::new(find(500));
+    let figures = json!({ "rate": 600.0, "inserts_per_s": 5_000.0, "commit_ms": 0.4 });
+    rates.add(Subject::Ours, Setting::Best, trial(figures)).unwrap();
+    let text = table(&[rates], "here", "full");
+    assert!(text.contains("| ≥ 0.1 of 5000 inserts/s = 500 | met |"), "{text}");
 }

@@ -34,7 +34,10 @@ impl Orchestrations {
         let Done { token, head, commit, collisions, report, _kept, warm, base, figures, waiting, .. } = *done;
         let (token, head) = (&token, &head);
         let outgoing = Outgoing::new(&self.env, head, &commit, report);
-        let plain_head = warm::head_of(base, &commit.delta);
+        let plain_head = match self.env.store.as_express_capability() {
+            Some(_) => base,
+            None => warm::head_of(base, &commit.delta),
+        };
         match self.commit_turn(token, base, commit, outgoing.handover(&self.env)).await {
             Acked::Done(committed) => {
                 let (end, leased) = match committed {

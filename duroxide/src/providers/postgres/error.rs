@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::open::PostgresOpenError;
 use crate::lease::Refusal;
 use crate::providers::error::ProviderError;
 
@@ -63,6 +64,14 @@ impl StoreError {
             | StoreError::Unreadable(_)
             | StoreError::Refused(_)
             | StoreError::Full { .. } => false,
+        }
+    }
+
+    /// The same error as whoever opens a store sees it.
+    pub(super) fn into_open(self) -> PostgresOpenError {
+        match self {
+            StoreError::Sql(error) => PostgresOpenError::Database(Box::new(error)),
+            other => PostgresOpenError::Database(Box::new(other.during("open"))),
         }
     }
 
@@ -139,6 +148,11 @@ fn kind_of(error: &sqlx::Error) -> Kind {
 
 fn kind_of_state(state: &str) -> Kind {
     KINDS.iter().find(|(prefix, _)| state.starts_with(prefix)).map_or(Kind::Permanent, |(_, kind)| *kind)
+}
+
+/// Whether a statement before this one failed, and its transaction with it.
+pub(super) fn is_aborted(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "25P02")
 }
 
 /// Whether a row with this key exists already.

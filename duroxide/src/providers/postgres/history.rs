@@ -5,6 +5,7 @@ use sqlx::postgres::PgRow;
 use super::error::{StoreError, is_duplicate};
 use super::row::{int, number, stored, to_json};
 use super::writer::{Db, Durability};
+use crate::codec::told;
 use crate::model::event::Event;
 use crate::model::status::Stand;
 
@@ -118,7 +119,7 @@ pub(super) async fn events(db: &Db, instance: &str, execution_id: Option<u64>) -
 
 /// How the newest execution stands: its end, if it has one, and whether it has begun.
 pub(super) async fn stand(db: &Db, instance: &str) -> Result<Stand, StoreError> {
-    // Only rows about cancelled activities and children may follow the event that ends it.
+    // Only rows about what was cancelled may follow the event that ends it.
     let row = db
         .one(|| {
             db.query(
@@ -129,8 +130,8 @@ pub(super) async fn stand(db: &Db, instance: &str) -> Result<Stand, StoreError> 
                      ending.event_id, ending.event_data, ending.event_type
                  FROM newest LEFT JOIN LATERAL (
                      SELECT event_id, event_data, event_type FROM @.history h
-                     WHERE h.instance_id = $1 AND h.execution_id = newest.id AND h.event_type NOT IN
-                         ('ActivityCancelRequested', 'SubOrchestrationCancelRequested')
+                     WHERE h.instance_id = $1 AND h.execution_id = newest.id
+                         AND h.event_type NOT LIKE '%CancelRequested' AND h.event_type NOT LIKE '%Cancelled'
                      ORDER BY event_id DESC LIMIT 1) ending ON true",
             )
             .bind(stored(instance).into_owned())
@@ -152,7 +153,9 @@ pub(super) async fn stand(db: &Db, instance: &str) -> Result<Stand, StoreError> 
 pub(super) fn parse(stored: &[StoredEvent]) -> Result<Vec<Event>, String> {
     stored
         .iter()
-        .map(|event| serde_json::from_str(&event.json).map_err(|error| format!("event {}: {error}", event.event_id)))
+        .map(|event| {
+            serde_json::from_str(&event.json).map_err(|error| format!("event {}: {}", event.event_id, told(error)))
+        })
         .collect()
 }
 

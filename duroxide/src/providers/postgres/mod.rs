@@ -13,11 +13,14 @@ mod claim;
 mod commit;
 mod complete;
 mod error;
+mod export;
 mod express;
 mod fetch;
+mod guest;
 mod heartbeat;
 mod hints;
 mod history;
+mod import;
 mod kv;
 mod lane;
 mod node;
@@ -28,8 +31,12 @@ mod returns;
 mod row;
 mod schema;
 mod session;
+mod spoilt;
 mod start;
 mod take;
+mod transaction;
+mod transfer;
+mod within;
 mod worker;
 mod writer;
 
@@ -37,6 +44,7 @@ mod writer;
 mod tests;
 
 pub use open::{PostgresOpenError, PostgresOptions};
+pub use sqlx::PgTransaction;
 
 use crate::model::VERSION;
 use crate::model::commit::{Commit, ExecutionMetadata};
@@ -53,6 +61,8 @@ use crate::providers::error::ProviderError;
 use crate::providers::express::ExpressProvider;
 use crate::providers::management::ProviderAdmin;
 use crate::providers::signal::{Reach, WorkSignal};
+use crate::providers::transaction::TransactionProvider;
+use crate::providers::transfer::TransferStore;
 use error::StoreError;
 use hints::Hints;
 use lane::{Lane, Size};
@@ -61,6 +71,7 @@ use open::Schema;
 use ready::Wakes;
 use returns::Returns;
 use row::{ActivityKey, ActivityRow, MessageRow};
+use within::Places;
 use writer::Db;
 
 /// Requests that one transaction serves, and transactions of a kind under way at once. One who claims at a time sees
@@ -81,8 +92,9 @@ pub struct PostgresProvider {
     completions: Lane<worker::Acking>,
     posts: Lane<ready::Posting>,
     turns_done: Lane<complete::Completing>,
+    places: Places,
     /// Signs the leases taken here; dropped with the store, so that others know that they are nobody's.
-    _node: Node,
+    node: Node,
 }
 
 /// Without the pool, which knows the password.
@@ -124,11 +136,13 @@ impl PostgresProvider {
     /// See [`PostgresOpenError`].
     pub async fn from_pool_with(pool: PgPool, options: PostgresOptions) -> Result<Self, PostgresOpenError> {
         let schema = Schema::new(&options.schema)?;
-        let mut conn = pool.acquire().await?;
+        let mut conn = open::first(&pool).await?;
         open::check_server(&mut conn).await?;
         schema::migrate(&mut conn, &schema).await?;
+        transfer::check(&mut conn, &schema).await?;
+        let home = schema::home(&mut conn, &schema).await?;
         drop(conn);
-        let db = Arc::new(Db::new(pool, schema));
+        let db = Arc::new(Db::new(pool, schema, home));
         let reach = if options.session_features { Reach::All } else { Reach::Own };
         let hints = Arc::new(Hints::new(reach));
         let node = Node::start(&db, &hints, options.session_features).await?;
@@ -139,19 +153,33 @@ impl PostgresProvider {
         let returns = Returns::start(Arc::clone(&db), Arc::clone(&hints));
         let (d, h) = (|| Arc::clone(&db), || Arc::clone(&hints));
         let fetch = fetch::Fetch { db: d(), owner: node.owner(), returns: returns.clone() };
-        let taking = take::Fetch { db: d(), owner: node.owner(), returns };
-        let done = complete::Completions { db: d(), hints: h(), owner: node.owner() };
+        let taking = take::Fetch { db: d(), hints: h(), owner: node.owner(), returns: returns.clone() };
+        let acks = ack::Acks { db: d(), hints: h(), owner: node.owner(), returns: returns.clone() };
+        let done = complete::Completions { db: d(), hints: h(), owner: node.owner(), returns };
         PostgresProvider {
             turns: Lane::start(fetch, CLAIMS),
-            commits: Lane::start(ack::Acks { db: d(), hints: h(), owner: node.owner() }, COMMITS),
+            commits: Lane::start(acks, COMMITS),
             activities: Lane::start(taking, CLAIMS),
             completions: Lane::start(worker::Acks { db: d(), hints: h() }, COMMITS),
             posts: Lane::start(ready::Post { db: d(), hints: h() }, COMMITS),
             turns_done: Lane::start(done, COMMITS),
+            places: Places::of(db.pool().options()),
             db,
             hints,
-            _node: node,
+            node,
         }
+    }
+
+    async fn post(
+        &self,
+        operation: &'static str,
+        item: &WorkItem,
+        delay: Option<Duration>,
+        waiting_max: Option<usize>,
+    ) -> Result<(), ProviderError> {
+        let message = message_row(item).map_err(|error| error.during(operation))?;
+        let delay = delay.unwrap_or_default();
+        self.posts.call(operation, |reply| ready::Posting { message, delay, waiting_max, reply }).await
     }
 
     /// All that creates the newest schema of this name, as SQL for whoever applies it by hand.
@@ -223,7 +251,7 @@ impl Provider for PostgresProvider {
             cancelled_activities,
         };
         let ack = ack::Ack::new(lock_token, commit, self.hints.signal()).map_err(|error| error.during(OPERATION))?;
-        self.commits.call(OPERATION, |reply| ack::Acking { ack, reply }).await.map(drop)
+        self.commits.call(OPERATION, |reply| ack::Acking { ack, reply }).await.map(|acked| drop(acked.take()))
     }
 
     async fn abandon_orchestration_item(
@@ -323,10 +351,7 @@ impl Provider for PostgresProvider {
     }
 
     async fn enqueue_for_orchestrator(&self, item: WorkItem, delay: Option<Duration>) -> Result<(), ProviderError> {
-        const OPERATION: &str = "enqueue_for_orchestrator";
-        let message = message_row(&item).map_err(|error| error.during(OPERATION))?;
-        let delay = delay.unwrap_or_default();
-        self.posts.call(OPERATION, |reply| ready::Posting { message, delay, reply }).await
+        self.post("enqueue_for_orchestrator", &item, delay, None).await
     }
 
     async fn enqueue_start(&self, item: WorkItem) -> Result<StartOutcome, ProviderError> {
@@ -355,6 +380,14 @@ impl Provider for PostgresProvider {
     }
 
     fn as_express_capability(&self) -> Option<&dyn ExpressProvider> {
+        Some(self)
+    }
+
+    fn as_transaction_capability(&self) -> Option<&dyn TransactionProvider> {
+        Some(self)
+    }
+
+    fn as_transfer_capability(&self) -> Option<&dyn TransferStore> {
         Some(self)
     }
 
@@ -393,11 +426,7 @@ impl Provider for PostgresProvider {
         delay: Option<Duration>,
         waiting_max: usize,
     ) -> Result<(), ProviderError> {
-        let instance = row::stored(item.target_instance());
-        let room = ready::check_room(&self.db, &instance, waiting_max).await;
-        room.map_err(|error| error.during("enqueue_if_room"))?;
-        drop(instance);
-        self.enqueue_for_orchestrator(item, delay).await
+        self.post("enqueue_if_room", &item, delay, Some(waiting_max)).await
     }
 
     async fn activity_fence(&self, token: &str) -> Result<Option<u64>, ProviderError> {

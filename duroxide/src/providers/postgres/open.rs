@@ -3,8 +3,9 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Postgres};
 
 /// Connections of a pool that the store makes itself: enough for every lane and some readers.
 const CONNECTIONS: u32 = 16;
@@ -37,6 +38,14 @@ pub enum PostgresOpenError {
         /// The name.
         found: String,
     },
+    /// No server answers there.
+    #[error("PostgreSQL on {place}: expected a server that answers, found none: {reason}")]
+    Unreachable {
+        /// Host and port.
+        place: String,
+        /// What came instead of an answer.
+        reason: String,
+    },
     /// The server is too old.
     #[error("PostgreSQL: expected version 13 or newer, found {found}")]
     OldServer {
@@ -54,6 +63,12 @@ pub enum PostgresOpenError {
     /// Tables of ours are there, but in a form this crate does not know.
     #[error("database schema: expected an empty schema or one of this crate, found a queue without a version")]
     ForeignSchema,
+    /// All that was in it is elsewhere, where the work goes on.
+    #[error("this store was moved to {to}; open that one")]
+    Moved {
+        /// Where it is now.
+        to: String,
+    },
     /// PostgreSQL said no, or could not be reached.
     #[error("database: {0}")]
     Database(Box<dyn std::error::Error + Send + Sync>),
@@ -157,8 +172,28 @@ pub(super) fn pool(url: &str) -> Result<PgPool, PostgresOpenError> {
         .connect_lazy_with(options.application_name("duroxide")))
 }
 
+/// The first connection of a store. A pool says only that it waited in vain; why, the server is asked itself.
+pub(super) async fn first(pool: &PgPool) -> Result<PoolConnection<Postgres>, PostgresOpenError> {
+    match pool.acquire().await {
+        Err(sqlx::Error::PoolTimedOut) => Err(reason_of_silence(pool).await),
+        acquired => Ok(acquired?),
+    }
+}
+
+async fn reason_of_silence(pool: &PgPool) -> PostgresOpenError {
+    let options = pool.connect_options();
+    let place = format!("{}:{}", options.get_host(), options.get_port());
+    match tokio::time::timeout(ACQUIRE, PgConnection::connect_with(&options)).await {
+        Ok(Err(sqlx::Error::Io(error))) => PostgresOpenError::Unreachable { place, reason: error.to_string() },
+        Ok(Err(error)) => error.into(),
+        // The server answers, and the pool is too small for those who use it.
+        Ok(Ok(_)) => sqlx::Error::PoolTimedOut.into(),
+        Err(_) => PostgresOpenError::Unreachable { place, reason: format!("no answer within {ACQUIRE:?}") },
+    }
+}
+
 /// Refuses a server that is too old.
-pub(super) async fn check_server(conn: &mut sqlx::PgConnection) -> Result<(), PostgresOpenError> {
+pub(super) async fn check_server(conn: &mut PgConnection) -> Result<(), PostgresOpenError> {
     let (number, text): (i32, String) =
         sqlx::query_as("SELECT current_setting('server_version_num')::int, current_setting('server_version')")
             .fetch_one(conn)

@@ -202,7 +202,7 @@ impl ActivityKey {
     }
 }
 
-/// Sets rows aside that cannot be read; they stay visible to people and stop nobody.
+/// Sets rows aside that cannot be read; they stay visible to people, under the number that this returns, and stop nobody.
 pub(super) async fn quarantine(
     conn: &mut PgConnection,
     schema: &Schema,
@@ -210,18 +210,18 @@ pub(super) async fn quarantine(
     instance: &str,
     body: &str,
     reason: &str,
-) -> Result<(), StoreError> {
+) -> Result<i64, StoreError> {
     tracing::error!(queue, instance, reason, "a queue row cannot be read and was set aside");
-    sqlx::query(
-        schema.sql("INSERT INTO @.quarantine (queue, instance_id, body, reason, at_ms) VALUES ($1, $2, $3, $4, @now)"),
-    )
+    let set_aside = sqlx::query(schema.sql(
+        "INSERT INTO @.quarantine (queue, instance_id, body, reason, at_ms) VALUES ($1, $2, $3, $4, @now) RETURNING id",
+    ))
     .bind(queue)
     .bind(instance)
     .bind(body)
     .bind(stored(reason).as_ref())
-    .execute(conn)
+    .fetch_one(conn)
     .await?;
-    Ok(())
+    Ok(set_aside.try_get(0)?)
 }
 
 #[cfg(test)]

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::{AssertSqlSafe, Executor, PgConnection, PgPool, Postgres, Row};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Postgres, Row};
 
 use super::error::{Kind, StoreError};
+use super::guest::Home;
 use super::open::Schema;
 use super::row::uint;
 use crate::{clock, seams};
@@ -17,7 +18,7 @@ pub(super) type Query = sqlx::query::Query<'static, Postgres, PgArguments>;
 
 /// How long one statement may take before its connection counts as dead: longer than any of ours should, shorter than
 /// the leases that hang on it.
-const PATIENCE: Duration = Duration::from_secs(15);
+pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The same for statements that delete whole trees.
 const LONG_PATIENCE: Duration = Duration::from_secs(600);
@@ -36,6 +37,10 @@ const IN_STEP_MS: i64 = 1_000;
 /// How long the outcome of a transaction is kept: longer than anybody asks for it.
 const REMEMBERED_MS: i64 = 3_600_000;
 
+/// Whatever the database's default: the store's locks are made for this level. A client that is cut off must not hold rows
+/// for ever.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = '15s';";
+
 /// What a transaction writes beside its name.
 const COMMITTED: &str = "committed";
 
@@ -53,13 +58,14 @@ pub(super) enum Durability {
 pub(super) struct Db {
     pool: PgPool,
     schema: Schema,
+    home: Home,
     /// How far the database's clock is ahead of this process's, in milliseconds.
     ahead_ms: AtomicI64,
 }
 
 impl Db {
-    pub(super) fn new(pool: PgPool, schema: Schema) -> Self {
-        Db { pool, schema, ahead_ms: AtomicI64::new(0) }
+    pub(super) fn new(pool: PgPool, schema: Schema, home: Home) -> Self {
+        Db { pool, schema, home, ahead_ms: AtomicI64::new(0) }
     }
 
     pub(super) fn pool(&self) -> &PgPool {
@@ -68,6 +74,11 @@ impl Db {
 
     pub(super) fn schema(&self) -> &Schema {
         &self.schema
+    }
+
+    /// What tells this store from others.
+    pub(super) fn home(&self) -> &Home {
+        &self.home
     }
 
     /// The template as a statement of this store's schema.
@@ -113,6 +124,9 @@ impl Db {
     pub(super) async fn once(&self, query: Query) -> Result<Vec<PgRow>, StoreError> {
         let mut session = Session::acquire(&self.pool, PATIENCE).await?;
         let answer = session.all(query).await;
+        if answer.as_ref().is_err_and(|error| error.kind() != Kind::Connection) {
+            session.settle().await;
+        }
         session.end(&answer);
         answer
     }
@@ -141,18 +155,11 @@ impl Db {
     async fn begin_with(&self, durability: Durability, patience: Duration) -> Result<Tx<'_>, StoreError> {
         let mut failures = 0;
         loop {
-            // A client that is cut off must not hold rows for ever.
-            let mut begin = String::from("BEGIN; SET LOCAL idle_in_transaction_session_timeout = '15s'; ");
-            let name = match durability {
-                Durability::Lease => {
-                    begin.push_str("SET LOCAL synchronous_commit = off");
-                    None
-                }
+            let (begin, name) = match durability {
+                Durability::Lease => (format!("{BEGIN} SET LOCAL synchronous_commit = off"), None),
                 Durability::Flushed => {
                     let name = seams::new_guid();
-                    begin.push_str(&self.schema.render("INSERT INTO @.commits VALUES ("));
-                    begin.push_str(&self.schema.render(&format!("'{name}', '{COMMITTED}', @now)")));
-                    Some(name)
+                    (format!("{BEGIN} {}", self.naming(&name)), Some(name))
                 }
             };
             let begun = match Session::acquire(&self.pool, patience).await {
@@ -166,10 +173,15 @@ impl Db {
         }
     }
 
+    /// What a transaction writes so that its fate can be told.
+    pub(super) fn naming(&self, name: &str) -> String {
+        self.schema.render(&format!("INSERT INTO @.commits VALUES ('{name}', '{COMMITTED}', @now)"))
+    }
+
     /// What became of a transaction whose commit was not answered: its name is claimed as one that came to nothing. As
     /// long as it is under way that waits; when it is there, it was committed; and when the claim is first, it never
     /// will be. The server's own transaction ids would not do: after a crash they may be given out again.
-    async fn fate_of(&self, name: &str) -> Result<(), StoreError> {
+    pub(super) async fn fate_of(&self, name: &str) -> Result<(), StoreError> {
         for _ in 0..FATE_LOOKS {
             let claim = self.query(
                 "INSERT INTO @.commits AS c (name, outcome, at_ms) VALUES ($1, 'undone', @now)
@@ -219,17 +231,17 @@ where
 }
 
 /// A connection that is closed, and not given back, unless what was under way on it came to its end.
-struct Session {
+pub(super) struct Session {
     conn: Option<PoolConnection<Postgres>>,
     patience: Duration,
 }
 
 impl Session {
-    async fn acquire(pool: &PgPool, patience: Duration) -> Result<Self, StoreError> {
+    pub(super) async fn acquire(pool: &PgPool, patience: Duration) -> Result<Self, StoreError> {
         Ok(Session { conn: Some(pool.acquire().await?), patience })
     }
 
-    fn conn(&mut self) -> &mut PgConnection {
+    pub(super) fn conn(&mut self) -> &mut PgConnection {
         self.conn.as_mut().expect("only `end` and `drop` take it")
     }
 
@@ -247,12 +259,25 @@ impl Session {
         Ok(())
     }
 
+    /// Waits until what a refused statement held is free: the server tells of the error before. A repetition that takes
+    /// what is not locked would find nothing until then.
+    async fn settle(&mut self) {
+        let patience = self.patience;
+        // When it does not answer, whoever uses the connection next finds out.
+        let _ = tokio::time::timeout(patience, self.conn().ping()).await;
+    }
+
     /// The connection may be used again, unless this outcome says that it is dead.
-    fn end<T>(mut self, outcome: &Result<T, StoreError>) {
+    fn end<T>(self, outcome: &Result<T, StoreError>) {
         let dead = outcome.as_ref().is_err_and(|error| error.kind() == Kind::Connection);
         if !dead {
-            drop(self.conn.take());
+            self.release();
         }
+    }
+
+    /// The connection may be used again.
+    pub(super) fn release(mut self) {
+        drop(self.conn.take());
     }
 }
 
@@ -305,6 +330,18 @@ impl Tx<'_> {
     pub(super) async fn rollback(mut self) {
         let undone = self.session.raw("ROLLBACK").await;
         self.session.end(&undone);
+    }
+}
+
+/// Somebody in the middle of a transaction, who asks the database.
+pub(super) trait Ask: Send {
+    /// All rows of the answer.
+    fn ask(&mut self, query: Query) -> impl Future<Output = Result<Vec<PgRow>, StoreError>> + Send;
+}
+
+impl Ask for Tx<'_> {
+    async fn ask(&mut self, query: Query) -> Result<Vec<PgRow>, StoreError> {
+        self.all(query).await
     }
 }
 

@@ -56,7 +56,8 @@ impl From<rusqlite::Error> for StoreError {
 /// Whether the same call may work later. A full or read-only disk may be mended by an operator, and no orchestration
 /// should fail for it.
 pub(super) fn may_pass(error: &rusqlite::Error) -> bool {
-    error.sqlite_error_code().is_some_and(|code| {
+    let code = error.sqlite_error_code();
+    let may_pass = code.is_some_and(|code| {
         matches!(
             code,
             ErrorCode::DatabaseBusy
@@ -71,10 +72,16 @@ pub(super) fn may_pass(error: &rusqlite::Error) -> bool {
                 | ErrorCode::FileLockingProtocolFailed
                 | ErrorCode::SchemaChanged
         )
-    })
+    });
+    may_pass || is_closed(error)
+}
+
+/// Whether the store refuses every change because it is being moved: the triggers said so.
+fn is_closed(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_TRIGGER)
 }
 
 /// Whether a row with this key exists already.
 pub(super) fn is_duplicate(error: &rusqlite::Error) -> bool {
-    error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
+    error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) && !is_closed(error)
 }

@@ -14,11 +14,13 @@ mod admin;
 mod adopt;
 mod desk;
 mod error;
+mod export;
 mod express;
 mod fetch;
 mod handing;
 mod heartbeat;
 mod history;
+mod import;
 mod kv;
 mod node;
 mod open;
@@ -30,6 +32,7 @@ mod row;
 mod schema;
 mod session;
 mod start;
+mod transfer;
 mod worker;
 mod writer;
 
@@ -51,6 +54,7 @@ use crate::model::work_item::{WorkItem, kind_of};
 use crate::providers::error::ProviderError;
 use crate::providers::management::ProviderAdmin;
 use crate::providers::signal::{Reach, WorkSignal};
+use crate::providers::transfer::TransferStore;
 use crate::providers::{ExpressProvider, Provider};
 use crate::{clock, lease};
 use desk::Desk;
@@ -79,6 +83,8 @@ pub struct SqliteProvider {
     desk: Option<Desk>,
     pool: SqlitePool,
     signal: Arc<WorkSignal>,
+    /// Where it is, for people.
+    place: String,
     /// Signs the leases taken here; dropped with the store, so that the next one knows that they are nobody's.
     node: Node,
 }
@@ -162,7 +168,7 @@ impl SqliteProvider {
         let signal = Arc::new(WorkSignal::reaching(Reach::All));
         ready::seed(&conn, &signal)?;
         let writer = Writer::start(conn, sync, Arc::clone(&signal)).map_err(thread_error)?;
-        Ok(SqliteProvider { writer, readers, desk, pool, signal, node })
+        Ok(SqliteProvider { writer, readers, desk, pool, signal, place: location.told(), node })
     }
 
     /// Folds the write-ahead log into the database file.
@@ -468,6 +474,10 @@ impl Provider for SqliteProvider {
     }
 
     fn as_express_capability(&self) -> Option<&dyn ExpressProvider> {
+        Some(self)
+    }
+
+    fn as_transfer_capability(&self) -> Option<&dyn TransferStore> {
         Some(self)
     }
 

@@ -17,6 +17,8 @@ const SLOTS: u32 = 64;
 pub(super) struct Node {
     /// Who holds the leases taken here: the slot, if there is one, and what is new with every object.
     owner: Arc<str>,
+    /// Where the slots are, if there are any.
+    database: Option<PathBuf>,
     /// Held as long as the store lives; never read.
     _slot: Option<File>,
 }
@@ -24,16 +26,27 @@ pub(super) struct Node {
 impl Node {
     /// Without a slot: in memory there is nobody else.
     pub(super) fn alone() -> Self {
-        Node { owner: seams::new_guid().into(), _slot: None }
+        Node { owner: seams::new_guid().into(), database: None, _slot: None }
     }
 
     /// The lowest free slot. Where files cannot be locked, leases of the dead end by themselves.
     pub(super) fn beside(database: &Path) -> Self {
         let free = (0..SLOTS).find_map(|slot| Some((slot, try_slot(database, slot)?)));
-        match free {
-            Some((slot, file)) => Node { owner: format!("{slot}/{}", seams::new_guid()).into(), _slot: Some(file) },
-            None => Node::alone(),
-        }
+        let owner = match &free {
+            Some((slot, _)) => format!("{slot}/{}", seams::new_guid()),
+            None => seams::new_guid(),
+        };
+        Node { owner: owner.into(), database: Some(database.to_owned()), _slot: free.map(|(_, file)| file) }
+    }
+
+    /// How many other stores are open on the file: their slots are held.
+    pub(super) fn neighbours(&self) -> u64 {
+        let Some(database) = &self.database else {
+            return 0;
+        };
+        let others = (0..SLOTS).filter(|slot| self.slot() != Some(*slot));
+        let held = others.filter(|slot| slot_file(database, *slot).exists() && try_slot(database, *slot).is_none());
+        held.count() as u64
     }
 
     /// What leases are signed with.
@@ -96,12 +109,16 @@ fn slot_of(owner: &str) -> Option<u32> {
 
 /// The slot's lock, unless somebody holds it.
 fn try_slot(database: &Path, slot: u32) -> Option<File> {
-    let mut path = database.as_os_str().to_owned();
-    path.push(format!(".node-{slot}"));
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(PathBuf::from(path)).ok()?;
+    let file = options.open(slot_file(database, slot)).ok()?;
     file.try_lock().is_ok().then_some(file)
+}
+
+fn slot_file(database: &Path, slot: u32) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(format!(".node-{slot}"));
+    PathBuf::from(path)
 }

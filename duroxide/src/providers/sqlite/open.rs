@@ -96,6 +96,12 @@ pub enum SqliteOpenError {
     /// Tables of ours are there, but in a form this crate does not know.
     #[error("database schema: expected an empty database or one of this crate, found a queue without a version")]
     ForeignSchema,
+    /// All that was in it is elsewhere, where the work goes on.
+    #[error("this store was moved to {to}; open that one")]
+    Moved {
+        /// Where it is now.
+        to: String,
+    },
     /// SQLite said no.
     #[error("database: {0}")]
     Database(Box<dyn std::error::Error + Send + Sync>),
@@ -161,7 +167,7 @@ impl Location {
 
     /// A database in a file, with everything flushed that is acknowledged.
     pub(super) fn file(path: impl Into<PathBuf>) -> Self {
-        Location::File { path: path.into(), create: true, synchronous: Synchronous::Full }
+        Location::File { path: anchored(path.into()), create: true, synchronous: Synchronous::Full }
     }
 
     /// `sqlite:PATH`, `sqlite://PATH`, `sqlite::memory:`, each with `?mode=…` and `&synchronous=…`.
@@ -190,7 +196,17 @@ impl Location {
         if path.is_empty() {
             return Err(SqliteOpenError::Url { found: "no path".to_owned() });
         }
-        Ok(Location::File { path: PathBuf::from(percent_decoded(path)), create, synchronous })
+        Ok(Location::File { path: anchored(PathBuf::from(percent_decoded(path))), create, synchronous })
+    }
+
+    /// For people.
+    pub(super) fn told(&self) -> String {
+        match self {
+            Location::File { path, .. } => {
+                format!("the SQLite file {}", path.canonicalize().unwrap_or_else(|_| path.clone()).display())
+            }
+            Location::Memory { .. } => "a SQLite database in memory".to_owned(),
+        }
     }
 
     /// The connection that writes.
@@ -243,6 +259,11 @@ impl Location {
             .max_lifetime(None)
             .connect_lazy_with(options)
     }
+}
+
+/// The same file, wherever the program goes before a connection is opened.
+fn anchored(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 /// A connection that only reads, beside the writer of the same file.

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::adopt;
 use super::open::SqliteOpenError;
+use super::transfer::{self, Found};
 use crate::clock;
 use crate::observe::target;
 
@@ -168,6 +169,11 @@ pub(super) fn migrate(conn: &mut Connection) -> Result<(), SqliteOpenError> {
     let newest = MIGRATIONS.len();
     let now_ms = clock::now_ms();
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let is_open = match transfer::look(&tx)? {
+        Found::Moved(to) => return Err(SqliteOpenError::Moved { to }),
+        Found::Closed => false,
+        Found::Open => true,
+    };
     let current = match form(&tx)? {
         Form::Empty => 0,
         Form::Ours(found) if found > newest => {
@@ -180,7 +186,9 @@ pub(super) fn migrate(conn: &mut Connection) -> Result<(), SqliteOpenError> {
         tx.execute_batch(migration)?;
     }
     tx.execute("UPDATE duroxide_store SET schema_version = ?1", [newest as i64])?;
-    super::ready::repair(&tx, now_ms)?;
+    if is_open {
+        super::ready::repair(&tx, now_ms)?;
+    }
     tx.commit()?;
     Ok(())
 }

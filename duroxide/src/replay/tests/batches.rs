@@ -43,7 +43,7 @@ fn activity() -> WorkItem {
 }
 
 #[test]
-fn of_several_starts_the_first_counts() {
+fn concurrent_start_the_first_counts() {
     let messages = vec![raised("go", "1"), start_of("1.0.0"), activity(), start_of("2.0.0"), raised("go", "2")];
     let Batch { start, messages, ignored_starts, is_continue_as_new } = read_batch(messages, true, "order");
     assert_eq!(start, Some(start_of("1.0.0")));

@@ -51,7 +51,7 @@ fn a_result_tells_the_parent() {
 }
 
 #[test]
-fn cancellation_runs_the_code_once_more_and_wins_over_its_result() {
+fn cancel_vs_complete_the_code_runs_once_more_and_cancellation_wins() {
     let mut story = Story::of(|ctx, _| async move {
         let child = ctx.schedule_sub_orchestration("c", "");
         let data = ctx.schedule_wait("go").await;
@@ -91,7 +91,7 @@ fn pending_is_a_legal_way_to_wait_for_cancellation() {
 }
 
 #[test]
-fn continue_as_new_carries_status_unread_messages_and_the_parent() {
+fn child_can_carries_status_unread_messages_and_the_parent() {
     let mut story = Story::of(|ctx, _| async move {
         ctx.set_custom_status("round 1");
         ctx.schedule_wait("go").await;
@@ -147,7 +147,7 @@ fn continue_as_new_wins_over_the_result_even_when_nobody_awaits_it() {
 }
 
 #[test]
-fn messages_behind_the_one_that_made_the_code_return_are_carried_too() {
+fn can_event_behind_the_one_that_made_the_code_return_is_carried_too() {
     let mut story = Story::of(|ctx, _| async move {
         ctx.dequeue_event("go").await;
         drop(ctx.continue_as_new("next"));

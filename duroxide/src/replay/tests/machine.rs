@@ -57,7 +57,36 @@ fn a_foreign_future_beside_a_durable_one_fails_when_it_alone_is_left() {
 }
 
 #[test]
-fn code_that_is_never_quiet_is_stopped() {
+fn every_prefix_asks_for_the_same_and_live_vs_replay_are_equal() {
+    // Each `turn` drives both and compares whole commits, and replays every prefix of what was recorded.
+    let mut story = Story::of(|ctx, _| async move {
+        ctx.set_custom_status("begun");
+        let raced = ctx.select2(ctx.schedule_activity("a", "1"), ctx.schedule_timer(LATER)).await;
+        ctx.set_kv_value("key", "value");
+        let child = ctx.schedule_sub_orchestration("Child", "2").await?;
+        let (signal, message) = ctx.join2(ctx.schedule_wait("go"), ctx.dequeue_event("inbox")).await;
+        Ok(format!("{raced:?} {child} {signal} {message} {}", ctx.new_guid().await?))
+    });
+    story.turn([]);
+    story.turn([done(3, "one"), queued("inbox", "early")]);
+    let child = story.history.iter().rfind(|event| matches!(event.kind, EventKind::SubOrchestrationScheduled { .. }));
+    let child = child.expect("the child was asked for").event_id;
+    story.turn([child_done(child, "two")]);
+    story.turn([raised("go", "three")]);
+    let answer = story.completed();
+    assert!(answer.starts_with(r#"First(Ok("one")) two three early answer "#), "{answer}");
+    // And once more from all but its end, without any message.
+    let mut before = story.history.clone();
+    before.pop();
+    let mut again = story.open(before);
+    again.advance(TurnInput { start: None, messages: Vec::new(), now_ms: story.now_ms });
+    assert_eq!(again.outcome(), &story.outcome);
+}
+
+const LATER: std::time::Duration = std::time::Duration::from_secs(60);
+
+#[test]
+fn infinite_loop_of_requests_is_stopped() {
     let mut story = Story::of(|ctx, _| {
         let mut held = Vec::new();
         std::future::poll_fn(move |_| {

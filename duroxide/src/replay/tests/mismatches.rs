@@ -11,7 +11,7 @@ async fn calls_b(ctx: OrchestrationContext, _: String) -> Result<String, String>
 }
 
 #[test]
-fn changed_code_is_told_what_it_did_and_what_history_expected() {
+fn code_change_is_told_with_what_it_did_and_what_history_expected() {
     let mut story = Story::of(calls_b).with_history(vec![(None, start(None)), (None, scheduled("a"))]);
     story.turn([done(2, "")]);
     let failure = story.failure();
@@ -180,7 +180,7 @@ fn three_asked(rows: &[(Option<u64>, EventKind)]) -> Execution {
 }
 
 #[test]
-fn stale_and_duplicate_messages_are_dropped() {
+fn duplicate_completion_and_stale_messages_are_dropped() {
     let other_execution =
         WorkItem::ActivityCompleted { instance: "order".into(), execution_id: 2, id: 2, result: "".into() };
     let mut story = Story::of(|ctx, _| async move {

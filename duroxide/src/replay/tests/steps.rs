@@ -45,7 +45,7 @@ fn a_fan_out_asks_for_all_at_once_and_joins_in_argument_order() {
 }
 
 #[test]
-fn a_join_of_five_thousand_completes() {
+fn fanin_5000_completes() {
     let mut story = Story::of(|ctx, _| async move {
         let calls = (0..5_000).map(|n| ctx.schedule_activity("square", n.to_string())).collect();
         Ok(ctx.join(calls).await.len().to_string())

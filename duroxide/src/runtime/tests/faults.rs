@@ -25,7 +25,7 @@ fn times(count: usize, fault: fn() -> Fault) -> Vec<Fault> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn errors_that_pass_never_end_an_orchestration() {
+async fn retryable_error_never_ends_an_orchestration() {
     for operation in ["fetch_orchestration_item", "fetch_work_item", "ack_orchestration_item", "ack_work_item"] {
         let store = Faulty::new([(operation, times(20, busy))]);
         assert_eq!(echoed(&store).await.as_deref(), Ok("x"), "{operation}");
@@ -40,7 +40,7 @@ async fn a_turn_that_the_store_is_too_busy_for_is_given_back_for_free() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_commit_that_happened_though_it_failed_counts_once() {
+async fn executed_but_error_or_commit_unknown_counts_once() {
     let lost_answer = || Fault::After(ProviderError::retryable("test", "connection closed"));
     for operation in ["ack_orchestration_item", "ack_work_item"] {
         let store = Faulty::new([(operation, vec![lost_answer(), lost_answer()])]);
@@ -95,6 +95,40 @@ async fn one_failed_renewal_does_not_cost_an_activity() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn long_activity_runs_once_while_renewed() {
+    let runs = Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let store = Faulty::new([]);
+    let mut runtimes = Vec::new();
+    // The second would take it, were it left alone for the length of a lease.
+    for _ in 0..2 {
+        let counted = Arc::clone(&runs);
+        let activities = ActivityRegistry::builder()
+            .register("Long", move |_: ActivityContext, _| {
+                counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                async {
+                    // Twenty leases long.
+                    tokio::time::sleep(RuntimeOptions::default().worker_lock_timeout * 20).await;
+                    Ok("done".to_owned())
+                }
+            })
+            .build();
+        let orchestrations = OrchestrationRegistry::builder()
+            .register("Waits", |ctx, _| async move { ctx.schedule_activity("Long", "").await })
+            .build();
+        runtimes.push(Runtime::start_with_store(Arc::clone(&store) as _, activities, orchestrations).await);
+    }
+    let client = Client::new(Arc::clone(&store) as _);
+    client.start_orchestration("i", "Waits", "").await.unwrap();
+    let status = client.wait_for_orchestration("i", LONG * 2).await.unwrap();
+    assert!(matches!(&status, OrchestrationStatus::Completed { output, .. } if output == "done"), "{status:?}");
+    assert_eq!(runs.load(std::sync::atomic::Ordering::Relaxed), 1);
+    assert!(store.calls("renew_work_item_lock").len() >= 20);
+    for runtime in runtimes {
+        runtime.shutdown(None).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn work_without_a_handler_waits_longer_each_time_and_runs_when_there_is_one() {
     let store = Faulty::new([]);
     let (runtime, client) = start(&store, OrchestrationRegistry::default()).await;
@@ -113,7 +147,7 @@ async fn work_without_a_handler_waits_longer_each_time_and_runs_when_there_is_on
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_tried_too_often_is_poison_and_spares_its_neighbours() {
+async fn process_abort_too_often_is_poison_and_spares_its_neighbours() {
     let store = Faulty::new([]);
     let orchestrations = OrchestrationRegistry::builder_from(&echo())
         .register("Calls", |ctx, input: String| async move { ctx.schedule_activity("Missing", input).await })

@@ -23,6 +23,8 @@ pub(super) struct Faulty {
     inner: Arc<MemoryProvider>,
     faults: Mutex<HashMap<&'static str, VecDeque<Fault>>>,
     calls: Mutex<Vec<String>>,
+    /// Whether the quick half of the store is there, which never fails.
+    is_quick: bool,
 }
 
 pub(super) fn busy() -> Fault {
@@ -39,7 +41,13 @@ impl Faulty {
             inner: super::store(),
             faults: Mutex::new(faults.into_iter().map(|(name, faults)| (name, faults.into())).collect()),
             calls: Mutex::default(),
+            is_quick: false,
         })
+    }
+
+    /// A store that never fails and has a quick half.
+    pub(super) fn quick() -> Arc<Self> {
+        Arc::new(Faulty { inner: super::store(), faults: Mutex::default(), calls: Mutex::default(), is_quick: true })
     }
 
     pub(super) fn calls(&self, operation: &str) -> Vec<String> {
@@ -189,6 +197,14 @@ impl Provider for Faulty {
 
     async fn enqueue_for_orchestrator(&self, item: WorkItem, delay: Option<Duration>) -> Result<(), ProviderError> {
         self.inner.enqueue_for_orchestrator(item, delay).await
+    }
+
+    fn work_signal(&self) -> Option<Arc<WorkSignal>> {
+        self.is_quick.then(|| self.inner.work_signal()).flatten()
+    }
+
+    fn as_express_capability(&self) -> Option<&dyn ExpressProvider> {
+        self.is_quick.then_some(&*self.inner)
     }
 
     fn as_management_capability(&self) -> Option<&dyn ProviderAdmin> {

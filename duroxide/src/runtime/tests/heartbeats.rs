@@ -154,7 +154,7 @@ async fn progress_is_read_by_clients_while_the_activity_runs() {
 
 /// An activity that fails its first delivery, by its lease, and tells of each what it knew.
 #[tokio::test(start_paused = true)]
-async fn the_next_delivery_has_a_greater_fence_the_same_key_and_the_last_progress() {
+async fn at_least_once_the_next_delivery_has_the_same_key_a_greater_fence_and_the_last_progress() {
     let left = Left::default();
     let work = left.clone();
     let activities = ActivityRegistry::builder()

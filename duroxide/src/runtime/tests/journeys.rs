@@ -1,7 +1,10 @@
 //! Orchestrations from start to result.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use tokio::time::Instant;
 
+use super::faulty::Faulty;
 use super::*;
 use crate::context::orchestration::OrchestrationContext;
 use crate::model::event::EventKind;
@@ -161,7 +164,7 @@ async fn timers_children_events_and_continue_as_new_work_together() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_child_id_that_is_taken_fails_the_parent_fast() {
+async fn child_id_collision_fails_the_parent_fast() {
     let orchestrations = OrchestrationRegistry::builder()
         .register("Parent", |ctx, _| async move { ctx.schedule_sub_orchestration_with_id("Fine", "taken", "").await })
         .register("Fine", |_, _| async move { Ok("fine".to_owned()) })
@@ -205,6 +208,40 @@ async fn cancelling_an_orchestration_reaches_its_running_activity_at_once() {
     stopped.notified().await;
     assert!(asked.elapsed() < Duration::from_secs(1), "it did not wait for the renewal");
     runtime.shutdown(None).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn activities_that_were_leased_ahead_and_cancelled_never_run() {
+    let runs = Arc::new(AtomicUsize::new(0));
+    let began = Arc::new(tokio::sync::Semaphore::new(0));
+    let (counted, tell_began) = (Arc::clone(&runs), Arc::clone(&began));
+    let activities = ActivityRegistry::builder()
+        .register("Step", move |ctx: ActivityContext, step: String| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let began = Arc::clone(&tell_began);
+            async move {
+                // Two are over at once, so that more is leased than slots wait; then both slots are taken.
+                if step == "1" || step == "4" {
+                    began.add_permits(1);
+                    ctx.cancelled().await;
+                }
+                Ok(String::new())
+            }
+        })
+        .build();
+    let orchestrations = one("Fans", |ctx, _| async move {
+        let all = (1..=8).map(|step| ctx.schedule_activity("Step", step.to_string())).collect();
+        Ok(ctx.join(all).await.len().to_string())
+    });
+    let store = Faulty::quick();
+    let runtime = Runtime::start_with_store(Arc::clone(&store) as _, activities, orchestrations).await;
+    let client = Client::new(store);
+    client.start_orchestration("i", "Fans", "").await.unwrap();
+    let _both = began.acquire_many(2).await.unwrap();
+    client.cancel_instance("i", "enough").await.unwrap();
+    assert_eq!(ended(&client, "i").await.unwrap_err(), "canceled: enough");
+    runtime.shutdown(None).await;
+    assert_eq!(runs.load(Ordering::Relaxed), 4);
 }
 
 #[tokio::test(start_paused = true)]

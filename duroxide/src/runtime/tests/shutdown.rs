@@ -3,15 +3,20 @@
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::*;
 
-fn slow() -> ActivityRegistry {
+/// Tells when it has begun.
+fn slow(began: Arc<Notify>) -> ActivityRegistry {
     ActivityRegistry::builder()
-        .register("Slow", |_: ActivityContext, input: String| async move {
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            Ok(input)
+        .register("Slow", move |_: ActivityContext, input: String| {
+            began.notify_one();
+            async move {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                Ok(input)
+            }
         })
         .build()
 }
@@ -22,15 +27,13 @@ fn calls_slow() -> OrchestrationRegistry {
         .build()
 }
 
+/// A runtime whose one activity is at work.
 async fn started(store: &Arc<MemoryProvider>) -> Arc<Runtime> {
-    let runtime = Runtime::start_with_store(Arc::clone(store) as _, slow(), calls_slow()).await;
+    let began = Arc::new(Notify::new());
+    let runtime = Runtime::start_with_store(Arc::clone(store) as _, slow(Arc::clone(&began)), calls_slow()).await;
     let client = Client::new(Arc::clone(store) as _);
     client.start_orchestration("i", "Calls", "x").await.unwrap();
-    while store.as_management_capability().unwrap().get_queue_depths().await.unwrap().orchestrator_queue > 0
-        || runtime.metrics_snapshot().unwrap().worker_dispatcher_items_fetched == 0
-    {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    began.notified().await;
     runtime
 }
 
@@ -70,7 +73,7 @@ async fn a_shorter_second_call_shortens_the_first() {
 async fn what_was_aborted_is_done_by_the_next_runtime() {
     let store = store();
     started(&store).await.shutdown(Some(0)).await;
-    let runtime = Runtime::start_with_store(Arc::clone(&store) as _, slow(), calls_slow()).await;
+    let runtime = Runtime::start_with_store(Arc::clone(&store) as _, slow(Arc::default()), calls_slow()).await;
     let client = Client::new(Arc::clone(&store) as _);
     assert_eq!(ended(&client, "i").await.unwrap(), "x");
     runtime.shutdown(None).await;

@@ -42,7 +42,7 @@ async fn code_that_waits_in_memory_is_not_begun_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_memory_each_turn_replays() {
+async fn evict_each_turn_works_with_a_replay_for_each() {
     // The first turn and one for each activity.
     for warmth in [Warmth::Off, Warmth::EvictEachTurn, Warmth::Bytes(0)] {
         assert_eq!(runs_of_a_chain(warmth).await, 11, "{warmth:?}");

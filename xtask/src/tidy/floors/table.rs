@@ -9,7 +9,7 @@ pub(super) const FLOORS: &[&[&str]] = &[
     &["replay", "registry"],
     &["observe"],
     &["providers"],
-    &["client"],
+    &["client", "transfer"],
     &["activity"],
     &["typed"],
     &["dispatch"],

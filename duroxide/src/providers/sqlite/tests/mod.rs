@@ -603,7 +603,7 @@ async fn fences_grow_over_all_leases_of_a_store() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_set_aside_and_blocks_nobody() {
+async fn undecodable_item_is_set_aside_and_blocks_nobody() {
     let store = SqliteProvider::new_in_memory().await.unwrap();
     for id in [1, 2] {
         store.enqueue_for_worker(activity("a", id, None, None)).await.unwrap();
@@ -908,7 +908,7 @@ async fn a_request_nobody_waits_for_does_not_run() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_given_up_while_it_runs_is_undone() {
+async fn dropped_client_future_of_a_running_request_is_undone() {
     let store = SqliteProvider::new_in_memory().await.unwrap();
     let (go_on, may_go_on) = mpsc::channel::<()>();
     let (entered, has_entered) = mpsc::channel::<()>();

@@ -1,10 +1,18 @@
 //! Values to strings and back: canonical JSON, keys sorted.
 
+mod canonical;
+#[cfg(test)]
+mod tests;
+mod told;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Why a value could not be written or read: the serde text, with the path inside the payload when reading.
+pub(crate) use told::told;
+
+/// Why a value could not be written or read: what serde says but for the value itself, and, when reading, the path inside
+/// the payload.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 #[cfg_attr(not(feature = "macros"), expect(unreachable_pub, reason = "generated code names it"))]
@@ -13,13 +21,13 @@ pub struct CodecError {
 }
 
 impl CodecError {
-    fn new(error: impl ToString) -> Self {
-        CodecError { message: error.to_string() }
+    fn new(error: impl std::fmt::Display) -> Self {
+        CodecError { message: told(error) }
     }
 
     #[cfg(feature = "macros")]
     pub(crate) fn at(path: &str, error: impl std::fmt::Display) -> Self {
-        CodecError::new(format!("{path}: {error}"))
+        CodecError::new(format!("{path}: {}", told(error)))
     }
 
     #[cfg(feature = "macros")]
@@ -30,9 +38,17 @@ impl CodecError {
 
 /// Strict JSON with sorted keys: the order must not depend on a feature that some dependency switches on.
 pub(crate) fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<String, CodecError> {
-    let mut value = serde_json::to_value(value).map_err(CodecError::new)?;
-    value.sort_all_objects();
-    Ok(value.to_string())
+    canonical::append(Vec::new(), value).map(as_text).map_err(CodecError::new)
+}
+
+/// The same behind `text`, which stays as it is.
+#[cfg(feature = "macros")]
+pub(crate) fn append_json<T: Serialize + ?Sized>(text: String, value: &T) -> Result<String, CodecError> {
+    canonical::append(text.into_bytes(), value).map(as_text).map_err(CodecError::new)
+}
+
+fn as_text(json: Vec<u8>) -> String {
+    String::from_utf8(json).expect("JSON of texts is text, and moving its members tears none apart")
 }
 
 /// Strict JSON; text that does not decode as `T` is tried once as a JSON string, so that a plain word reaches a
@@ -43,11 +59,16 @@ pub(crate) fn from_json_or_text<T: DeserializeOwned>(text: &str) -> Result<T, Co
 
 /// Strict JSON; the error names the path inside the payload.
 pub(crate) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, CodecError> {
+    // To know the path at each value takes as long as the values: only what cannot be read is read with it.
+    serde_json::from_str(text).or_else(|_| with_path(text))
+}
+
+fn with_path<T: DeserializeOwned>(text: &str) -> Result<T, CodecError> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.into_inner();
-        if path == "." { CodecError::new(inner) } else { CodecError::new(format!("{path}: {inner}")) }
+        if path == "." { CodecError::new(inner) } else { CodecError::new(format!("{path}: {}", told(inner))) }
     })?;
     reader.end().map_err(CodecError::new)?;
     Ok(value)
@@ -55,49 +76,11 @@ pub(crate) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, CodecError
 
 /// The `_typed` methods' form: JSON, except that a value whose JSON is a string is written raw.
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<String, CodecError> {
-    let mut value = serde_json::to_value(value).map_err(CodecError::new)?;
-    value.sort_all_objects();
-    match value {
-        Value::String(text) => Ok(text),
-        other => Ok(other.to_string()),
-    }
+    let json = to_json(value)?;
+    if json.starts_with('"') { from_json(&json) } else { Ok(json) }
 }
 
 /// Reads what [`encode`] wrote: JSON, or else the text itself as a string value.
 pub(crate) fn decode<T: DeserializeOwned>(text: &str) -> Result<T, CodecError> {
     from_json_or_text(text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Debug, PartialEq, Serialize, serde::Deserialize)]
-    struct Order {
-        zebra: u32,
-        apple: Option<String>,
-    }
-
-    #[test]
-    fn keys_are_sorted_whatever_the_field_order() {
-        let json = to_json(&Order { zebra: 1, apple: None }).unwrap();
-        assert_eq!(json, r#"{"apple":null,"zebra":1}"#);
-    }
-
-    #[test]
-    fn a_string_is_written_raw_and_read_back_either_way() {
-        assert_eq!(encode("Rust").unwrap(), "Rust");
-        assert_eq!(decode::<String>("Rust").unwrap(), "Rust");
-        assert_eq!(decode::<String>("\"Rust\"").unwrap(), "Rust");
-        assert_eq!(from_json_or_text::<String>("42").unwrap(), "42");
-        assert_eq!(from_json_or_text::<u32>("42").unwrap(), 42);
-        assert!(from_json_or_text::<u32>("Rust").is_err());
-    }
-
-    #[test]
-    fn an_error_names_the_path_inside_the_payload() {
-        let error = from_json::<Vec<Order>>(r#"[{"zebra":1},{"zebra":"x"}]"#).unwrap_err().to_string();
-        assert!(error.starts_with("[1].zebra: invalid type"), "{error}");
-        assert!(from_json::<u32>("1 2").is_err());
-    }
 }

@@ -1,0 +1,68 @@
+//! Rows of another store, added to this one.
+
+use super::error::StoreError;
+use super::export::is_text;
+use super::row::stored;
+use super::writer::{Db, Query, Tx};
+use crate::providers::transfer::{Cell, Column, ColumnKind, Row, Table};
+
+/// Adds rows, as one statement. Their ids come along, so that a row that is there already is an error and not a second
+/// one.
+pub(super) async fn rows(db: &Db, tx: &mut Tx<'_>, table: Table, rows: &[Row]) -> Result<(), StoreError> {
+    let insert = (0..).zip(table.columns()).fold(db.query(&insert(table)), |query, (place, column)| {
+        bind(query, column, rows.iter().map(|row| &row.0[place]))
+    });
+    tx.all(insert).await.map(drop)
+}
+
+fn insert(table: Table) -> String {
+    let columns = table.columns();
+    let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
+    let array = |(n, column): (usize, &Column)| {
+        if is_text(column) { format!("${n}::text[]") } else { format!("${n}::bigint[]") }
+    };
+    let arrays: Vec<String> = (1..).zip(columns).map(array).collect();
+    let (names, arrays) = (names.join(", "), arrays.join(", "));
+    let (own, given) = own_columns(table);
+    format!("INSERT INTO @.{table} ({names}{own}) SELECT {names}{given} FROM unnest({arrays}) AS given ({names})")
+}
+
+/// Columns that only this store has, and what is in them when nobody holds the row.
+fn own_columns(table: Table) -> (&'static str, &'static str) {
+    match table {
+        Table::Sessions => (", owner, locked_until", ", '', 0"),
+        Table::Instances
+        | Table::Executions
+        | Table::History
+        | Table::OrchestratorQueue
+        | Table::WorkerQueue
+        | Table::KvStore
+        | Table::KvDelta
+        | Table::Quarantine => ("", ""),
+    }
+}
+
+/// A column of all rows as one array.
+fn bind<'a>(query: Query, column: &Column, cells: impl Iterator<Item = &'a Cell>) -> Query {
+    match column.kind {
+        ColumnKind::Text => {
+            query.bind(cells.map(|cell| text(cell).map(|text| stored(text).into_owned())).collect::<Vec<_>>())
+        }
+        ColumnKind::Document => query.bind(cells.map(|cell| text(cell).map(str::to_owned)).collect::<Vec<_>>()),
+        ColumnKind::Number | ColumnKind::Due => query.bind(cells.map(number).collect::<Vec<_>>()),
+    }
+}
+
+fn text(cell: &Cell) -> Option<&str> {
+    match cell {
+        Cell::Text(text) => Some(text),
+        Cell::Null | Cell::Number(_) => None,
+    }
+}
+
+fn number(cell: &Cell) -> Option<i64> {
+    match cell {
+        Cell::Number(number) => Some(*number),
+        Cell::Null | Cell::Text(_) => None,
+    }
+}

@@ -1,0 +1,48 @@
+//! Rows of another store, added to this one.
+
+use rusqlite::{Connection, params_from_iter};
+
+use super::error::StoreError;
+use super::export::own_name;
+use crate::providers::transfer::{Row, Table};
+
+/// Adds rows. Their ids come along, so that a row that is there already is an error and not a second one.
+pub(super) fn rows(conn: &Connection, table: Table, rows: &[Row]) -> Result<(), StoreError> {
+    let mut insert = conn.prepare_cached(&insert(table))?;
+    for row in rows {
+        insert.execute(params_from_iter(&row.0))?;
+    }
+    Ok(())
+}
+
+fn insert(table: Table) -> String {
+    let columns = table.columns();
+    let names: Vec<&str> = columns.iter().map(|&column| own_name(table, column)).collect();
+    let values: Vec<String> = (1..).zip(&names).map(|(n, name)| value(table, name, n)).collect();
+    let (own, given) = own_columns(table);
+    format!("INSERT INTO {table} ({}{own}) VALUES ({}{given})", names.join(", "), values.join(", "))
+}
+
+/// An activity that nobody can cancel has no identity here, and an empty one elsewhere.
+fn value(table: Table, name: &str, n: usize) -> String {
+    match (table, name) {
+        (Table::WorkerQueue, "instance_id") => format!("NULLIF(?{n}, '')"),
+        (Table::WorkerQueue, "execution_id" | "activity_id") => format!("NULLIF(?{n}, 0)"),
+        _ => format!("?{n}"),
+    }
+}
+
+/// Columns that only this store has, and what is in them when nobody holds the row.
+fn own_columns(table: Table) -> (&'static str, &'static str) {
+    match table {
+        Table::Sessions => (", owner, locked_until", ", '', 0"),
+        Table::Instances
+        | Table::Executions
+        | Table::History
+        | Table::OrchestratorQueue
+        | Table::WorkerQueue
+        | Table::KvStore
+        | Table::KvDelta
+        | Table::Quarantine => ("", ""),
+    }
+}
