@@ -72,7 +72,10 @@ const STEPS: &[Step] = &[
             for warmth in ["off", "evict"] {
                 let runtime = "test -p duroxide --all-features --lib runtime::";
                 workspace.cargo_with(&[("DUROXIDE_WARMTH", warmth)], runtime)?;
-                workspace.cargo_with(&[("DUROXIDE_WARMTH", warmth)], "test -p duroxide-tests --all-features")?;
+                // Stores by themselves know nothing of it, and moving a store or breaking a server takes long.
+                let others =
+                    "test -p duroxide-tests --all-features -- --skip providers:: --skip transfer:: --skip chaos::";
+                workspace.cargo_with(&[("DUROXIDE_WARMTH", warmth)], others)?;
             }
             Ok(())
         },

@@ -126,7 +126,8 @@ async fn filled() -> SqliteProvider {
         "INSERT INTO history VALUES ('a', 1, 1, 'OrchestrationStarted', '{}'), ('a', 1, 2, 'X', '{\"a\":\"long enough for a
              batch of its own, and more\"}'), ('a', 2, 1, 'OrchestrationStarted', 'not json'), ('a::1', 1, 1, 'X', '☃')",
         "INSERT INTO orchestrator_queue (id, instance_id, work_item, state, visible_at, enqueued_at, attempt_count)
-         VALUES (4, 'a', '{}', 1, 5, 5, 2), (5, 'a', '{}', 0, 9223372036854775807, 5, 0), (8, 'nobody', '{}', 3, 5, 5, 1)",
+         VALUES (4, 'a', '{}', 1, 5, 5, 2), (5, 'a', '{}', 0, 9223372036854775807, 5, 0),
+             (8, 'nobody', '{}', 3, 5, 9000000000000, 1)",
         "INSERT INTO worker_queue (id, work_item, instance_id, execution_id, activity_id, session_id, tag, state,
              visible_at, attempt_count, progress, progress_at, progress_attempt)
          VALUES (2, '{}', 'a', 2, 2, 's', NULL, 1, 5, 3, 'half', 6, 2), (3, '{}', NULL, NULL, NULL, NULL, 'gpu', 0, 99, 0,
