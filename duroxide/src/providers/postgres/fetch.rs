@@ -458,10 +458,13 @@ pub(super) async fn renew(db: &Db, token: &str, extend_for: Duration) -> Result<
     let renewed = db
         .optional(|| {
             db.query(
-                "WITH clock AS MATERIALIZED (SELECT @now AS ms,
-                     set_config('synchronous_commit', 'off', true))
-                 UPDATE @.instance_locks SET locked_until = ms + LEAST($3, 9223372036854775807 - ms) FROM clock
-                 WHERE instance_id = $1 AND lock_token = $2 AND locked_until > ms RETURNING 1",
+                // The clock is read when the row is held: whoever waited for somebody who gave up may come too late.
+                "WITH held AS MATERIALIZED (SELECT locked_until FROM @.instance_locks
+                     WHERE instance_id = $1 AND lock_token = $2 FOR UPDATE),
+                 clock AS MATERIALIZED (SELECT @now AS ms, locked_until,
+                     set_config('synchronous_commit', 'off', true) FROM held)
+                 UPDATE @.instance_locks l SET locked_until = ms + LEAST($3, 9223372036854775807 - ms) FROM clock
+                 WHERE instance_id = $1 AND lock_token = $2 AND clock.locked_until > ms RETURNING 1",
             )
             .bind(instance.as_ref().to_owned())
             .bind(secret.to_owned())
