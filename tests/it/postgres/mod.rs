@@ -1,5 +1,6 @@
 //! PostgreSQL: what is particular to this store.
 
+mod bounds;
 mod chaos;
 mod contention;
 mod express;

@@ -88,7 +88,7 @@ impl Ack {
             secret,
             execution_id: int(commit.execution_id),
             events: history::to_rows(&commit.delta)?,
-            kv: KvChanges::of(&commit.delta),
+            kv: KvChanges::of(&commit.delta).fitting(&instance)?,
             custom_status: last_custom_status(&commit.delta),
             activities: asked_for(&commit.worker_items, &cancelled)?,
             messages: commit

@@ -21,6 +21,7 @@ mod heartbeat;
 mod hints;
 mod history;
 mod import;
+mod indexed;
 mod kv;
 mod lane;
 mod node;
