@@ -2,6 +2,7 @@
 
 mod bounds;
 mod chaos;
+mod clocks;
 mod contention;
 mod express;
 mod lost;

@@ -272,8 +272,9 @@ pub(super) fn give_up(returns: &Returns, error: &StoreError, acks: &[&Ack]) {
 /// Writes what these turns change, as far as their leases hold.
 pub(super) async fn write(db: &Db, tx: &mut Tx<'_>, acks: &[&Ack], owner: &str) -> Result<Batch, StoreError> {
     let shift_ms = db.shift_ms();
+    let asked_ms = clock::now_ms();
     let rows = tx.all(bind(db.query(COMMIT), acks, owner, shift_ms)).await?;
-    let now_ms = database_ms(db, &rows[0], 0)?;
+    let now_ms = database_ms(db, asked_ms, &rows[0], 0)?;
     let mut batch = Batch { acked: vec![None; acks.len()], wakes: Wakes::default() };
     let mut handed = HashMap::new();
     for row in &rows {
