@@ -1,11 +1,15 @@
 //! Activities in transactions: what they write and their completion are one commit, whatever goes wrong.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use async_trait::async_trait;
 use duroxide::CallError;
 use duroxide::Client;
 use duroxide::providers::encoded::{CodecError, Encoded, PayloadCodec};
 use duroxide::providers::memory::MemoryProvider;
+use duroxide::providers::transaction::{OpenTransaction, TransactionWork};
+use duroxide::providers::{Provider, TagFilter, WorkItem};
 use duroxide::runtime::Runtime;
 use duroxide::testing::Harness;
 use duroxide::typed::Problem;
@@ -95,6 +99,44 @@ async fn a_store_that_commits_the_completion_apart_is_caught() {
     let scene = Scene::set(How::Well).await;
     let flawed = Arc::new(Apart(scene.store.clone()));
     assert_eq!(booked_in_trouble(&scene, scene.book_on(flawed)).await, 2);
+}
+
+/// Never run.
+struct Nothing;
+
+#[async_trait]
+impl TransactionWork for Nothing {
+    async fn run(&mut self, _: OpenTransaction<'_, '_>) -> Option<WorkItem> {
+        unreachable!("its transaction does not begin")
+    }
+}
+
+/// What begins a transaction fails in the middle: whoever gets the connection next would find that of another one.
+#[tokio::test]
+async fn a_begin_that_failed_spoils_nobody_elses_connection() {
+    let store = super::stage::store().await;
+    let activity = WorkItem::ActivityExecute {
+        instance: "i".into(),
+        execution_id: 1,
+        id: 2,
+        name: "Charge".into(),
+        input: "{}".into(),
+        session_id: None,
+        tag: None,
+    };
+    store.enqueue_for_worker(activity).await.unwrap();
+    let taken = store.fetch_work_item(PATIENCE, Duration::ZERO, None, &TagFilter::DefaultOnly).await.unwrap();
+    let (_, token, _) = taken.expect("it is ready");
+    trip(&store, "commits", "INSERT", "53100", 1).await;
+    let transactions = store.as_transaction_capability().unwrap();
+    let error = transactions.complete_within(&token, &mut Nothing).await.err().expect("the disk is full");
+    assert!(error.is_retryable(), "{error}");
+    let left = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction (aborted)'
+             AND query LIKE '%\"{}\".commits%'",
+        store.schema()
+    );
+    until(&store, &left, 0).await;
 }
 
 #[tokio::test]

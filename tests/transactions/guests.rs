@@ -13,7 +13,9 @@ use duroxide::providers::{Provider, instrumented::InstrumentedProvider};
 use duroxide::runtime::limits::Limits;
 use duroxide::runtime::{OrchestrationStatus, Runtime};
 use duroxide::typed::StartError;
-use duroxide::{ActivityContext, Client, OrchestrationContext, RuntimeOptions, activity, event, orchestration};
+use duroxide::{
+    ActivityContext, Client, OrchestrationContext, RuntimeOptions, activity, event, orchestration, transfer,
+};
 use serde::{Deserialize, Serialize};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgTransaction};
 
@@ -193,7 +195,9 @@ async fn elsewhere(schema: Option<&str>) -> PgConnection {
     run(&here, &format!("CREATE DATABASE {name}")).await;
     let url = Server::shared().url().replace("/postgres", &format!("/{name}"));
     if let Some(schema) = schema {
-        drop(PostgresProvider::connect_with(&url, PostgresOptions::default().schema(schema)).await.unwrap());
+        let there = PostgresProvider::connect_with(&url, PostgresOptions::default().schema(schema)).await.unwrap();
+        // What has the same id there is not what is meant.
+        order::start(&Client::new(Arc::new(there)), "o-1", 1).await.unwrap();
     }
     PgConnection::connect(&url).await.unwrap()
 }
@@ -216,6 +220,35 @@ async fn a_transaction_of_another_database_is_refused_and_goes_on() {
         assert!(matches!(refused, StartError::Transaction(TransactionError::OtherStore { .. })), "{refused:?}");
         sqlx::query("CREATE TABLE kept (id BIGINT)").execute(&mut *tx).await.expect("it is not spoilt");
         tx.commit().await.unwrap();
+    }
+}
+
+/// A transaction that saw the store before it was closed writes into it all the same, unless it is kept from that.
+#[tokio::test]
+async fn a_store_that_is_moved_takes_nothing_from_older_transactions() {
+    for isolation in ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"] {
+        let store = with_orders().await;
+        let target = SqliteProvider::new_in_memory().await.unwrap();
+        let client = Client::new(store.clone());
+        order::start(&client, "o-0", 1).await.unwrap();
+        let mut olds = Vec::new();
+        for _ in 0..2 {
+            let mut old = begin(&store).await;
+            let set = format!("SET TRANSACTION ISOLATION LEVEL {isolation}");
+            sqlx::query(AssertSqlSafe(set)).execute(&mut *old).await.unwrap();
+            let tables = "SELECT count(*) FROM pg_tables";
+            sqlx::query_scalar::<_, i64>(tables).fetch_one(&mut *old).await.unwrap();
+            olds.push(old);
+        }
+        transfer(&*store, &target).await.unwrap();
+        let mut old = olds.pop().unwrap();
+        let refused = client.raise_in(&mut old, "o-0", "paid", "1").await.expect_err(isolation);
+        assert!(refused.to_string().contains("this store is closed"), "{isolation}: {refused}");
+        let mut old = olds.pop().unwrap();
+        let refused = client.start_in(&mut old, "o-1", "other", "1").await.expect_err(isolation);
+        assert!(refused.to_string().contains("this store is closed"), "{isolation}: {refused}");
+        drop(old);
+        assert_eq!(number(&store, "SELECT count(*) FROM @.orchestrator_queue").await, 1, "{isolation}");
     }
 }
 

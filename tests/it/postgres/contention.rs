@@ -164,6 +164,29 @@ async fn who_has_a_lease_waits_for_no_message_that_others_look_at() {
     assert_eq!(again.2, 3);
 }
 
+/// While a deletion takes its time, its instances are passed over.
+#[tokio::test]
+async fn whoever_looks_for_work_waits_for_no_deletion() {
+    let store = store().await;
+    for instance in ["a", "b"] {
+        store.enqueue_for_orchestrator(start(instance), None).await.unwrap();
+    }
+    run(&store, "INSERT INTO @.kv_store VALUES ('a', 'k', 'v', 1)").await;
+    let mut other = holder(&store, "kv_store").await;
+    let deleting = {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move {
+            store.as_management_capability().unwrap().delete_instances_atomic(&["a".to_owned()], true).await
+        })
+    };
+    until_waited_for(&store, &mut other).await;
+    let fetched = tokio::time::timeout(PATIENCE / 3, turns(&store, 2)).await.expect("it waits for nobody");
+    assert_eq!(fetched.into_iter().map(|(instance, _)| instance).collect::<Vec<_>>(), ["b"]);
+    other.rollback().await.unwrap();
+    deleting.await.unwrap().expect("nothing is in its way");
+    assert_eq!(number(&store, "SELECT count(*) FROM @.orchestrator_queue WHERE instance_id = 'a'").await, 0);
+}
+
 #[tokio::test]
 async fn what_the_database_undid_is_done_again() {
     for state in ["40P01", "40001"] {

@@ -1,6 +1,8 @@
 //! PostgreSQL: what is particular to this store.
 
+mod bounds;
 mod chaos;
+mod clocks;
 mod contention;
 mod express;
 mod lost;

@@ -88,7 +88,7 @@ impl Ack {
             secret,
             execution_id: int(commit.execution_id),
             events: history::to_rows(&commit.delta)?,
-            kv: KvChanges::of(&commit.delta),
+            kv: KvChanges::of(&commit.delta).fitting(&instance)?,
             custom_status: last_custom_status(&commit.delta),
             activities: asked_for(&commit.worker_items, &cancelled)?,
             messages: commit
@@ -272,8 +272,9 @@ pub(super) fn give_up(returns: &Returns, error: &StoreError, acks: &[&Ack]) {
 /// Writes what these turns change, as far as their leases hold.
 pub(super) async fn write(db: &Db, tx: &mut Tx<'_>, acks: &[&Ack], owner: &str) -> Result<Batch, StoreError> {
     let shift_ms = db.shift_ms();
+    let asked_ms = clock::now_ms();
     let rows = tx.all(bind(db.query(COMMIT), acks, owner, shift_ms)).await?;
-    let now_ms = database_ms(db, &rows[0], 0)?;
+    let now_ms = database_ms(db, asked_ms, &rows[0], 0)?;
     let mut batch = Batch { acked: vec![None; acks.len()], wakes: Wakes::default() };
     let mut handed = HashMap::new();
     for row in &rows {

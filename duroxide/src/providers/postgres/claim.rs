@@ -88,9 +88,10 @@ impl Fetch {
             .bind(int(clock::as_ms(timeout)))
             .bind(self.owner.to_string())
             .bind(promoted);
+        let asked_ms = clock::now_ms();
         let rows = tx.all(with_range(claim, capability)).await?;
         let first = &rows[0];
-        database_ms(&self.db, first, 0)?;
+        database_ms(&self.db, asked_ms, first, 0)?;
         let mut held = Vec::new();
         for row in &rows {
             if let (Some(instance), Some(secret)) = (row.try_get(3)?, row.try_get(4)?) {

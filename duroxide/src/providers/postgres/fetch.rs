@@ -15,7 +15,7 @@ use super::lane::{Reply, Serve};
 use super::ready::{self, Wakes};
 use super::returns::{Delivery, Returns};
 use super::row::{self, int, parse_turn_token, quarantine, turn_token};
-use super::writer::{Db, Durability, Tx, database_ms, pause};
+use super::writer::{Db, Durability, Failures, Tx, database_ms, pause};
 use crate::lease::Refusal;
 use crate::model::event::{Event, EventKind};
 use crate::model::filter::Capability;
@@ -161,13 +161,20 @@ impl Fetch {
     /// Looks again and again, each time in a transaction of its own: whoever holds leases waits for nobody else's.
     async fn lease(&self, secrets: &[String], asked: &AskedFor) -> Result<Vec<Fetched>, StoreError> {
         let mut fetched: Vec<Fetched> = Vec::new();
-        let mut failures = 0;
+        let mut failures = Failures::default();
+        let mut at_once = secrets.len();
         for _ in 0..ROUNDS {
             let unused = &secrets[fetched.len()..];
+            let unused = &unused[..unused.len().min(at_once)];
             if unused.is_empty() {
                 break;
             }
             let look = match self.look(unused, asked).await {
+                // Too much for the way here, perhaps: all their histories come in one answer.
+                Err(error @ StoreError::NoAnswer) => {
+                    at_once = (at_once / 2).max(1);
+                    pause(&mut failures, error).await.map(|()| Look::default())
+                }
                 Err(error) if error.can_repeat() => pause(&mut failures, error).await.map(|()| Look::default()),
                 look => look,
             };
@@ -422,6 +429,7 @@ pub(super) async fn abandon(
 ) -> Result<(), StoreError> {
     let (secret, instance) = parse_turn_token(token)?;
     let delay_ms = int(clock::as_ms(delay.unwrap_or_default()));
+    let asked_ms = clock::now_ms();
     let row = db
         .optional(|| {
             db.query(
@@ -443,7 +451,7 @@ pub(super) async fn abandon(
             .bind(i64::from(!ignore_attempt))
         })
         .await?;
-    let now_ms = database_ms(db, &row.ok_or(Refusal::Unknown)?, 0)?;
+    let now_ms = database_ms(db, asked_ms, &row.ok_or(Refusal::Unknown)?, 0)?;
     let mut wakes = Wakes::default();
     // Beside the batch there may be what arrived meanwhile.
     wakes.ready(WorkQueue::Orchestrator);

@@ -3,7 +3,7 @@
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgTransaction, Row};
 
-use super::error::StoreError;
+use super::error::{StoreError, is_aborted};
 use super::hints::{self, Hints};
 use super::row::{MessageRow, int, loaded};
 use super::start;
@@ -26,7 +26,12 @@ struct Guest<'a>(&'a mut PgConnection);
 
 impl Ask for Guest<'_> {
     async fn ask(&mut self, query: Query) -> Result<Vec<PgRow>, StoreError> {
-        Ok(query.fetch_all(&mut *self.0).await?)
+        match query.fetch_all(&mut *self.0).await {
+            Err(error) if is_aborted(&error) => Err(StoreError::Refused(
+                "expected a transaction that goes on, found one in which a statement failed before; undo it".to_owned(),
+            )),
+            answer => Ok(answer?),
+        }
     }
 }
 
@@ -55,6 +60,7 @@ pub(super) async fn enqueue_start(
 ) -> Result<StartOutcome, TransactionError> {
     let guest = &mut Guest(tx);
     at_home(db, guest, operation).await?;
+    is_own(db, guest, operation).await?;
     let found = start::compare(db, guest, start, &message.instance).await;
     if let Some(found) = found.map_err(|error| error.during(operation))? {
         return Ok(found);
@@ -71,6 +77,24 @@ async fn at_home(db: &Db, guest: &mut Guest<'_>, operation: &str) -> Result<(), 
     let looked = rows.and_then(|rows| Ok((rows[0].try_get(0)?, rows[0].try_get(1)?)));
     let (is_there, database): (bool, String) = looked.map_err(|error| error.during(operation))?;
     if is_there { Ok(()) } else { Err(elsewhere(db, &database)) }
+}
+
+/// Refuses a transaction of a database whose schema of that name is another store's, before anything is compared with what
+/// is there.
+async fn is_own(db: &Db, guest: &mut Guest<'_>, operation: &str) -> Result<(), TransactionError> {
+    // As JSON, because a store of an earlier version has no such column, and to name one would spoil the transaction.
+    let look = db.query("SELECT to_jsonb(s) ->> 'store_id', current_database()::text FROM @.store s");
+    let looked = guest.ask(look).await.and_then(|rows| match rows.first() {
+        Some(row) => Ok((row.try_get(0)?, row.try_get(1)?)),
+        None => Ok((None, String::new())),
+    });
+    let (store_id, database): (Option<String>, String) = looked.map_err(|error| error.during(operation))?;
+    let home = db.home();
+    if store_id.as_ref() == Some(&home.store_id) && database == home.database {
+        Ok(())
+    } else {
+        Err(elsewhere(db, &database))
+    }
 }
 
 fn elsewhere(db: &Db, database: &str) -> TransactionError {

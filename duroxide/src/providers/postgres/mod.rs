@@ -21,6 +21,7 @@ mod heartbeat;
 mod hints;
 mod history;
 mod import;
+mod indexed;
 mod kv;
 mod lane;
 mod node;
@@ -361,7 +362,7 @@ impl Provider for PostgresProvider {
         }
         let message = MessageRow::new(&item).map_err(|error| error.during(OPERATION))?;
         let mut wakes = Wakes::default();
-        let mut failures = 0;
+        let mut failures = writer::Failures::default();
         let outcome = loop {
             match start::enqueue(&self.db, &item, &message, &mut wakes).await {
                 Err(error) if error.can_repeat() => match writer::pause(&mut failures, error).await {

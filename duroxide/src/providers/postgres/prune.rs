@@ -59,8 +59,9 @@ async fn delete_in(db: &Db, tx: &mut Tx<'_>, ids: &[String], force: bool) -> Res
     for (table, count) in [
         ("history", Some(&mut result.events_deleted)),
         ("executions", Some(&mut result.executions_deleted)),
-        ("orchestrator_queue", None),
+        // Activities before messages, as by whoever ends an activity.
         ("worker_queue", None),
+        ("orchestrator_queue", None),
         ("kv_store", None),
         ("kv_delta", None),
         ("instances", None),
@@ -147,6 +148,9 @@ async fn seize(db: &Db, tx: &mut Tx<'_>, ids: &[String]) -> Result<(), StoreErro
         .bind(seams::lock_token()),
     )
     .await?;
+    // Whoever looks for work passes over messages that are locked, and so does not wait for these leases.
+    let messages = "SELECT 1 FROM @.orchestrator_queue WHERE instance_id = ANY($1) FOR UPDATE SKIP LOCKED";
+    tx.all(db.query(messages).bind(ids.to_vec())).await?;
     Ok(())
 }
 

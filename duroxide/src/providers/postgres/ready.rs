@@ -239,6 +239,7 @@ impl Post {
             .bind(batch.iter().map(|posting| posting.message.json.clone()).collect::<Vec<_>>())
             .bind(batch.iter().map(|posting| int(clock::as_ms(posting.delay))).collect::<Vec<_>>())
             .bind(batch.iter().map(Posting::waiting_last).collect::<Vec<_>>());
+        let asked_ms = clock::now_ms();
         let rows = match tx.all(post).await {
             Ok(rows) => rows,
             Err(error) => {
@@ -254,7 +255,7 @@ impl Post {
                 wakes.visible(WorkQueue::Orchestrator, number(row, 1)?, number(row, 0)?);
             }
         }
-        database_ms(&self.db, &rows[0], 0)?;
+        database_ms(&self.db, asked_ms, &rows[0], 0)?;
         tx.commit_surely().await?;
         Ok((wakes, fits))
     }

@@ -137,6 +137,7 @@ impl Fetch {
                 .bind(self.owner.to_string());
             with_tags(query, tags)
         };
+        let asked_ms = clock::now_ms();
         let rows = match self.db.once(take()).await {
             Ok(rows) => rows,
             Err(error) => {
@@ -146,7 +147,7 @@ impl Fetch {
                 return Err(error);
             }
         };
-        database_ms(&self.db, &rows[0], 0)?;
+        database_ms(&self.db, asked_ms, &rows[0], 0)?;
         if rows[0].try_get(1)? {
             return Ok(Look::NotSimple);
         }

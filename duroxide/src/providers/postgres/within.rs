@@ -11,16 +11,17 @@ use super::error::{Kind, StoreError, is_aborted};
 use super::hints::Hints;
 use super::row::{ActivityKey, MessageRow};
 use super::worker::{COMPLETE_WITHIN, held_by, refusal};
-use super::writer::{Db, PATIENCE, Session, pause};
+use super::writer::{Db, Failures, Name, PATIENCE, Session, pause};
 use crate::model::work_item::WorkItem;
 use crate::providers::signal::WorkQueue;
 use crate::providers::transaction::{OpenTransaction, TransactionWork, Within};
-use crate::seams;
 
 /// How a transaction of an activity begins: `{name}` is kept in it, so that one which the activity ended by itself is found
-/// out. Between two statements an activity may do something else for a while; rows are not held for ever.
+/// out. Between two statements an activity may do something else for a while; when it is gone, its rows are not held
+/// for long.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED;
-    SET LOCAL idle_in_transaction_session_timeout = '10min'; SET LOCAL duroxide.within = '{name}';";
+    SET LOCAL idle_in_transaction_session_timeout = '1min'; SET LOCAL tcp_keepalives_idle = 15;
+    SET LOCAL tcp_keepalives_interval = 5; SET LOCAL tcp_keepalives_count = 3; SET LOCAL duroxide.within = '{name}';";
 
 /// Connections that activities may hold at once. The others are for the store itself: without one it could not even renew
 /// their leases.
@@ -64,9 +65,9 @@ pub(super) async fn complete(
 ) -> Result<Within, StoreError> {
     let key = ActivityKey::parse(token)?;
     let _place = places.0.acquire().await.expect("nobody closes the semaphore");
-    let mut failures = 0;
+    let mut failures = Failures::default();
     loop {
-        let name = seams::new_guid();
+        let name = Name::new();
         let ended = match in_session(db, &name, &key, work).await {
             Ok(ended) => ended,
             Err(Trouble::Begin(error)) if error.can_repeat() => {
@@ -94,14 +95,14 @@ pub(super) async fn complete(
 }
 
 /// When this is dropped before its end, the connection is closed, and the server undoes what was open.
-async fn in_session(db: &Db, name: &str, key: &ActivityKey, work: &mut dyn TransactionWork) -> Result<Ended, Trouble> {
+async fn in_session(db: &Db, name: &Name, key: &ActivityKey, work: &mut dyn TransactionWork) -> Result<Ended, Trouble> {
     let mut session = Session::acquire(db.pool(), PATIENCE).await.map_err(Trouble::Begin)?;
     let ended = in_transaction(db, &mut session, name, key, work).await;
     let dead = match &ended {
         Ok(_) => false,
-        Err(Trouble::Begin(error) | Trouble::Before(error) | Trouble::AtCommit(error)) => {
-            error.kind() == Kind::Connection
-        }
+        // A part of it may have been done: then the session is in a transaction that nobody knows of.
+        Err(Trouble::Begin(_)) => true,
+        Err(Trouble::Before(error) | Trouble::AtCommit(error)) => error.kind() == Kind::Connection,
     };
     if !dead {
         session.release();
@@ -112,17 +113,17 @@ async fn in_session(db: &Db, name: &str, key: &ActivityKey, work: &mut dyn Trans
 async fn in_transaction(
     db: &Db,
     session: &mut Session,
-    name: &str,
+    name: &Name,
     key: &ActivityKey,
     work: &mut dyn TransactionWork,
 ) -> Result<Ended, Trouble> {
-    let begin = format!("{} {}", BEGIN.replace("{name}", name), db.naming(name));
+    let begin = format!("{} {}", BEGIN.replace("{name}", &name.text), db.naming(name));
     let begun = in_time(session.conn().begin_with(AssertSqlSafe(begin))).await;
     let mut tx = begun.map_err(Trouble::Begin)?;
     let Some(completion) = work.run(OpenTransaction::postgres(&mut tx)).await else {
         return undo(tx, Ended::Undone).await;
     };
-    match store(db, &mut tx, name, key, &completion).await.map_err(Trouble::Before)? {
+    match store(db, &mut tx, &name.text, key, &completion).await.map_err(Trouble::Before)? {
         None => {
             in_time(tx.commit()).await.map_err(Trouble::AtCommit)?;
             Ok(Ended::Committed)

@@ -73,6 +73,7 @@ impl Acks {
 
     async fn try_commit(&self, batch: &[Acking]) -> Result<Vec<bool>, StoreError> {
         let mut tx = self.db.begin(Durability::Flushed).await?;
+        let asked_ms = clock::now_ms();
         let rows = match tx.all(bind(self.db.query(COMPLETE), batch)).await {
             Ok(rows) => rows,
             Err(error) => {
@@ -80,7 +81,7 @@ impl Acks {
                 return Err(error);
             }
         };
-        database_ms(&self.db, &rows[0], 0)?;
+        database_ms(&self.db, asked_ms, &rows[0], 0)?;
         let mut held = vec![false; batch.len()];
         for row in &rows {
             if let Some(n) = row.try_get::<Option<i64>, _>(1)? {
@@ -124,7 +125,10 @@ const COMPLETE: &str = "
 /// The same for one activity, in the transaction in which it wrote, as long as that is still open. $1 to $5 key and
 /// secret, $6 instance and $7 body of the completion, $8 the transaction's name.
 pub(super) const COMPLETE_WITHIN: &str = "
-    WITH clock AS MATERIALIZED (SELECT @now AS ms, COALESCE(current_setting('duroxide.within', true), '') = $8 AS is_own),
+    WITH clock AS MATERIALIZED (
+        SELECT @now AS ms, COALESCE(current_setting('duroxide.within', true), '') = $8 AS is_own,
+            -- The activity is over: only the commit is left, and whoever does not ask for it is gone.
+            set_config('idle_in_transaction_session_timeout', '15s', true)),
     held AS (
         DELETE FROM @.worker_queue w USING clock
         WHERE is_own AND w.instance_id = $1 AND w.execution_id = $2 AND w.activity_id = $3 AND w.id = $4
@@ -208,8 +212,9 @@ pub(super) async fn abandon(
         );
         held_by(query, &key).bind(delay_ms).bind(i64::from(ignore_attempt))
     };
+    let asked_ms = clock::now_ms();
     let row = db.optional(abandon).await?.ok_or(Refusal::Unknown)?;
-    let now_ms = database_ms(db, &row, 0)?;
+    let now_ms = database_ms(db, asked_ms, &row, 0)?;
     let mut wakes = Wakes::default();
     wakes.visible(WorkQueue::Worker, number(&row, 1)?, now_ms);
     wakes.ring(db, hints);

@@ -198,6 +198,51 @@ async fn wherever_it_dies_it_goes_on_and_doubles_nothing() {
     }
 }
 
+/// Its operator gives the target up, wherever it died, and starts it again.
+#[tokio::test]
+async fn a_target_that_was_given_up_is_copied_to_once_more() {
+    let calls = {
+        let plot = Plot::none();
+        attempt(&filled().await, &empty().await, &plot).await.expect("nothing is in the way");
+        plot.calls.into_inner()
+    };
+    let mut given_up = 0;
+    for fails in 0..calls {
+        for when in [When::Before, When::After] {
+            let (from, to) = (filled().await, empty().await);
+            let expected = rows(&from).await;
+            attempt(&from, &to, &Plot { fails: Some((fails, when)), ..Plot::none() }).await.expect_err("it is planted");
+            given_up += usize::from(crate::cancel_transfer(&to).await.is_ok());
+            match attempt(&from, &to, &Plot::none()).await {
+                Err(TransferError::Moved { .. }) if fails + 1 == calls && when == When::After => {}
+                ended => drop(ended.unwrap_or_else(|error| panic!("call {fails} {when:?}: {error}"))),
+            }
+            assert!(rows(&to).await == expected, "call {fails} {when:?}");
+            assert!(is_closed(&from).await && !is_closed(&to).await, "call {fails} {when:?}");
+        }
+    }
+    assert!(given_up > 60, "{given_up}");
+}
+
+/// One that was opened and forgot it, because it was to be moved on, has rows: the source stays closed.
+#[tokio::test]
+async fn a_target_at_work_is_not_taken_for_one_that_was_given_up() {
+    let calls = {
+        let plot = Plot::none();
+        attempt(&filled().await, &empty().await, &plot).await.expect("nothing is in the way");
+        plot.calls.into_inner()
+    };
+    let (from, to, onwards) = (filled().await, empty().await, empty().await);
+    attempt(&from, &to, &Plot { fails: Some((calls - 1, When::Before)), ..Plot::none() }).await.expect_err("planted");
+    assert!(!is_closed(&to).await, "it is open");
+    let interrupted = Plot { fails: Some((20, When::Before)), ..Plot::none() };
+    attempt(&to, &onwards, &interrupted).await.expect_err("planted");
+    crate::cancel_transfer(&to).await.expect("it is under way");
+    let refused = attempt(&from, &to, &Plot::none()).await.expect_err("it holds rows");
+    assert!(matches!(refused, TransferError::TargetNotEmpty { .. }), "{refused}");
+    assert!(is_closed(&from).await && !is_closed(&to).await);
+}
+
 #[tokio::test]
 async fn a_planted_mistake_is_found_and_nobody_can_work_on_the_copy() {
     let drop_one: fn(Table, &mut Vec<Row>) = |table, rows| {
