@@ -2,6 +2,8 @@
 //!
 //! A program of its own, because the subscriber is that of the whole process: stores work on threads of their own.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot set its scene has failed")]
+
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -27,9 +29,12 @@ static TRIES: AtomicU64 = AtomicU64::new(0);
 const SECRET: &str = "4111-s3cr3t-1111";
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// All that was written, a line for each event and each span: its target, and its fields.
+/// All that was written, a line for each event and each span.
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<(String, Vec<String>)>>>);
+struct Lines(Arc<Mutex<Vec<Line>>>);
+
+/// Its target, and its fields.
+type Line = (String, Vec<String>);
 
 #[derive(Default)]
 struct Fields(Vec<String>);

@@ -64,6 +64,8 @@ pub(crate) struct Handler {
 pub(crate) enum Param {
     /// The context of the runtime.
     Context,
+    /// The transaction of the store that the activity writes in.
+    Transaction,
     /// A value given to `Runtime::builder(..).state(..)`.
     State(Type),
     /// A part of the input.
@@ -84,9 +86,13 @@ impl Handler {
             .iter()
             .filter_map(|param| match param {
                 Param::Argument(argument) => Some(argument),
-                Param::Context | Param::State(_) => None,
+                Param::Context | Param::Transaction | Param::State(_) => None,
             })
             .collect()
+    }
+
+    pub(crate) fn is_transactional(&self) -> bool {
+        self.params.iter().any(|param| matches!(param, Param::Transaction))
     }
 
     pub(crate) fn states(&self) -> Vec<&Type> {
@@ -94,7 +100,7 @@ impl Handler {
             .iter()
             .filter_map(|param| match param {
                 Param::State(ty) => Some(ty),
-                Param::Context | Param::Argument(_) => None,
+                Param::Context | Param::Transaction | Param::Argument(_) => None,
             })
             .collect()
     }

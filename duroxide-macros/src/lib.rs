@@ -33,11 +33,16 @@ use proc_macro::TokenStream;
 /// - Without a body (`async fn render(order: Order) -> Result<Pdf, String>;`) it is declared here and run by another
 ///   binary.
 ///
+/// - With `transaction` it is lent a PostgreSQL transaction of the store's database, `tx: &mut PgTransaction<'_>`, right
+///   after the context if there is one. When it returns `Ok`, what it wrote and its result are one commit: it happens
+///   exactly once. When it returns `Err`, what it wrote is undone. A runtime does not start it on another store.
+///
 /// | key | what it says | by default |
 /// |---|---|---|
 /// | `name = "Charge"` | how history calls it | the function's name |
 /// | `tag = "pci"` | the workers that run it | those that serve no tag |
 /// | `session = "till"` | one process runs all of a session | any process |
+/// | `transaction` | it writes in a transaction that is committed together with its result | it does what it likes |
 /// | `retry(max_attempts = 5, initial = "1s", factor = 2.0, max = "1m")` | how often it is tried, and the waits between | once; what is left out is 3, `"100ms"`, 2 and `"30s"` |
 /// | `timeout = "30s"` | how long one attempt may take, waiting for a worker included | no limit |
 /// | `crate = path` | where the library is, if it was renamed | `::duroxide` |

@@ -98,6 +98,44 @@ fn a_race_nests_to_the_right_so_that_earlier_arms_win() {
 }
 
 #[test]
+fn an_activity_in_a_transaction_is_lent_it() {
+    insta::assert_snapshot!(pretty(expand::handler(
+        Kind::Activity,
+        quote!(transaction, retry(max_attempts = 3)),
+        quote! {
+            async fn book(ctx: ActivityContext, tx: &mut PgTransaction<'_>, #[state] bank: Bank, from: String, cents: u64) -> Result<()> {
+                bank.book(tx, from, cents).await
+            }
+        },
+    )));
+}
+
+#[test]
+fn what_is_only_called_a_transaction_is_an_argument() {
+    for brackets in [quote!(), quote!(transaction)] {
+        let item = quote! {
+            async fn f(tx: &mut PgTransaction<'_>, last: Transaction, bank: bank::Transaction<u8>) -> R<()> {}
+        };
+        let found = codes(&expand::handler(Kind::Activity, brackets.clone(), item));
+        assert_eq!(found, if brackets.is_empty() { vec!["DX1013"] } else { vec![] });
+    }
+}
+
+#[test]
+fn an_activity_in_a_transaction_is_declared_like_any_other() {
+    let expanded = expand::handler(
+        Kind::Activity,
+        quote!(transaction),
+        quote!(
+            async fn book(tx: &mut PgTransaction<'_>, cents: u64) -> Result<()>;
+        ),
+    )
+    .to_string();
+    assert!(expanded.contains("fn call"), "{expanded}");
+    assert!(!expanded.contains("PgTransaction") && !expanded.contains("inventory"), "{expanded}");
+}
+
+#[test]
 fn an_activity_without_body_is_declared_and_not_registered() {
     let expanded = expand::handler(
         Kind::Activity,
@@ -261,7 +299,10 @@ fn the_nearest_key_is_offered_and_nothing_far() {
     };
     assert!(told(quote!(nmae = "x")).contains("did you mean `name`?"));
     assert!(!told(quote!(zebra)).contains("did you mean"));
-    assert!(told(quote!(zebra)).contains("valid keys are `name`, `tag`, `session`, `retry`, `timeout`, `crate`"));
+    assert!(
+        told(quote!(zebra))
+            .contains("valid keys are `name`, `tag`, `session`, `transaction`, `retry`, `timeout`, `crate`")
+    );
 }
 
 #[test]

@@ -19,6 +19,8 @@ pub use crate::context::combinators::{Either2, Join2, Select2};
 pub use crate::context::durable::{Durable, DurableBlock};
 pub use crate::context::orchestration::OrchestrationContext;
 pub use crate::model::retry::{BackoffStrategy, RetryPolicy};
+#[cfg(feature = "postgres")]
+pub use crate::providers::postgres::PgTransaction;
 pub use crate::typed::{
     Activity, Again, Argument, Call, Child, Detached, Entry, Expectation, Fields, Handle, Handler, Need, Object,
     Orchestration, Outcome, RunActivity, RunOrchestration, Signal, Start, States,
@@ -51,6 +53,14 @@ pub fn both<A: Durable, B: Future>(first: A, second: B) -> Join2<A, B> {
 /// What history keeps of no argument.
 pub fn nothing() -> String {
     "null".to_owned()
+}
+
+/// What an activity that writes in a transaction does where there is none.
+///
+/// # Panics
+/// Always: a runtime lends it one, and refuses to start on a store without.
+pub fn outside_of_a_transaction(activity: &str) -> ! {
+    panic!("activity `{activity}` writes in a transaction of its store, and there is none here")
 }
 
 /// One argument on its way out.

@@ -119,13 +119,13 @@ fn history(seed: u8, rows: &[Row]) -> Vec<Event> {
     let mut events: Vec<Event> = rows.iter().take(14).map(Row::event).collect();
     let mut id = 0;
     for event in &mut events {
-        id += 1 + event.event_id * u64::from(seed % 5 == 0);
+        id += 1 + event.event_id * u64::from(seed.is_multiple_of(5));
         event.event_id = id;
     }
-    if seed % 8 != 0
+    if !seed.is_multiple_of(8)
         && let Some(first) = events.first_mut()
     {
-        first.kind = kind_of(0, "All".to_owned(), String::new(), seed % 2 == 0);
+        first.kind = kind_of(0, "All".to_owned(), String::new(), seed.is_multiple_of(2));
     }
     // A damaged row may have any id.
     if seed % 16 == 3

@@ -10,7 +10,6 @@ mod server;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use duroxide::ProviderAdmin;
 use duroxide::providers::postgres::PostgresProvider;
 use tokio::time::Instant;
 

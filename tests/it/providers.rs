@@ -1,6 +1,7 @@
 //! Every store keeps every law, and a store that breaks one is caught.
 
 use std::any::Any;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use duroxide::providers::encoded::Encoded;
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::providers::postgres::PostgresProvider;
 use duroxide::providers::sqlite::SqliteProvider;
+use duroxide::runtime::test_hooks;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
@@ -140,11 +142,24 @@ impl StoreFactory for Postgres {
         corrupted.expect("rows can be edited");
     }
 
+    async fn corrupt_activity(&self, store: &dyn Provider, instance: &str, activity_id: u64) -> bool {
+        let store = postgres_in(store);
+        let sql = format!(
+            "UPDATE {}.worker_queue SET work_item = '{{not json' WHERE instance_id = $1 AND activity_id = $2",
+            store.schema()
+        );
+        let id = i64::try_from(activity_id).expect("a small number");
+        let corrupted = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(instance).bind(id).execute(store.get_pool()).await;
+        corrupted.expect("rows can be edited");
+        true
+    }
+
     async fn max_attempt_count(&self, store: &dyn Provider, instance: &str) -> u32 {
         let store = postgres_in(store);
         // The attempt that is under way is counted with the lease.
         let sql = format!(
-            "SELECT COALESCE(MAX(q.attempt_count + CASE WHEN q.id = ANY(l.batch) THEN 1 ELSE 0 END), 0)
+            "SELECT COALESCE(MAX(q.attempt_count + CASE WHEN q.id = ANY(l.batch) THEN 1 ELSE 0 END
+                 + COALESCE(cardinality(array_positions(l.lapsed, q.id)), 0)), 0)
              FROM {0}.orchestrator_queue q LEFT JOIN {0}.instance_locks l ON l.instance_id = q.instance_id
              WHERE q.instance_id = $1",
             store.schema()
@@ -190,9 +205,9 @@ impl<F: StoreFactory> StoreFactory for EncodedStores<F> {
     }
 }
 
-/// Memory stores in virtual time, with or without a flaw.
+/// Memory stores in virtual time, with or without a flaw. As long as it lives, virtual time is what its thread takes
+/// for the wall clock, too: wake-ups for delayed rows go by that.
 struct Virtual {
-    /// Virtual time begins at the real one: wake-ups for delayed rows go by the wall clock.
     epoch_ms: u64,
     began: Instant,
     flaw: Option<Flaw>,
@@ -200,7 +215,15 @@ struct Virtual {
 
 impl Virtual {
     fn new(flaw: Option<Flaw>) -> Self {
-        Virtual { epoch_ms: Memory.now_ms(), began: Instant::now(), flaw }
+        let (epoch_ms, began) = (Memory.now_ms(), Instant::now());
+        test_hooks::set_clock(Some(Rc::new(move || virtual_ms(epoch_ms, began))));
+        Virtual { epoch_ms, began, flaw }
+    }
+}
+
+impl Drop for Virtual {
+    fn drop(&mut self) {
+        test_hooks::set_clock(None);
     }
 }
 

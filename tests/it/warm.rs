@@ -76,20 +76,27 @@ async fn a_history_that_another_program_changed_is_read_again() {
     runtime.shutdown(None).await;
 }
 
+/// Whichever of two stores looks first takes the next turn, so that each has executions at rest whose history goes on
+/// elsewhere.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_stores_on_one_file_share_orchestrations_and_each_step_counts_once() {
     const CHAINS: usize = 20;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
     let mut runtimes = Vec::new();
-    let mut stores = Vec::new();
-    for _ in 0..2 {
+    let mut clients = Vec::new();
+    // Activities run apart: what they return goes through the queue.
+    for (orchestration_concurrency, worker_concurrency) in [(2, 0), (2, 0), (0, 2)] {
         let store = Arc::new(SqliteProvider::open(&path).await.unwrap());
-        let options = RuntimeOptions { dispatcher_min_poll_interval: Duration::from_millis(1), ..Default::default() };
+        let options = RuntimeOptions {
+            orchestration_concurrency,
+            worker_concurrency,
+            dispatcher_min_poll_interval: Duration::from_millis(1),
+            ..RuntimeOptions::default()
+        };
         runtimes.push(Runtime::start_with_options(store.clone(), activities(), chain(), options).await);
-        stores.push(store);
+        clients.push(Client::new(store));
     }
-    let clients: Vec<Client> = stores.iter().map(|store| Client::new(store.clone())).collect();
     for at in 0..CHAINS {
         clients[at % 2].start_orchestration(format!("c-{at}"), "Chain", "10").await.unwrap();
     }

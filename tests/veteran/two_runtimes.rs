@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use duroxide::providers::Provider;
 use duroxide::providers::sqlite::SqliteProvider;
-use duroxide::runtime::{Runtime, RuntimeOptions};
-use duroxide::{Client, TagFilter};
+use duroxide::runtime::registry::ActivityRegistry;
+use duroxide::runtime::{Runtime, RuntimeOptions, UnregisteredBackoffConfig};
+use duroxide::{ActivityContext, Client, OrchestrationContext, OrchestrationRegistry, TagFilter};
 
 use crate::{end_of, flows};
 
@@ -56,6 +57,38 @@ async fn orders_outlive_one_of_two_runtimes() {
     assert_eq!((metrics.running_instances, metrics.completed_instances), (0, u64::from(4 * ORDERS)));
     // The timers against which approvals were raced ring in an hour.
     assert_eq!((depths.orchestrator_queue, depths.worker_queue), (ORDERS as usize, 0));
+}
+
+/// One knows the orchestration only, the other its activities only: each comes across the other's work, and must leave
+/// it soon enough to whoever can do it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_of_two_runtimes_leaves_what_it_does_not_know_to_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}?mode=rwc", folder.path().join("shared.db").display());
+    let backoff =
+        UnregisteredBackoffConfig { base_delay: Duration::from_millis(300), max_delay: Duration::from_millis(300) };
+    let options = RuntimeOptions { unregistered_backoff: backoff, max_attempts: 1_000, ..RuntimeOptions::default() };
+    let open = async || Arc::new(SqliteProvider::new(&url, None).await.unwrap()) as Arc<dyn Provider>;
+    let chain = OrchestrationRegistry::builder()
+        .register("chain", |ctx: OrchestrationContext, _: String| async move {
+            for step in ["a", "b"] {
+                ctx.schedule_activity("step", step).await?;
+            }
+            Ok("done".to_string())
+        })
+        .build();
+    let steps = ActivityRegistry::builder()
+        .register("step", |_: ActivityContext, step: String| async move { Ok(step) })
+        .build();
+    let (store, other) = (open().await, open().await);
+    let (nothing, none) = (ActivityRegistry::builder().build(), OrchestrationRegistry::builder().build());
+    let decides = Runtime::start_with_options(Arc::clone(&store), nothing, chain, options.clone()).await;
+    let acts = Runtime::start_with_options(other, steps, none, options).await;
+    let client = Client::new(store);
+    client.start_orchestration("order", "chain", "").await.unwrap();
+    assert_eq!(end_of(&client, "order").await, Ok("done".to_string()));
+    decides.shutdown(None).await;
+    acts.shutdown(None).await;
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod link;
 mod mutate;
 mod net;
 mod postgres;
+mod power;
 mod prove;
 mod sim;
 mod test;
@@ -61,6 +62,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[w1 .. | postgres] [--sync full|normal] [--json FILE] [--rounds N] [--ours] [--long] | typed",
         help: "our crate and the published one under the same workloads, in turn (minutes); or what a typed call costs",
         run: bench::run,
+    },
+    Command {
+        name: "power",
+        arguments: "[--states N] [--seed S]",
+        help: "what a power cut may leave of a SQLite file: nothing acknowledged is lost",
+        run: power::run,
     },
     Command {
         name: "sim",

@@ -112,7 +112,7 @@ humantime = "2"
 
 [dev-dependencies]
 proptest = "1"
-tracing-subscriber = { version = "0.3", default-features = false, features = ["registry", "std"] }
+tracing-subscriber = { version = "0.3", default-features = false, features = ["ansi", "fmt", "std"] }
 tokio = { version = "1", features = ["full", "test-util"] }
 
 [profile.dev]

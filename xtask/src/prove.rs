@@ -43,6 +43,24 @@ const LANES: &[Lane] = &[
         },
     },
     Lane {
+        name: "power",
+        unit: "states",
+        what: "states of the disk that a power cut could leave, each opened again",
+        count: 2_000,
+        run: |workspace, count| {
+            workspace.cargo(&format!("run --release --quiet --package duroxide-power -- --states {count}"))
+        },
+    },
+    Lane {
+        name: "crash",
+        unit: "seconds of a foreign lock",
+        what: "full and read-only file systems, files that may not grow, flipped bits, a write lock that others hold",
+        count: 65,
+        run: |workspace, count| {
+            counted(workspace, "DUROXIDE_CRASH_LOCK_SECONDS", count, "-p duroxide-tests --test crash")
+        },
+    },
+    Lane {
         name: "postgres",
         unit: "orchestrations",
         what: "PostgreSQL with workers killed, stopped and parted from it, backends terminated and restarts",

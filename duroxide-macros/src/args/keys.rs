@@ -30,6 +30,11 @@ const KEYS: &[Key] = &[
     Key { name: "tag", of: &[ACTIVITY], elsewhere: "only activities run on tagged workers" },
     Key { name: "session", of: &[ACTIVITY], elsewhere: "only activities run in sessions" },
     Key {
+        name: "transaction",
+        of: &[ACTIVITY],
+        elsewhere: "only activities write: put it on the activity that does, and call that",
+    },
+    Key {
         name: "retry",
         of: &[ACTIVITY],
         elsewhere: "retries belong to activities: put it on the activity, or on a call as `.retry(..)`",

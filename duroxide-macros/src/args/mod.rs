@@ -7,7 +7,7 @@ mod policy;
 mod suggest;
 mod values;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{LitStr, Path, Token};
@@ -28,6 +28,8 @@ pub(crate) struct Args {
     pub(crate) version: Option<LitStr>,
     pub(crate) tag: Option<LitStr>,
     pub(crate) session: Option<LitStr>,
+    /// Where `transaction` stands, if it does.
+    pub(crate) transaction: Option<Ident>,
     pub(crate) retry: Option<Retry>,
     /// Milliseconds.
     pub(crate) timeout: Option<u64>,
@@ -68,6 +70,7 @@ fn one(
         "version" => args.version = text(values::check_version)?,
         "tag" => args.tag = text(values::check_tag)?,
         "session" => args.session = text(values::check_session)?,
+        "transaction" => args.transaction = Some(key.clone()),
         "retry" => args.retry = Some(policy::retry(input, key, diagnostics)?),
         "timeout" => args.timeout = policy::timeout(input, key, diagnostics)?,
         "crate" => {
@@ -86,6 +89,6 @@ fn one(
 }
 
 /// A word in key position, keywords included.
-fn word(input: ParseStream) -> syn::Result<proc_macro2::Ident> {
-    input.call(proc_macro2::Ident::parse_any)
+fn word(input: ParseStream) -> syn::Result<Ident> {
+    input.call(Ident::parse_any)
 }

@@ -112,10 +112,12 @@ fn policy(private: &TokenStream, args: &Args) -> Option<TokenStream> {
     })
 }
 
+/// Input: `#[activity(transaction)] async fn book(tx: &mut PgTransaction<'_>, cents: u64) -> Result<()> { .. }`
+/// Output: `fn run_within(ctx, tx, states, input) -> .. { book(tx, input) }`, and a `run` that says that it needs one.
 fn runs(handler: &Handler, parts: &Parts<'_>) -> TokenStream {
     let Parts { name, private, above, .. } = parts;
     let (defined_at, running) = (parts.defined_at(), parts.running());
-    let [ctx, states] = ["ctx", "states"].map(|name| Ident::new(name, Span::mixed_site()));
+    let [ctx, states, tx] = ["ctx", "states", "tx"].map(|name| Ident::new(name, Span::mixed_site()));
     let input = input_ident();
     let mut arguments = parts.argument_values().into_iter();
     let values: Vec<TokenStream> = handler
@@ -123,6 +125,7 @@ fn runs(handler: &Handler, parts: &Parts<'_>) -> TokenStream {
         .iter()
         .map(|param| match param {
             Param::Context => quote!(#ctx),
+            Param::Transaction => quote!(#tx),
             Param::State(_) => quote!(#states.get()),
             Param::Argument(_) => arguments.next().expect("there is one value for each argument"),
         })
@@ -135,15 +138,38 @@ fn runs(handler: &Handler, parts: &Parts<'_>) -> TokenStream {
             }
         }
     });
+    let call = quote!(#name(#(#values),*));
+    let run = if handler.is_transactional() {
+        quote! {
+            const TRANSACTIONAL: bool = true;
+            #[allow(unused_variables)]
+            fn run(#ctx: #private::ActivityContext, #states: &#private::States, #input: Self::In) -> #running {
+                async { #private::outside_of_a_transaction(<Self as #private::Activity>::NAME) }
+            }
+            #[allow(unused_variables)]
+            fn run_within(
+                #ctx: #private::ActivityContext,
+                #tx: &mut #private::PgTransaction<'_>,
+                #states: &#private::States,
+                #input: Self::In,
+            ) -> #running {
+                #call
+            }
+        }
+    } else {
+        quote! {
+            #[allow(unused_variables)]
+            fn run(#ctx: #private::ActivityContext, #states: &#private::States, #input: Self::In) -> #running {
+                #call
+            }
+        }
+    };
     quote! {
         #above
         impl #private::RunActivity for #name {
             #defined_at
             #needs
-            #[allow(unused_variables)]
-            fn run(#ctx: #private::ActivityContext, #states: &#private::States, #input: Self::In) -> #running {
-                #name(#(#values),*)
-            }
+            #run
         }
     }
 }

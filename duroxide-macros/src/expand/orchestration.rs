@@ -105,7 +105,9 @@ fn runs(handler: &Handler, parts: &Parts<'_>) -> TokenStream {
         .map(|param| match param {
             Param::Context => quote!(#ctx),
             Param::Argument(_) => arguments.next().expect("there is one value for each argument"),
-            Param::State(_) => unreachable!("the signature check refuses state in orchestrations"),
+            Param::State(_) | Param::Transaction => {
+                unreachable!("the signature check refuses state and transactions in orchestrations")
+            }
         })
         .collect();
     quote! {

@@ -14,7 +14,7 @@ use crate::diagnostics::Diagnostics;
 
 /// Reports all that is wrong with `function`; the handler is there when its signature is sound.
 pub(crate) fn check(kind: Kind, function: &Function, args: &Args, diagnostics: &Diagnostics) -> Option<Handler> {
-    let handler = signature::check(kind, function, diagnostics);
+    let handler = signature::check(kind, function, args, diagnostics);
     match kind {
         // An activity may do anything: that is what it is for.
         Kind::Activity => {}

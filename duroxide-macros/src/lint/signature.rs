@@ -1,15 +1,20 @@
 //! async, context first, owned arguments, Result out.
 
+use proc_macro2::Ident;
 use quote::ToTokens;
-use syn::{Attribute, FnArg, GenericParam, Pat, PatType, ReturnType, Safety, Signature, Type, parse_quote};
+use syn::{
+    Attribute, FnArg, GenericArgument, GenericParam, Pat, PatType, PathArguments, ReturnType, Safety, Signature, Type,
+    parse_quote,
+};
 
+use crate::args::Args;
 use crate::ast::{Argument, Function, Handler, Kind, Marks, Param};
 use crate::diagnostics::Diagnostics;
 use crate::lint::value::{self, Unfit};
 
 /// Reports what is wrong with the signature; a handler comes back only when nothing is.
-pub(crate) fn check(kind: Kind, function: &Function, diagnostics: &Diagnostics) -> Option<Handler> {
-    let mut checked = Checked { kind, function, diagnostics, sound: true };
+pub(crate) fn check(kind: Kind, function: &Function, args: &Args, diagnostics: &Diagnostics) -> Option<Handler> {
+    let mut checked = Checked { kind, function, transaction: args.transaction.as_ref(), diagnostics, sound: true };
     checked.asynchronous();
     checked.body();
     checked.marks();
@@ -28,6 +33,8 @@ pub(crate) fn check(kind: Kind, function: &Function, diagnostics: &Diagnostics) 
 struct Checked<'a> {
     kind: Kind,
     function: &'a Function,
+    /// The key that asks for a transaction, if it is given.
+    transaction: Option<&'a Ident>,
     diagnostics: &'a Diagnostics,
     sound: bool,
 }
@@ -122,6 +129,9 @@ impl Checked<'_> {
                 }
             }
         }
+        if let (Some(key), true) = (self.transaction, self.sound) {
+            self.asked_for_transaction(key, &params);
+        }
         if self.kind == Kind::Orchestration && !named {
             let at = self.sig().ident.clone();
             self.report(
@@ -140,6 +150,9 @@ impl Checked<'_> {
         }
         if marks.state.is_some() {
             return self.state(parameter);
+        }
+        if let Some(decided) = self.transaction(place, parameter) {
+            return decided;
         }
         let Pat::Ident(pattern) = &*parameter.pat else {
             self.report(
@@ -191,6 +204,61 @@ impl Checked<'_> {
             return None;
         }
         Some(Param::Context)
+    }
+
+    fn asked_for_transaction(&mut self, key: &Ident, params: &[Param]) {
+        if !params.iter().any(|param| matches!(param, Param::Transaction)) {
+            self.report(
+                key,
+                "DX1013",
+                "an activity that writes in a transaction takes it as a parameter",
+                "write `tx: &mut PgTransaction<'_>` as the first parameter, or right after the context",
+            );
+        } else if !cfg!(any(test, feature = "postgres")) {
+            self.report(
+                key,
+                "DX1013",
+                "`transaction` needs the feature `postgres` of duroxide",
+                "write `features = [\"postgres\"]` where Cargo.toml names duroxide",
+            );
+        }
+    }
+
+    /// Whether it is the transaction; `None` when it is something else.
+    ///
+    /// Where one belongs, whatever is lent is taken for it: its type may have another name. rustc says if it is wrong.
+    fn transaction(&mut self, place: usize, parameter: &PatType) -> Option<Option<Param>> {
+        let is_named = is_transaction(&parameter.ty);
+        let (message, help) = match (self.kind, self.transaction, &*parameter.ty) {
+            (Kind::Activity, Some(_), Type::Reference(lent)) if lent.mutability.is_some() => {
+                if place == self.contexts() {
+                    return Some(Some(Param::Transaction));
+                }
+                if !is_named {
+                    return None;
+                }
+                ("the transaction comes first, or right after the context", "move it there")
+            }
+            _ if !is_named => return None,
+            (Kind::Activity, Some(_), _) => {
+                ("the transaction is lent: the store commits it", "write `tx: &mut PgTransaction<'_>`")
+            }
+            (Kind::Activity, None, _) => {
+                ("an activity is lent a transaction if it asks for one", "write `#[activity(transaction)]`")
+            }
+            (Kind::Orchestration | Kind::Durable, ..) => (
+                "only an activity writes in a transaction: a replay would write again",
+                "put it into an `#[activity(transaction)]`, and await its call",
+            ),
+        };
+        self.report(&parameter.ty, "DX1013", message, help);
+        Some(None)
+    }
+
+    /// How many parameters stand before all others: the context, if there is one.
+    fn contexts(&self) -> usize {
+        let first = self.sig().inputs.first().zip(self.function.marks.first());
+        usize::from(matches!(first, Some((FnArg::Typed(first), marks)) if is_context(self.kind, first, marks)))
     }
 
     fn state(&mut self, parameter: &PatType) -> Option<Param> {
@@ -274,6 +342,9 @@ impl Checked<'_> {
             _ if is_context(self.kind, parameter, marks) => Role::Context,
             Kind::Durable => Role::Helpers,
             Kind::Activity | Kind::Orchestration if marks.state.is_some() => Role::State,
+            Kind::Activity if self.transaction.is_some() && matches!(&*parameter.ty, Type::Reference(_)) => {
+                Role::Transaction
+            }
             Kind::Activity | Kind::Orchestration => Role::Argument,
         }
     }
@@ -310,6 +381,7 @@ impl Checked<'_> {
 enum Role {
     Context,
     State,
+    Transaction,
     Argument,
     /// Of a durable helper, which takes what its caller passes.
     Helpers,
@@ -325,6 +397,7 @@ fn no_default(role: Role, keys: usize) -> Option<(&'static str, &'static str)> {
         )),
         Role::Context => Some(("has no effect on the context, which is no part of the input", "remove it")),
         Role::State => Some(("has no effect on a state, which is no part of the input", "remove it")),
+        Role::Transaction => Some(("has no effect on a transaction, which is no part of the input", "remove it")),
         Role::Helpers => Some(("has no effect here: a durable helper gets what its caller passes", "remove it")),
     }
 }
@@ -358,6 +431,27 @@ fn is_context(kind: Kind, parameter: &PatType, marks: &Marks) -> bool {
     let typed = matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == expected));
     let named = matches!(&*parameter.pat, Pat::Ident(pattern) if pattern.ident == "ctx" || pattern.ident == "_ctx");
     typed || (named && marks.state.is_none())
+}
+
+/// A transaction of sqlx, by whatever path and however it is passed. What is owned and only called `Transaction` may be
+/// anybody's.
+fn is_transaction(ty: &Type) -> bool {
+    let (ty, is_lent) = match ty {
+        Type::Reference(reference) => (&*reference.elem, true),
+        other => (other, false),
+    };
+    let Type::Path(path) = ty else {
+        return false;
+    };
+    path.path.segments.last().is_some_and(|last| {
+        last.ident == "PgTransaction" || (last.ident == "Transaction" && (is_lent || borrows(&last.arguments)))
+    })
+}
+
+/// Whether a lifetime is among them.
+fn borrows(arguments: &PathArguments) -> bool {
+    matches!(arguments, PathArguments::AngleBracketed(arguments)
+        if arguments.args.iter().any(|argument| matches!(argument, GenericArgument::Lifetime(_))))
 }
 
 /// Whether it cannot be an alias of `Result`; those that can are left to the type checker.

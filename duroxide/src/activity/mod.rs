@@ -6,6 +6,8 @@ mod registry;
 
 use async_trait::async_trait;
 
+use crate::providers::transaction::OpenTransaction;
+
 pub use context::ActivityContext;
 pub use heartbeat::HeartbeatError;
 pub use registry::{ActivityRegistry, ActivityRegistryBuilder};
@@ -15,6 +17,22 @@ pub use registry::{ActivityRegistry, ActivityRegistryBuilder};
 pub trait ActivityHandler: Send + Sync {
     /// Runs once per delivery, at least once per activity.
     async fn invoke(&self, ctx: ActivityContext, input: String) -> Result<String, String>;
+
+    /// Whether it writes in a transaction of the store, which is committed together with its result: then
+    /// [`invoke_within`](Self::invoke_within) is called instead.
+    fn is_transactional(&self) -> bool {
+        false
+    }
+
+    /// Runs once per delivery, in a transaction that is committed if it returns `Ok`, and undone otherwise.
+    async fn invoke_within(
+        &self,
+        ctx: ActivityContext,
+        _tx: OpenTransaction<'_, '_>,
+        input: String,
+    ) -> Result<String, String> {
+        self.invoke(ctx, input).await
+    }
 }
 
 /// An async function as an activity.

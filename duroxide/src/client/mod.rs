@@ -2,6 +2,8 @@
 
 mod error;
 mod management;
+#[cfg(feature = "postgres")]
+mod transaction;
 mod typed;
 mod wait;
 

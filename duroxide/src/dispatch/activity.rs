@@ -12,6 +12,7 @@ use super::keeper::{Kept, Lease};
 use super::processor::{Processor, Weigh};
 use super::session;
 use super::supply::{Look, Supply};
+use super::within::{self, Answer};
 use super::{Env, Redelivery, builtin, follow, with_retries};
 use crate::activity::ActivityHandler;
 use crate::activity::context::{ActivityContext, Backing, Identity};
@@ -73,10 +74,10 @@ impl Fetched {
 }
 
 /// One activity to be run.
-struct Job {
-    instance: String,
-    execution_id: u64,
-    id: u64,
+pub(super) struct Job {
+    pub(super) instance: String,
+    pub(super) execution_id: u64,
+    pub(super) id: u64,
     name: String,
     input: String,
     session_id: Option<String>,
@@ -121,7 +122,7 @@ impl Done {
 
 /// How an activity ended.
 enum Ended {
-    Returned(Result<String, String>),
+    Answered(Answer),
     /// Nobody waits for it any more, or its lease was lost.
     Cancelled,
     /// The whole process goes down, and this task will follow.
@@ -325,9 +326,18 @@ impl Activities {
         let began = Instant::now();
         let input = std::mem::take(&mut job.input);
         let context = self.context(worker_id, token, kept, attempt, job).await;
-        let task = self.env.tasks.spawn(async move { handler.invoke(context, input).await });
+        let limits = self.env.settings.limits;
+        let task = if handler.is_transactional() {
+            let (env, token) = (Arc::clone(&self.env), Arc::clone(token));
+            let call = within::Call::new(handler, (context, input), job, limits);
+            self.env.tasks.spawn(async move { within::run(&*env.store, &token, call).await })
+        } else {
+            self.env.tasks.spawn(async move { Answer::Returned(handler.invoke(context, input).await) })
+        };
         match self.ended(AbortOnDropHandle::new(task), kept).await {
-            Ended::Returned(result) => return Some(self.env.settings.limits.returned(result)),
+            Ended::Answered(Answer::Returned(result)) => return Some(limits.returned(result)),
+            Ended::Answered(Answer::Stored) => record(&self.env, job, "success", began),
+            Ended::Answered(Answer::Unknown(error)) => self.unstored(token, job, &error).await,
             Ended::Cancelled => {
                 record(&self.env, job, "cancelled", began);
                 // The row is gone when it was cancelled. When it is not, the lease was lost for another reason, and
@@ -340,18 +350,21 @@ impl Activities {
     }
 
     /// Waits for the activity. One that is cancelled gets some time to stop by itself.
-    async fn ended(&self, mut task: AbortOnDropHandle<Result<String, String>>, kept: &Kept) -> Ended {
+    async fn ended(&self, mut task: AbortOnDropHandle<Answer>, kept: &Kept) -> Ended {
         tokio::select! {
             biased;
             () = kept.lost().cancelled(), if !is_planted(Bug::LostLeaseIsIgnored) => {
                 let grace = self.env.settings.cancellation_grace;
-                // Its result counts for nothing; when the time is over, dropping the handle aborts it.
-                let _ = tokio::time::timeout(grace, task).await;
-                Ended::Cancelled
+                // Its result counts for nothing, unless it is stored: then that is how the lease was lost. When the time
+                // is over, dropping the handle aborts it.
+                match tokio::time::timeout(grace, task).await {
+                    Ok(Ok(Answer::Stored)) => Ended::Answered(Answer::Stored),
+                    _ => Ended::Cancelled,
+                }
             }
             joined = &mut task => match joined {
-                Ok(result) => Ended::Returned(result),
-                Err(error) if error.is_panic() => Ended::Returned(Err(error.to_string())),
+                Ok(answer) => Ended::Answered(answer),
+                Err(error) if error.is_panic() => Ended::Answered(Answer::Returned(Err(error.to_string()))),
                 Err(_) => Ended::Aborted,
             },
         }
@@ -387,6 +400,21 @@ impl Activities {
             cancellation: kept.lost().child_token(),
         };
         ActivityContext::new(identity, backing)
+    }
+
+    /// What an activity wrote in its transaction was not stored as far as is known.
+    async fn unstored(&self, token: &Arc<str>, job: &Job, error: &ProviderError) {
+        tracing::warn!(
+            target: target::WORKER,
+            instance = %job.instance,
+            execution_id = job.execution_id,
+            activity_id = job.id,
+            activity_name = %job.name,
+            "what an activity wrote in its transaction was not stored; it runs again if it is still wanted: {error}"
+        );
+        self.env.metrics.record_activity_infra_error();
+        // Refused when the row is gone: then all is stored after all, or nobody wants it any more.
+        let _ = self.env.store.abandon_work_item(token, Some(AGAIN_DELAY), false).await;
     }
 
     async fn ack(&self, token: &Arc<str>, completion: WorkItem) -> Result<(), ProviderError> {

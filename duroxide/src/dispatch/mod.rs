@@ -20,6 +20,7 @@ pub(crate) mod triage;
 pub(crate) mod verdict;
 mod warm;
 mod weight;
+mod within;
 
 #[cfg(test)]
 mod tests;

@@ -31,7 +31,7 @@ impl Outgoing {
             env.names.note(&head.instance, head.execution_id, &head.name, &head.version);
         }
         let heavy = commit.delta.iter().map(|event| weight::of_event(&event.kind)).sum::<usize>() > LIGHT_COMMIT_BYTES;
-        let promise = env.jobs.promise(if heavy { 0 } else { commit.worker_items.len() });
+        let promise = env.jobs.promise(if heavy { 0 } else { leading_known(env, &commit.worker_items) });
         Outgoing {
             instance: head.instance.clone(),
             report,
@@ -67,6 +67,15 @@ impl Outgoing {
         self.report.record(&env.metrics);
         self.figures
     }
+}
+
+/// How many activities of a turn, up to the first that is not registered here: what others must do is not taken first.
+fn leading_known(env: &Env, activities: &[WorkItem]) -> usize {
+    let is_known = |item: &&WorkItem| match item {
+        WorkItem::ActivityExecute { name, .. } => env.activities.resolve_handler(name).is_some(),
+        _ => false,
+    };
+    activities.iter().take_while(is_known).count()
 }
 
 /// Tells the clients of this process that wait for the instance, where the store does not do so itself.

@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::hash::Hasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -109,13 +110,29 @@ impl Figures {
     }
 }
 
-/// Where a history ends, for stores that do not say it.
+/// Where a history ends, for stores that do not say it. All of it counts: a store is free to change what it holds.
 pub(super) fn head_of(base: Head, events: &[Event]) -> Head {
     events.iter().fold(base, |head, event| {
-        let mixed = head.digest.rotate_left(5) ^ event.timestamp_ms ^ (weight::of_event(&event.kind) as u64) << 20;
-        let digest = mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(event.event_id);
-        Head { last_event_id: event.event_id, digest, ..head }
+        let mut digest = Digest(std::hash::DefaultHasher::new());
+        digest.0.write_u64(head.digest);
+        // An event that cannot be written could not have been stored either.
+        let _ = serde_json::to_writer(&mut digest, event);
+        Head { last_event_id: event.event_id, digest: digest.0.finish(), ..head }
     })
+}
+
+/// Takes bytes for their hash alone.
+struct Digest(std::hash::DefaultHasher);
+
+impl std::io::Write for Digest {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.write(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The executions of one runtime that rest, and the turns under way.

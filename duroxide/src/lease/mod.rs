@@ -3,12 +3,14 @@
 //! Nothing in this module knows a clock, a store or randomness: times and tokens come in as values.
 
 mod policy;
+mod skew;
 
 use std::time::Duration;
 
 use crate::mutants::{Bug, is_planted};
 
 pub(crate) use policy::{attempts_given_back, is_poisoned, renewal_interval, retry_renewal_in};
+pub(crate) use skew::Skew;
 
 /// Who may write, until when.
 ///

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Claim, Lease, Refusal, claim, is_poisoned, reclaim, renewal_interval, retry_renewal_in, until};
+use super::{Claim, Lease, Refusal, Skew, claim, is_poisoned, reclaim, renewal_interval, retry_renewal_in, until};
 
 const NODE: &str = "node-a";
 
@@ -118,4 +118,33 @@ fn work_is_poison_after_its_last_allowed_attempt() {
     assert!(is_poisoned(11, 10));
     assert_eq!(super::attempts_given_back(0), 0);
     assert_eq!(super::attempts_given_back(3), 2);
+}
+
+/// Two clocks, one request: the answer may take long on its way there, on its way back, or wait in between.
+#[test]
+fn slow_answers_make_nothing_due_early() {
+    let seen = |before_ms, other_ms, after_ms| Skew::seen(before_ms, other_ms, after_ms).expect("in order");
+    let quick = |ahead_ms: i64| seen(100_000, 100_002 + ahead_ms, 100_004);
+    for ahead_ms in [-3_600_000, -5_000, -300, 0, 300, 5_000, 3_600_000] {
+        let known = quick(ahead_ms);
+        for (there_ms, back_ms) in [(0, 0), (0, 30_000), (30_000, 0), (1_500, 1_500), (2, 9_000)] {
+            let slow = seen(200_000, 200_000 + there_ms + ahead_ms, 200_000 + there_ms + back_ms);
+            // Alone, it is never less than it should be, but for what counts as agreement.
+            let is_early = slow.shift_ms() < ahead_ms;
+            assert!(!is_early || slow.shift_ms() == 0, "{ahead_ms}: {slow:?}");
+            // Beside another one, it changes nothing.
+            let shift_ms = known.narrowed(slow).shift_ms();
+            let wanted_ms = if ahead_ms.abs() < 1_000 { 0 } else { ahead_ms };
+            assert!((wanted_ms..=wanted_ms + 2).contains(&shift_ms), "{ahead_ms}: {shift_ms}");
+            assert!(known.narrowed(slow).reached_ms(500_000) >= 500_000u64.saturating_add_signed(-ahead_ms));
+        }
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_is_followed() {
+    let before = Skew::seen(1_000, 1_001, 1_002).expect("in order");
+    let after = Skew::seen(2_000, 62_001, 62_002 - 60_000).expect("in order");
+    assert_eq!(before.narrowed(after).shift_ms(), 60_001);
+    assert_eq!(Skew::seen(2_000, 1_500, 1_000), None, "this one was set back");
 }

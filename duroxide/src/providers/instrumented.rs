@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::express::{ActivityRequest, Commit, Committed, FetchedActivity, FetchedTurn, Handover, Head, TurnRequest};
+use super::transaction::{OpenTransaction, TransactionError, TransactionProvider, TransactionWork, Within};
 use super::{
     ActivityProgress, DispatcherCapabilityFilter, Event, ExecutionMetadata, ExpressProvider, OrchestrationItem,
     Provider, ProviderAdmin, ProviderError, ScheduledActivityIdentifier, SessionFetchConfig, StartOutcome, SystemStats,
@@ -29,6 +30,11 @@ impl InstrumentedProvider {
     /// Measures `inner`; without `metrics` it only delegates.
     pub fn new(inner: Arc<dyn Provider>, metrics: Option<Arc<MetricsProvider>>) -> Self {
         InstrumentedProvider { inner, metrics }
+    }
+
+    fn transactions(&self) -> Result<&dyn TransactionProvider, ProviderError> {
+        let missing = || ProviderError::permanent("transaction", "the store behind it has no transactions");
+        self.inner.as_transaction_capability().ok_or_else(missing)
     }
 
     fn express(&self) -> Result<&dyn ExpressProvider, ProviderError> {
@@ -199,6 +205,10 @@ impl Provider for InstrumentedProvider {
         self.inner.as_express_capability().map(|_| self as &dyn ExpressProvider)
     }
 
+    fn as_transaction_capability(&self) -> Option<&dyn TransactionProvider> {
+        self.inner.as_transaction_capability().map(|_| self as &dyn TransactionProvider)
+    }
+
     fn as_transfer_capability(&self) -> Option<&dyn TransferStore> {
         self.inner.as_transfer_capability()
     }
@@ -294,6 +304,32 @@ impl ExpressProvider for InstrumentedProvider {
             }
         }
         committed
+    }
+}
+
+/// Clients' calls are not measured here: a client has the store itself. How long an activity takes is no matter of the
+/// store's.
+#[async_trait]
+impl TransactionProvider for InstrumentedProvider {
+    async fn enqueue_in(
+        &self,
+        tx: OpenTransaction<'_, '_>,
+        item: WorkItem,
+        waiting_max: usize,
+    ) -> Result<(), TransactionError> {
+        self.transactions()?.enqueue_in(tx, item, waiting_max).await
+    }
+
+    async fn enqueue_start_in(
+        &self,
+        tx: OpenTransaction<'_, '_>,
+        item: WorkItem,
+    ) -> Result<StartOutcome, TransactionError> {
+        self.transactions()?.enqueue_start_in(tx, item).await
+    }
+
+    async fn complete_within(&self, token: &str, work: &mut dyn TransactionWork) -> Result<Within, ProviderError> {
+        self.transactions()?.complete_within(token, work).await
     }
 }
 

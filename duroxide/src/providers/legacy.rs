@@ -60,3 +60,5 @@ pub(crate) use management_provider;
 management_provider!(super::memory::MemoryProvider, super::encoded::Encoded);
 #[cfg(feature = "sqlite")]
 management_provider!(super::sqlite::SqliteProvider);
+#[cfg(feature = "postgres")]
+management_provider!(super::postgres::PostgresProvider);

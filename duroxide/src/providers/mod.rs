@@ -22,6 +22,7 @@ pub(crate) mod running;
 pub mod signal;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+pub mod transaction;
 pub mod transfer;
 pub(crate) mod unreadable;
 
@@ -43,6 +44,7 @@ pub use management::{
     PruneOptions, PruneResult, QueueDepths, SystemMetrics,
 };
 pub use signal::WorkSignal;
+pub use transaction::TransactionProvider;
 pub use transfer::TransferStore;
 
 /// A store: histories, queues and leases.
@@ -203,6 +205,12 @@ pub trait Provider: Any + Send + Sync {
 
     /// The quick half, if the store has it: dispatchers then use it instead of the required methods it stands for.
     fn as_express_capability(&self) -> Option<&dyn ExpressProvider> {
+        None
+    }
+
+    /// The transactional half, if the store has it: users' transactions may start and signal orchestrations, and
+    /// activities may write in one transaction with their completions.
+    fn as_transaction_capability(&self) -> Option<&dyn TransactionProvider> {
         None
     }
 

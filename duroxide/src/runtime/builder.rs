@@ -139,7 +139,8 @@ impl RuntimeBuilder {
     ///
     /// # Errors
     /// All that keeps the runtime from starting: nothing registered, a name and version twice, a linked crate without
-    /// handlers, a state missing, a store that is being moved.
+    /// handlers, a state missing, an activity that writes in transactions on a store that has none, a store that is being
+    /// moved.
     ///
     /// # Panics
     /// As [`Runtime::start_with_options`] does, on options that contradict each other.
@@ -152,6 +153,7 @@ impl RuntimeBuilder {
 
     fn registries(self) -> Result<(ActivityRegistry, OrchestrationRegistry), Problems> {
         let (entries, mut problems) = typed::check(self.entries, &self.expected, &self.states);
+        problems.extend(typed::homeless(&entries, &*self.store));
         problems.extend(self.mistakes.into_iter().map(Problem::Registry));
         let by_hand = self.activities.count() + self.orchestrations.count();
         if entries.is_empty() && by_hand == 0 && problems.is_empty() {

@@ -32,6 +32,9 @@ impl Unregistered {
         }
         let mut entries = std::mem::take(&mut self.entries);
         entries.retain(|entry| entry.kind != HandlerKind::Activity || !world.answers.mocks.contains_key(entry.name));
+        if let Some(entry) = entries.iter().find(|entry| entry.is_transactional()) {
+            panic!("{}", no_database(entry));
+        }
         let (entries, problems) = typed::check(entries, &[], &self.states);
         assert!(problems.is_empty(), "{}", Problems(problems));
         let known = Handlers {
@@ -42,6 +45,15 @@ impl Unregistered {
         world.answers.real = known.activities.build();
         world.orchestrations = known.orchestrations.build();
     }
+}
+
+fn no_database(entry: &Entry) -> String {
+    let Entry { name, defined_at, .. } = entry;
+    format!(
+        "activity `{name}`, defined at {defined_at}, writes in a transaction of its store, and a test has no database\n\
+         = help: `harness.mock::<{name}>(|..| Ok(..))` answers in its place\n\
+         = help: the function itself can be called with a transaction of a database of the test's"
+    )
 }
 
 impl Harness {
@@ -101,12 +113,14 @@ impl Harness {
     }
 
     /// Makes a handler known that is to be run as it is: an activity, or an orchestration that is called by another.
-    /// What is mocked stays mocked.
+    /// What is mocked stays mocked. An activity that writes in a transaction must be mocked: there is no database here,
+    /// and the next call that runs something panics otherwise.
     pub fn register<H: Handler>(&mut self) {
         self.unregistered.entries.push(H::ENTRY);
     }
 
-    /// Makes every handler of the program known, but for activities whose states are not given.
+    /// Makes every handler of the program known, but for activities whose states are not given, and for those that write
+    /// in a transaction.
     ///
     /// # Panics
     /// When two handlers have the same name and version.
@@ -114,10 +128,11 @@ impl Harness {
     pub fn discover(&mut self) {
         let (entries, problems) = typed::check(typed::collected(), &[], &self.unregistered.states);
         let lacking = |entry: &Entry| {
-            problems.iter().any(|problem| {
-                matches!(problem, Problem::StateMissing { activity, .. } if *activity == entry.name)
-                    && entry.kind == HandlerKind::Activity
-            })
+            entry.is_transactional()
+                || problems.iter().any(|problem| {
+                    matches!(problem, Problem::StateMissing { activity, .. } if *activity == entry.name)
+                        && entry.kind == HandlerKind::Activity
+                })
         };
         self.unregistered.entries.extend(entries.into_iter().filter(|entry| !lacking(entry)));
         let others = problems.into_iter().filter(|problem| !matches!(problem, Problem::StateMissing { .. }));

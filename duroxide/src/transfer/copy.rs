@@ -7,11 +7,11 @@ use super::digest::{Digest, shifted};
 use super::error::TransferError;
 use super::plan::{Conflict, Next, next};
 use super::report::{Phase, TableReport, TransferProgress, TransferReport};
-use crate::providers::transfer::{Checkpoint, Closing, Fits, Rows, Side, Stage, Table, TransferRecord, TransferStore};
+use crate::lease::Skew;
+use crate::providers::transfer::{
+    Checkpoint, Closing, Fits, Marks, Rows, Side, Stage, Table, TransferRecord, TransferStore,
+};
 use crate::seams;
-
-/// Clocks that differ by less count as one: answers take a moment.
-const IN_STEP_MS: i64 = 1_000;
 
 /// A transfer under way.
 pub(super) struct Copying<'a> {
@@ -37,6 +37,7 @@ impl Copying<'_> {
             match (step, source, target) {
                 (Next::CloseSource, ..) => self.close_source().await?,
                 (Next::CloseTarget, Some(source), _) => self.close_target(&source).await?,
+                (Next::TakeBack, Some(source), _) => self.take_back(&source).await?,
                 (Next::Copy(checkpoint), Some(source), Some(target)) => {
                     report.resumed = checkpoint.is_some();
                     self.copy(target, checkpoint.as_ref(), &mut progress).await?;
@@ -52,7 +53,7 @@ impl Copying<'_> {
                     self.let_source_go(&source).await?;
                     return Ok(report);
                 }
-                (Next::CloseTarget | Next::Copy(_) | Next::OpenTarget | Next::LetSourceGo, ..) => {
+                (Next::CloseTarget | Next::TakeBack | Next::Copy(_) | Next::OpenTarget | Next::LetSourceGo, ..) => {
                     unreachable!("the plan was made of records that are there")
                 }
             }
@@ -83,14 +84,16 @@ impl Copying<'_> {
     }
 
     async fn close_source(&self) -> Outcome<()> {
-        let ahead_ms = |one: u64, other: u64| i64::try_from(i128::from(one) - i128::from(other)).unwrap_or(0);
-        let shift_ms = ahead_ms(self.to.marks().await?.now_ms, self.from.marks().await?.now_ms);
+        let clock_ms = |marks: Marks| i64::try_from(marks.now_ms).unwrap_or(i64::MAX);
+        let before_ms = clock_ms(self.from.marks().await?);
+        let target_ms = clock_ms(self.to.marks().await?);
+        let skew = Skew::seen(before_ms, target_ms, clock_ms(self.from.marks().await?));
         let record = TransferRecord {
             id: seams::new_guid(),
             side: Side::Source,
             stage: Stage::Copying,
             peer: self.to.place(),
-            shift_ms: if shift_ms.abs() < IN_STEP_MS { 0 } else { shift_ms },
+            shift_ms: skew.map_or(0, Skew::shift_ms),
             checkpoint: None,
         };
         self.close(self.from, &record).await
@@ -107,6 +110,22 @@ impl Copying<'_> {
             self.from.open(source, None, 0, Rows::Kept).await?;
         }
         closed
+    }
+
+    /// A target that holds rows was opened after all, and forgot it when it was moved on: then there is no way back.
+    async fn take_back(&self, source: &TransferRecord) -> Outcome<()> {
+        if source.peer != self.to.place() {
+            return Err(TransferError::OtherTransfer { store: self.from.place(), peer: source.peer.clone() });
+        }
+        for table in Table::ALL {
+            let rows = self.to.count_rows(table).await?;
+            if rows > 0 {
+                return Err(TransferError::TargetNotEmpty { store: self.to.place(), table, rows });
+            }
+        }
+        // Whoever is still about to open the target of before knows another id.
+        let anew = TransferRecord { id: seams::new_guid(), ..source.at(Stage::Copying) };
+        Ok(self.from.note(source, &anew).await?)
     }
 
     async fn close(&self, store: &dyn TransferStore, record: &TransferRecord) -> Outcome<()> {

@@ -2,7 +2,8 @@
 //!
 //! In order: the source is closed (`Copying`), the target is closed (`Copying`), rows are copied and proved, the source is
 //! told that there is no way back (`Handing`), the target is opened (`Done`), and last the source is marked as moved
-//! (`Done`) or opened. At no point between two of these is more than one of the stores open.
+//! (`Done`) or opened. A target that was given up just before it would have been opened is copied to once more. At no
+//! point between two of these is more than one of the stores open.
 
 use crate::providers::transfer::{Checkpoint, Side, Stage, TransferRecord};
 
@@ -13,6 +14,8 @@ pub(super) enum Next {
     CloseSource,
     /// Close the target under the id of the source.
     CloseTarget,
+    /// Begin anew, under a new id: the target was given up before it was opened.
+    TakeBack,
     /// Copy what is behind this, and prove everything.
     Copy(Option<Checkpoint>),
     /// Open the target.
@@ -52,6 +55,8 @@ pub(super) fn next(source: Option<&TransferRecord>, target: Option<&TransferReco
         (Stage::Copying, None) if target.is_none_or(TransferRecord::is_open) => Ok(Next::CloseTarget),
         (Stage::Handing, Some(Stage::Copying)) => Ok(Next::OpenTarget),
         (Stage::Handing, Some(Stage::Done)) => Ok(Next::LetSourceGo),
+        // A target that was opened remembers it: this one was not, and holds nothing.
+        (Stage::Handing, None) if target.is_none() => Ok(Next::TakeBack),
         (_, None) => Err(Conflict::Elsewhere(match target {
             Some(_) => Side::Target,
             None => Side::Source,

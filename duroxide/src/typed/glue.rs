@@ -10,6 +10,8 @@ use crate::activity::{ActivityContext, ActivityHandler};
 use crate::codec::{self, CodecError};
 use crate::context::handler::OrchestrationHandler;
 use crate::context::orchestration::OrchestrationContext;
+#[cfg(feature = "postgres")]
+use crate::providers::transaction::OpenTransaction;
 
 pub(crate) struct ActivityGlue<A> {
     states: States,
@@ -27,6 +29,21 @@ impl<A: RunActivity> ActivityHandler for ActivityGlue<A> {
     async fn invoke(&self, ctx: ActivityContext, input: String) -> Result<String, String> {
         let input = A::decode(&input).map_err(|error| unreadable(A::NAME, &error))?;
         written(A::NAME, A::run(ctx, &self.states, input).await)
+    }
+
+    fn is_transactional(&self) -> bool {
+        A::TRANSACTIONAL
+    }
+
+    #[cfg(feature = "postgres")]
+    async fn invoke_within(
+        &self,
+        ctx: ActivityContext,
+        tx: OpenTransaction<'_, '_>,
+        input: String,
+    ) -> Result<String, String> {
+        let input = A::decode(&input).map_err(|error| unreadable(A::NAME, &error))?;
+        written(A::NAME, A::run_within(ctx, tx.into_postgres(), &self.states, input).await)
     }
 }
 

@@ -16,6 +16,7 @@ use crate::codec::{self, CodecError};
 use crate::model::event::Event;
 use crate::model::start::StartOutcome;
 use crate::model::status::OrchestrationStatus;
+use crate::providers::transaction::TransactionError;
 
 /// A start that is about to be made: await it for the handle.
 ///
@@ -50,6 +51,50 @@ impl<O: Orchestration> Start<O> {
         self.version = None;
         self
     }
+
+    /// Starts it as a part of a PostgreSQL transaction of the caller's: when that is committed, and never otherwise.
+    /// `tx` must be of the database that holds the client's store.
+    ///
+    /// Starts of one id wait for each other until their transactions end, so that they are compared as ever. In a
+    /// transaction that sees the database as of its begin (repeatable read and above), what was committed since counts as
+    /// not there.
+    ///
+    /// ```no_run
+    /// # use duroxide::providers::postgres::PostgresProvider;
+    /// # use duroxide::{Client, OrchestrationContext, orchestration};
+    /// # #[orchestration]
+    /// # async fn checkout(_ctx: OrchestrationContext, order: u64) -> Result<u64, String> { Ok(order) }
+    /// # async fn order(store: std::sync::Arc<PostgresProvider>) -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Client::new(store.clone());
+    /// let mut tx = store.get_pool().begin().await?;
+    /// sqlx::query("INSERT INTO orders (id) VALUES (1)").execute(&mut *tx).await?;
+    /// let handle = checkout::start(&client, "o-1", 1).within(&mut tx).await?;
+    /// tx.commit().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As without a transaction, and [`StartError::Transaction`].
+    #[cfg(feature = "postgres")]
+    pub async fn within(self, tx: &mut sqlx::PgTransaction<'_>) -> Result<Handle<O>, StartError> {
+        let Handle { client, id, .. } = &self.handle;
+        let (name, version, input) = (O::NAME.to_owned(), self.version, encoded::<O>(self.input)?);
+        found(id, O::NAME, client.start_compared_in(tx, id.clone(), name, version, input).await?)?;
+        Ok(self.handle)
+    }
+}
+
+fn encoded<O: Orchestration>(input: Result<String, CodecError>) -> Result<String, StartError> {
+    input.map_err(|error| StartError::Codec { orchestration: O::NAME.to_owned(), message: error.to_string() })
+}
+
+/// Whether the id now stands for what was to be started.
+fn found(id: &str, asked: &str, outcome: StartOutcome) -> Result<(), StartError> {
+    match outcome {
+        StartOutcome::Queued | StartOutcome::Exists | StartOutcome::Uncompared => Ok(()),
+        StartOutcome::Differs { orchestration, input: _ } => Err(taken(id, asked, orchestration)),
+    }
 }
 
 impl<O: Orchestration> IntoFuture for Start<O> {
@@ -58,13 +103,9 @@ impl<O: Orchestration> IntoFuture for Start<O> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let encoded = self.input.map_err(|error| error.to_string());
-            let input = encoded.map_err(|message| StartError::Codec { orchestration: O::NAME.to_owned(), message })?;
+            let input = encoded::<O>(self.input)?;
             let Handle { client, id, .. } = &self.handle;
-            match client.start_compared(id, O::NAME, self.version, input).await? {
-                StartOutcome::Queued | StartOutcome::Exists | StartOutcome::Uncompared => {}
-                StartOutcome::Differs { orchestration, input: _ } => return Err(taken(id, O::NAME, orchestration)),
-            }
+            found(id, O::NAME, client.start_compared(id, O::NAME, self.version, input).await?)?;
             Ok(self.handle)
         })
     }
@@ -113,6 +154,9 @@ pub enum StartError {
     /// The client could not ask.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// It could not be made a part of the transaction.
+    #[error(transparent)]
+    Transaction(#[from] TransactionError),
 }
 
 impl StartError {
@@ -121,6 +165,7 @@ impl StartError {
         match self {
             StartError::OtherOrchestration { .. } | StartError::OtherInput { .. } | StartError::Codec { .. } => false,
             StartError::Client(error) => error.is_retryable(),
+            StartError::Transaction(error) => error.is_retryable(),
         }
     }
 }
@@ -138,6 +183,9 @@ pub enum HandleError {
     /// The client could not ask.
     #[error(transparent)]
     Client(ClientError),
+    /// It could not be made a part of the transaction.
+    #[error(transparent)]
+    Transaction(#[from] TransactionError),
 }
 
 impl HandleError {
@@ -147,6 +195,7 @@ impl HandleError {
             HandleError::Codec(_) => false,
             HandleError::TimedOut => true,
             HandleError::Client(error) => error.is_retryable(),
+            HandleError::Transaction(error) => error.is_retryable(),
         }
     }
 }
@@ -224,6 +273,25 @@ impl<O: Orchestration> Handle<O> {
     /// When the payload has no JSON form or the store fails.
     pub async fn enqueue<S: Signal>(&self, message: S) -> Result<(), HandleError> {
         Ok(self.client.enqueue_event(&self.id, S::NAME, payload(&message)?).await?)
+    }
+
+    /// [`raise`](Self::raise) as a part of a PostgreSQL transaction of the caller's: when that is committed, and never
+    /// otherwise. `tx` must be of the database that holds the client's store.
+    ///
+    /// # Errors
+    /// When the payload has no JSON form, or [`HandleError::Transaction`].
+    #[cfg(feature = "postgres")]
+    pub async fn raise_in<S: Signal>(&self, tx: &mut sqlx::PgTransaction<'_>, event: S) -> Result<(), HandleError> {
+        Ok(self.client.raise_in(tx, &self.id, S::NAME, payload(&event)?).await?)
+    }
+
+    /// [`enqueue`](Self::enqueue) as a part of a PostgreSQL transaction of the caller's.
+    ///
+    /// # Errors
+    /// As [`raise_in`](Self::raise_in).
+    #[cfg(feature = "postgres")]
+    pub async fn enqueue_in<S: Signal>(&self, tx: &mut sqlx::PgTransaction<'_>, message: S) -> Result<(), HandleError> {
+        Ok(self.client.enqueue_in(tx, &self.id, S::NAME, payload(&message)?).await?)
     }
 
     /// Asks the instance to end as cancelled.

@@ -11,6 +11,7 @@ use super::glue::{ActivityGlue, OrchestrationGlue};
 use super::{Need, RunActivity, RunOrchestration, States};
 use crate::activity::ActivityHandler;
 use crate::context::handler::OrchestrationHandler;
+use crate::providers::Provider;
 use crate::registry::RegistryBuilder;
 
 /// What a handler is.
@@ -51,6 +52,7 @@ pub struct Entry {
     arguments: fn() -> Vec<Argument>,
     results: [fn() -> &'static str; 2],
     needs: fn() -> Vec<Need>,
+    is_transactional: bool,
     add: fn(Handlers, &States) -> Handlers,
 }
 
@@ -118,6 +120,7 @@ impl Entry {
             arguments: A::arguments,
             results: [type_name::<A::Ok>, type_name::<A::Err>],
             needs: A::needs,
+            is_transactional: A::TRANSACTIONAL,
             add: |handlers, states| Handlers {
                 activities: handlers.activities.register_handler(
                     A::NAME,
@@ -143,6 +146,7 @@ impl Entry {
             arguments: O::arguments,
             results: [type_name::<O::Ok>, type_name::<O::Err>],
             needs: Vec::new,
+            is_transactional: false,
             add: |handlers, _| Handlers {
                 activities: handlers.activities,
                 orchestrations: handlers.orchestrations.register_handler(
@@ -186,6 +190,11 @@ impl Entry {
     /// The Rust types of the states that it must be given.
     pub fn states(&self) -> Vec<&'static str> {
         (self.needs)().iter().map(|need| need.name).collect()
+    }
+
+    /// Whether it writes in a transaction of its store, which is committed together with its result.
+    pub fn is_transactional(&self) -> bool {
+        self.is_transactional
     }
 
     /// The crate it was written in.
@@ -272,6 +281,15 @@ pub enum Problem {
     },
     /// DX3004: there is nothing to run.
     Empty,
+    /// DX3005: an activity writes in a transaction of its store, and the store has none.
+    NoTransactions {
+        /// The name of the store.
+        store: String,
+        /// The activity.
+        activity: &'static str,
+        /// Where it is defined, as `file:line`.
+        defined_at: &'static str,
+    },
     /// DX3006: the store is closed, because it takes part in a [transfer](crate::transfer()).
     StoreClosed {
         /// What the store says.
@@ -303,6 +321,11 @@ impl fmt::Display for Problem {
                 "DX3004: no activity and no orchestration is registered; name the crates that have them in \
                  `duroxide::link!(..)` and call `discover()`, or register them by hand",
             ),
+            Problem::NoTransactions { store, activity, defined_at } => write!(
+                f,
+                "DX3005: activity `{activity}`, defined at {defined_at}, writes in a transaction of its store, and the \
+                 store `{store}` has none; run it on a `PostgresProvider`"
+            ),
             Problem::StoreClosed { reason } => write!(
                 f,
                 "DX3006: {reason}; run `duroxide::transfer` again to finish the move, or give it up with \
@@ -330,6 +353,16 @@ impl fmt::Display for Problems {
 }
 
 impl std::error::Error for Problems {}
+
+/// Activities that write in transactions of their store, if that has none.
+pub(crate) fn homeless<'a>(entries: &'a [Entry], store: &'a dyn Provider) -> impl Iterator<Item = Problem> + 'a {
+    let has_none = store.as_transaction_capability().is_none();
+    entries.iter().filter(move |entry| has_none && entry.is_transactional).map(|entry| Problem::NoTransactions {
+        store: store.name().to_owned(),
+        activity: entry.name,
+        defined_at: entry.defined_at,
+    })
+}
 
 /// Puts registrations into order and finds what is wrong with them. Registered twice, the same handler counts once.
 pub(crate) fn check(entries: Vec<Entry>, expected: &[Expectation], states: &States) -> (Vec<Entry>, Vec<Problem>) {

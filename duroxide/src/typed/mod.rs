@@ -33,7 +33,7 @@ pub use saga::{Finish, Saga, SagaError, Step, UndoFailure};
 pub use signal::Signal;
 pub use states::{Need, States};
 
-pub(crate) use inventory::{Handlers, check, collected, expected, parsed};
+pub(crate) use inventory::{Handlers, check, collected, expected, homeless, parsed};
 #[doc(hidden)]
 pub use wire::{Fields, Object};
 
@@ -91,6 +91,8 @@ pub trait Activity: Sized + 'static {
 pub trait RunActivity: Activity {
     /// `file:line`.
     const DEFINED_AT: &'static str;
+    /// Whether it writes in a transaction of the store, which is committed together with its result.
+    const TRANSACTIONAL: bool = false;
     /// The states that must be given to the runtime.
     #[doc(hidden)]
     fn needs() -> Vec<Need> {
@@ -103,6 +105,17 @@ pub trait RunActivity: Activity {
         states: &States,
         input: Self::In,
     ) -> impl Future<Output = Result<Self::Ok, Self::Err>> + Send;
+    /// Calls the function in a transaction, if it is [transactional](Self::TRANSACTIONAL).
+    #[cfg(feature = "postgres")]
+    #[doc(hidden)]
+    fn run_within(
+        ctx: ActivityContext,
+        _tx: &mut sqlx::PgTransaction<'_>,
+        states: &States,
+        input: Self::In,
+    ) -> impl Future<Output = Result<Self::Ok, Self::Err>> + Send {
+        Self::run(ctx, states, input)
+    }
 }
 
 /// An orchestration as its callers see it; `#[orchestration]` implements it for the type that bears the function's

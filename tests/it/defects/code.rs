@@ -86,7 +86,7 @@ async fn d07_pruning_by_age_works_within_one_execution(store: Arc<dyn Provider>)
             Ok(format!("{pruned} {:?}", ctx.get_kv_all_keys()))
         })
         .build();
-    let stage = Stage::on(store, orchestrations).await;
+    let stage = Stage::cold(store, orchestrations).await;
     assert_eq!(stage.run("i", "Prunes", "").await.as_deref(), Ok(r#"1 ["new"]"#));
     let values = stage.client.get_kv_all_values("i").await.unwrap();
     assert_eq!(values.into_keys().collect::<Vec<_>>(), ["new"]);

@@ -36,7 +36,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::providers::{Event, EventKind, Provider};
 use duroxide::runtime::registry::ActivityRegistry;
-use duroxide::runtime::{OrchestrationRegistry, Runtime, RuntimeOptions};
+use duroxide::runtime::{OrchestrationRegistry, Runtime, RuntimeOptions, Warmth};
 use duroxide::{ActivityContext, Client, OrchestrationStatus};
 
 /// Longer than anything here takes; past it a test fails instead of hanging. In virtual time it costs nothing.
@@ -148,6 +148,13 @@ struct Stage {
 impl Stage {
     async fn on(store: Arc<dyn Provider>, orchestrations: OrchestrationRegistry) -> Stage {
         Stage::with(store, activities(), orchestrations, options()).await
+    }
+
+    /// Each turn replays.
+    async fn cold(store: Arc<dyn Provider>, orchestrations: OrchestrationRegistry) -> Stage {
+        let runtime = Runtime::builder(Arc::clone(&store)).options(options()).warmth(Warmth::Off);
+        let runtime = runtime.activities(activities()).orchestrations(orchestrations).start().await;
+        Stage { client: Client::new(Arc::clone(&store)), runtime: runtime.expect("all is registered once"), store }
     }
 
     async fn with(

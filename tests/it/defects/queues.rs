@@ -59,7 +59,7 @@ async fn d08_unreadable_messages_are_put_aside_on_sqlite() {
     let message =
         WorkItem::ExternalRaised { instance: "another".to_owned(), name: "go".to_owned(), data: String::new() };
     let activity = WorkItem::ActivityExecute {
-        instance: "another".to_owned(),
+        instance: "somebody".to_owned(),
         execution_id: 1,
         id: 77,
         name: "Echo".to_owned(),

@@ -1,6 +1,14 @@
 //! PostgreSQL: what is particular to this store.
 
+mod bounds;
 mod chaos;
+mod clocks;
+mod contention;
 mod express;
+mod lost;
+mod place;
 mod proxy;
+mod roles;
 pub(crate) mod server;
+mod spoilt;
+mod stage;

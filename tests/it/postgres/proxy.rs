@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,6 +27,7 @@ pub(crate) enum Network {
 pub(crate) struct Proxy {
     port: u16,
     network: Arc<watch::Sender<Network>>,
+    parted: Arc<AtomicU32>,
     task: AbortHandle,
 }
 
@@ -35,12 +37,18 @@ impl Proxy {
         let port = listener.local_addr().expect("it is bound").port();
         let network = Arc::new(watch::Sender::new(Network::Well));
         let server = SocketAddr::from(([127, 0, 0, 1], server_port));
-        let task = tokio::spawn(listen(listener, server, Arc::clone(&network))).abort_handle();
-        Proxy { port, network, task }
+        let parted = Arc::<AtomicU32>::default();
+        let task = tokio::spawn(listen(listener, server, Arc::clone(&network), Arc::clone(&parted))).abort_handle();
+        Proxy { port, network, parted, task }
     }
 
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// How many connections were cut, refused, or kept something from coming through.
+    pub(crate) fn parted(&self) -> u32 {
+        self.parted.load(Ordering::Relaxed)
     }
 
     /// Changes the network from now on.
@@ -55,12 +63,19 @@ impl Drop for Proxy {
     }
 }
 
-async fn listen(listener: TcpListener, server: SocketAddr, network: Arc<watch::Sender<Network>>) {
+async fn listen(
+    listener: TcpListener,
+    server: SocketAddr,
+    network: Arc<watch::Sender<Network>>,
+    parted: Arc<AtomicU32>,
+) {
     while let Ok((client, _)) = listener.accept().await {
         if *network.borrow() == Network::Cut {
+            parted.fetch_add(1, Ordering::Relaxed);
             continue;
         }
         let (one, other) = (network.subscribe(), network.subscribe());
+        let parted = Arc::clone(&parted);
         tokio::spawn(async move {
             let Ok(upstream) = TcpStream::connect(server).await else {
                 return;
@@ -68,8 +83,8 @@ async fn listen(listener: TcpListener, server: SocketAddr, network: Arc<watch::S
             let ((client_in, client_out), (server_in, server_out)) = (client.into_split(), upstream.into_split());
             tokio::select! {
                 biased;
-                () = forward(client_in, server_out, one) => {}
-                () = forward(server_in, client_out, other) => {}
+                () = forward(client_in, server_out, one, &parted) => {}
+                () = forward(server_in, client_out, other, &parted) => {}
             }
         });
     }
@@ -80,12 +95,16 @@ async fn forward(
     mut from: impl AsyncReadExt + Unpin,
     mut to: impl AsyncWriteExt + Unpin,
     mut network: watch::Receiver<Network>,
+    parted: &AtomicU32,
 ) {
     let mut buffer = vec![0; 16_384];
     loop {
         let read = tokio::select! {
             biased;
-            _ = network.wait_for(|network| *network == Network::Cut) => return,
+            _ = network.wait_for(|network| *network == Network::Cut) => {
+                parted.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
             read = from.read(&mut buffer) => read,
         };
         let Ok(read @ 1..) = read else {
@@ -96,6 +115,7 @@ async fn forward(
             Network::Well => {}
             Network::Slow(delay) => tokio::time::sleep(delay).await,
             Network::HalfOpen => {
+                parted.fetch_add(1, Ordering::Relaxed);
                 // What came goes on when the network does, or is lost with the connection.
                 let healed = network.wait_for(|network| *network != Network::HalfOpen).await;
                 if !healed.is_ok_and(|network| *network != Network::Cut) {

@@ -29,7 +29,8 @@ impl Server {
     /// # Panics
     /// When PostgreSQL is not installed or does not start; the message says what to do.
     pub(crate) fn start() -> Server {
-        let bin = bin().unwrap_or_else(|| panic!("{HOW_TO_INSTALL}"));
+        assert!(is_installed(), "{HOW_TO_INSTALL}");
+        let bin = bin().expect("it is installed");
         // Kept, because the keeper removes it: the tests may be killed.
         let data = tempfile::Builder::new().prefix("duroxide-postgres-").tempdir().expect("a temporary folder").keep();
         let port = free_port();
@@ -91,6 +92,11 @@ impl Drop for Server {
         drop(self.keeper.stdin.take());
         let _ = self.keeper.wait();
     }
+}
+
+/// Whether there is anything to start.
+pub(crate) fn is_installed() -> bool {
+    bin().is_some()
 }
 
 /// A name that no other test has.

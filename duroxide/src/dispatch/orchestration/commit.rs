@@ -34,7 +34,10 @@ impl Orchestrations {
         let Done { token, head, commit, collisions, report, _kept, warm, base, figures, waiting, .. } = *done;
         let (token, head) = (&token, &head);
         let outgoing = Outgoing::new(&self.env, head, &commit, report);
-        let plain_head = warm::head_of(base, &commit.delta);
+        let plain_head = match self.env.store.as_express_capability() {
+            Some(_) => base,
+            None => warm::head_of(base, &commit.delta),
+        };
         match self.commit_turn(token, base, commit, outgoing.handover(&self.env)).await {
             Acked::Done(committed) => {
                 let (end, leased) = match committed {
@@ -105,8 +108,13 @@ impl Orchestrations {
         let Some(express) = self.env.store.as_express_capability() else {
             return self.ack(token, commit).await;
         };
-        let acked = with_retries(|| express.commit_turn(token, base, commit.clone(), handover.clone())).await;
-        self.acked(token, acked.map(Some)).await
+        let attempt = || with_retries(|| express.commit_turn(token, base, commit.clone(), handover.clone()));
+        match self.acked(token, attempt().await.map(Some)).await {
+            // Refused, and yet the lease is alive: a renewal that was under way may have won back one that was over at that
+            // moment. If it is something else, it is refused again.
+            Acked::Refused(_) => self.acked(token, attempt().await.map(Some)).await,
+            acked => acked,
+        }
     }
 
     /// The one place where a commit is unpacked into what stores take.

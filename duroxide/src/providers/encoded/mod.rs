@@ -6,6 +6,7 @@ mod express;
 mod payloads;
 #[cfg(test)]
 mod tests;
+mod transaction;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::express::Commit;
+use super::transaction::TransactionProvider;
 use super::{
     ActivityProgress, DispatcherCapabilityFilter, Event, EventKind, ExecutionMetadata, ExpressProvider, KvEntry,
     OrchestrationItem, Provider, ProviderAdmin, ProviderError, ScheduledActivityIdentifier, SessionFetchConfig,
@@ -177,6 +179,23 @@ impl Encoded {
             metadata,
             cancelled_activities,
         })
+    }
+
+    /// A codec may encode one payload in many ways, so that the store below cannot tell that two inputs are equal: what it
+    /// takes for another input is decoded and compared again.
+    fn compared_again(
+        &self,
+        operation: &str,
+        start: &WorkItem,
+        outcome: StartOutcome,
+    ) -> Result<StartOutcome, ProviderError> {
+        match outcome {
+            StartOutcome::Differs { orchestration, input } => {
+                let input = self.decoded_option(operation, "the input", input)?;
+                Ok(StartOutcome::compared(start, &orchestration, input.as_deref()))
+            }
+            same @ (StartOutcome::Queued | StartOutcome::Exists | StartOutcome::Uncompared) => Ok(same),
+        }
     }
 
     /// Gives an activity back that cannot be decoded here, or fails it when it was tried too often.
@@ -362,17 +381,10 @@ impl Provider for Encoded {
         self.inner.enqueue_for_orchestrator(item, delay).await
     }
 
-    /// A codec may encode one payload in many ways, so that the store below cannot tell that two inputs are equal: what it
-    /// takes for another input is decoded and compared again.
     async fn enqueue_start(&self, item: WorkItem) -> Result<StartOutcome, ProviderError> {
         const OPERATION: &str = "enqueue_start";
-        match self.inner.enqueue_start(self.encoded_item(OPERATION, item.clone())?).await? {
-            StartOutcome::Differs { orchestration, input } => {
-                let input = self.decoded_option(OPERATION, "the input", input)?;
-                Ok(StartOutcome::compared(&item, &orchestration, input.as_deref()))
-            }
-            same @ (StartOutcome::Queued | StartOutcome::Exists | StartOutcome::Uncompared) => Ok(same),
-        }
+        let outcome = self.inner.enqueue_start(self.encoded_item(OPERATION, item.clone())?).await?;
+        self.compared_again(OPERATION, &item, outcome)
     }
 
     fn as_management_capability(&self) -> Option<&dyn ProviderAdmin> {
@@ -381,6 +393,10 @@ impl Provider for Encoded {
 
     fn as_express_capability(&self) -> Option<&dyn ExpressProvider> {
         self.inner.as_express_capability().map(|_| self as &dyn ExpressProvider)
+    }
+
+    fn as_transaction_capability(&self) -> Option<&dyn TransactionProvider> {
+        self.inner.as_transaction_capability().map(|_| self as &dyn TransactionProvider)
     }
 
     /// Rows are carried as they are, encoded: whoever opens the target needs the same codec.

@@ -61,14 +61,19 @@ impl Tables {
                     let (token, attempts) = self.take_activity(number, lock_timeout, session, now_ms);
                     return Some((item, token, attempts));
                 }
-                Reading::LaterKind(_) => self.leave_to_others(number, now_ms),
+                Reading::LaterKind(kind) => self.leave_to_others(number, &kind, now_ms),
                 Reading::Unreadable(reason) => self.set_aside(number, &reason, now_ms),
             }
         }
     }
 
     /// A later version may know it.
-    fn leave_to_others(&mut self, number: u64, now_ms: u64) {
+    fn leave_to_others(&mut self, number: u64, kind: &str, now_ms: u64) {
+        tracing::warn!(
+            row = number,
+            kind,
+            "an activity of a kind that this version does not know waits for a later one"
+        );
         let row = self.activities.get_mut(&number).expect("found just now");
         row.visible_at_ms = lease::until(now_ms, LEFT_TO_OTHERS);
         self.rings.visible_at(WorkQueue::Worker, row.visible_at_ms);

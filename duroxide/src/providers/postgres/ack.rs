@@ -11,6 +11,7 @@ use super::history::{self, EventRow};
 use super::kv::{self, KvChanges};
 use super::lane::{Reply, Serve};
 use super::ready::Wakes;
+use super::returns::{Delivery, Returns};
 use super::row::{ActivityKey, ActivityRow, Identity, MessageRow, int, parse_turn_token, stored_opt};
 use super::writer::{Db, Durability, Tx, database_ms, with_repeats};
 use crate::lease::Refusal;
@@ -87,7 +88,7 @@ impl Ack {
             secret,
             execution_id: int(commit.execution_id),
             events: history::to_rows(&commit.delta)?,
-            kv: KvChanges::of(&commit.delta),
+            kv: KvChanges::of(&commit.delta).fitting(&instance)?,
             custom_status: last_custom_status(&commit.delta),
             activities: asked_for(&commit.worker_items, &cancelled)?,
             messages: commit
@@ -158,7 +159,7 @@ fn is_news(event: &Event) -> bool {
 #[derive(Debug)]
 pub(super) struct Acking {
     pub(super) ack: Ack,
-    pub(super) reply: Reply<Acked>,
+    pub(super) reply: Reply<Delivery<Acked>>,
 }
 
 /// What became of it.
@@ -170,11 +171,20 @@ pub(super) struct Acked {
     pub(super) leased: Vec<Leased>,
 }
 
+impl Acked {
+    /// On its way to whoever committed: activities that do not arrive there are given back.
+    pub(super) fn delivered(self, returns: &Returns) -> Delivery<Acked> {
+        let tokens = self.leased.iter().map(|leased| leased.token.clone()).collect();
+        returns.deliver_activities(tokens, self)
+    }
+}
+
 /// Commits turns.
 pub(super) struct Acks {
     pub(super) db: Arc<Db>,
     pub(super) hints: Arc<Hints>,
     pub(super) owner: Arc<str>,
+    pub(super) returns: Returns,
 }
 
 /// What the database said of a batch: each turn that was committed, and whom to wake.
@@ -191,7 +201,7 @@ impl Serve for Acks {
             Ok(acked) => {
                 for (acking, acked) in batch.into_iter().zip(acked) {
                     let outcome = match acked {
-                        Some(acked) => Ok(acked),
+                        Some(acked) => Ok(acked.delivered(&self.returns)),
                         None => Err(self.refusal(&acking.ack).await),
                     };
                     acking.reply.send(outcome);
@@ -215,7 +225,7 @@ impl Acks {
         let [acking] = batch;
         let ack = &acking.ack;
         let outcome = match committed {
-            Ok(Some(acked)) => Ok(acked),
+            Ok(Some(acked)) => Ok(acked.delivered(&self.returns)),
             Ok(None) => Err(self.refusal(ack).await),
             Err(error) => Err(history::explain(&self.db, error, &ack.instance, ack.execution_id, &ack.events).await),
         };
@@ -230,7 +240,8 @@ impl Acks {
 
     async fn commit(&self, batch: &[Acking]) -> Result<Vec<Option<Acked>>, StoreError> {
         let acks: Vec<&Ack> = batch.iter().map(|acking| &acking.ack).collect();
-        let committed = with_repeats(|| self.try_commit(&acks)).await?;
+        let committed = with_repeats(|| self.try_commit(&acks)).await;
+        let committed = committed.inspect_err(|error| give_up(&self.returns, error, &acks))?;
         committed.wakes.ring(&self.db, &self.hints);
         Ok(committed.acked)
     }
@@ -250,11 +261,20 @@ impl Acks {
     }
 }
 
+/// Activities that were handed over by a commit whose outcome could not be found out are held by nobody.
+pub(super) fn give_up(returns: &Returns, error: &StoreError, acks: &[&Ack]) {
+    if matches!(error, StoreError::Ambiguous) {
+        let offers = acks.iter().flat_map(|ack| &ack.activities).filter_map(|asked| asked.offered.as_ref());
+        returns.unknown(offers.map(|offer| offer.secret.clone()).collect());
+    }
+}
+
 /// Writes what these turns change, as far as their leases hold.
 pub(super) async fn write(db: &Db, tx: &mut Tx<'_>, acks: &[&Ack], owner: &str) -> Result<Batch, StoreError> {
     let shift_ms = db.shift_ms();
+    let asked_ms = clock::now_ms();
     let rows = tx.all(bind(db.query(COMMIT), acks, owner, shift_ms)).await?;
-    let now_ms = database_ms(db, &rows[0], 0)?;
+    let now_ms = database_ms(db, asked_ms, &rows[0], 0)?;
     let mut batch = Batch { acked: vec![None; acks.len()], wakes: Wakes::default() };
     let mut handed = HashMap::new();
     for row in &rows {

@@ -16,7 +16,8 @@ use crate::model::filter::Capability;
 use crate::model::item::KvEntry;
 
 /// The instances of the earliest messages that may be taken, leased; what is locked by another transaction is passed
-/// over. A lease that ended by itself leaves its batch in `lapsed`, to be counted.
+/// over. A lease that ended by itself leaves its batch in `lapsed`, to be counted. Leases are taken in the order of their
+/// instances, as by everybody who takes several: in two orders, two would wait for each other.
 ///
 /// $1 secrets, $2 messages to look at, $3 lease in milliseconds, $4 owner, $5 whether what is due was just made ready.
 const CLAIM: &str = "
@@ -34,10 +35,10 @@ const CLAIM: &str = "
         INSERT INTO @.instance_locks AS held (instance_id, lock_token, locked_until, locked_at, owner, fence)
         SELECT instance_id, $1[row_number() OVER (ORDER BY head)], ms + LEAST($3, 9223372036854775807 - ms), ms, $4,
             nextval('@.fence')
-        FROM heads, clock
+        FROM heads, clock ORDER BY instance_id
         ON CONFLICT (instance_id) DO UPDATE
             SET lock_token = excluded.lock_token, locked_until = excluded.locked_until, locked_at = excluded.locked_at,
-                owner = excluded.owner, fence = excluded.fence, lapsed = held.batch, batch = '{}'
+                owner = excluded.owner, fence = excluded.fence, lapsed = held.lapsed || held.batch, batch = '{}'
             WHERE held.locked_until <= excluded.locked_at
         RETURNING instance_id, lock_token)
     SELECT clock.ms, (SELECT due.found FROM due), (SELECT count(*) FROM ready), claimed.instance_id,
@@ -87,9 +88,10 @@ impl Fetch {
             .bind(int(clock::as_ms(timeout)))
             .bind(self.owner.to_string())
             .bind(promoted);
+        let asked_ms = clock::now_ms();
         let rows = tx.all(with_range(claim, capability)).await?;
         let first = &rows[0];
-        database_ms(&self.db, first, 0)?;
+        database_ms(&self.db, asked_ms, first, 0)?;
         let mut held = Vec::new();
         for row in &rows {
             if let (Some(instance), Some(secret)) = (row.try_get(3)?, row.try_get(4)?) {
@@ -110,6 +112,8 @@ fn with_range(query: Query, capability: Capability) -> Query {
 
 /// All that a turn of these instances needs, read after their leases were taken, so that nobody else changes it. The
 /// visible messages become the batch of the lease. Whose history the caller knows, its last event and life say.
+///
+/// No message is written: another claim may hold one and wait for this lease.
 ///
 /// $1 instances. Known: $2 instance, $3 execution, $4 last event, $5 life.
 pub(super) const LOAD: &str = "
@@ -133,12 +137,9 @@ pub(super) const LOAD: &str = "
         FROM held h JOIN @.orchestrator_queue q ON q.instance_id = h.instance_id
         WHERE q.visible_at <= (SELECT ms FROM clock)),
     batched AS (
-        UPDATE @.instance_locks l SET batch = v.ids, lapsed = '{}'
+        UPDATE @.instance_locks l SET batch = v.ids
         FROM (SELECT instance_id, array_agg(id) AS ids FROM visible GROUP BY instance_id) v
-        WHERE l.instance_id = v.instance_id),
-    counted AS (
-        UPDATE @.orchestrator_queue q SET attempt_count = attempt_count + cardinality(array_positions(h.lapsed, q.id))
-        FROM held h WHERE q.instance_id = h.instance_id AND q.id = ANY(h.lapsed))
+        WHERE l.instance_id = v.instance_id)
     SELECT 1, instance_id, id, attempts, work_item, NULL, NULL::bigint, NULL::bigint, NULL::bool FROM visible
     UNION ALL SELECT 2, instance_id, current_execution_id, history_of, orchestration_name, orchestration_version,
         last_event_id, row_id, known FROM held

@@ -8,7 +8,8 @@ use super::error::StoreError;
 use super::row::{ActivityKey, int, opt_text, stored_opt};
 use super::writer::Query;
 
-/// The steps of a commit, one named part per step; each part works on what `held` proved.
+/// The steps of a commit, one named part per step; each part works on what `held` proved. Rows that others write as well
+/// are locked in the order of their keys first: leases, then activities, then sessions, as everywhere.
 ///
 /// Turns: $1 instance, $2 secret, $3 execution, $4 name, $5 version, $6 parent, $7 whether the custom status changes,
 /// $8 custom status, $9 to $11 pinned version, $12 status, $13 output, $14 whether key-values are to be folded. Events
@@ -23,9 +24,12 @@ pub(super) const COMMIT: &str = "
             $8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::bool[])
         WITH ORDINALITY AS t (instance_id, lock_token, execution_id, name, version, parent, sets_status, custom_status,
             major, minor, patch, status, output, folds, n)),
+    locked AS MATERIALIZED (
+        SELECT t.n FROM @.instance_locks l JOIN turn t ON l.instance_id = t.instance_id AND l.lock_token = t.lock_token
+        WHERE l.locked_until > (SELECT ms FROM clock) ORDER BY l.instance_id FOR UPDATE OF l),
     held AS (
-        DELETE FROM @.instance_locks l USING turn t
-        WHERE l.instance_id = t.instance_id AND l.lock_token = t.lock_token
+        DELETE FROM @.instance_locks l USING turn t, locked k
+        WHERE k.n = t.n AND l.instance_id = t.instance_id AND l.lock_token = t.lock_token
             AND l.locked_until > (SELECT ms FROM clock)
         RETURNING t.*, l.batch),
     consumed AS (
@@ -106,22 +110,28 @@ pub(super) const COMMIT: &str = "
         FROM unnest($29::bigint[], $30::text[], $31::text[], $32::bigint[]) WITH ORDINALITY
             AS m (n, instance_id, work_item, due, place)
         JOIN held h ON h.n = m.n CROSS JOIN clock ORDER BY m.place),
-    cancelled AS (
-        DELETE FROM @.worker_queue w
-        USING (SELECT c.* FROM unnest($33::bigint[], $34::text[], $35::bigint[], $36::bigint[])
-            AS c (n, instance_id, execution_id, activity_id) JOIN held h ON h.n = c.n) c
-        WHERE w.instance_id = c.instance_id AND w.execution_id = c.execution_id AND w.activity_id = c.activity_id),
-    done AS (
-        DELETE FROM @.worker_queue w
-        USING (SELECT d.* FROM unnest($37::bigint[], $38::text[], $39::bigint[], $40::bigint[], $41::bigint[],
-                $42::text[]) AS d (n, instance_id, execution_id, activity_id, id, secret)
-            JOIN held h ON h.n = d.n) d
-        WHERE w.instance_id = d.instance_id AND w.execution_id = d.execution_id AND w.activity_id = d.activity_id
-            AND w.id = d.id AND w.lock_token = d.secret
-        RETURNING w.session_id),
+    gone AS MATERIALIZED (
+        SELECT w.instance_id, w.execution_id, w.activity_id, w.id, g.secret
+        FROM (
+            SELECT c.instance_id, c.execution_id, c.activity_id, NULL::bigint AS id, NULL::text AS secret
+            FROM unnest($33::bigint[], $34::text[], $35::bigint[], $36::bigint[])
+                AS c (n, instance_id, execution_id, activity_id) JOIN held h ON h.n = c.n
+            UNION ALL SELECT d.instance_id, d.execution_id, d.activity_id, d.id, d.secret
+            FROM unnest($37::bigint[], $38::text[], $39::bigint[], $40::bigint[], $41::bigint[], $42::text[])
+                AS d (n, instance_id, execution_id, activity_id, id, secret) JOIN held h ON h.n = d.n) g
+        JOIN @.worker_queue w ON w.instance_id = g.instance_id AND w.execution_id = g.execution_id
+            AND w.activity_id = g.activity_id AND (g.id IS NULL OR (w.id = g.id AND w.lock_token = g.secret))
+        ORDER BY 1, 2, 3, 4 FOR UPDATE OF w),
+    removed AS (
+        DELETE FROM @.worker_queue w USING gone g
+        WHERE w.instance_id = g.instance_id AND w.execution_id = g.execution_id AND w.activity_id = g.activity_id
+            AND w.id = g.id
+        RETURNING w.session_id, g.secret),
+    near AS MATERIALIZED (
+        SELECT s.session_id FROM removed r JOIN @.sessions s ON s.session_id = r.session_id
+        WHERE r.secret IS NOT NULL AND s.locked_until > (SELECT ms FROM clock) ORDER BY 1 FOR UPDATE OF s),
     touched AS (
-        UPDATE @.sessions s SET last_activity_at = ms FROM done d, clock
-        WHERE s.session_id = d.session_id AND s.locked_until > ms)
+        UPDATE @.sessions s SET last_activity_at = ms FROM near n, clock WHERE s.session_id = n.session_id)
     SELECT clock.ms, held.n, EXISTS (
             SELECT 1 FROM @.orchestrator_queue q
             WHERE q.instance_id = held.instance_id AND q.visible_at <= clock.ms AND q.id <> ALL(held.batch)),

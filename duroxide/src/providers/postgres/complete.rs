@@ -9,6 +9,7 @@ use super::error::{Kind, StoreError};
 use super::hints::Hints;
 use super::history;
 use super::lane::{Reply, Serve};
+use super::returns::{Delivery, Returns};
 use super::row::{ActivityKey, int};
 use super::worker;
 use super::writer::{Db, Durability, Tx, with_repeats};
@@ -22,7 +23,7 @@ pub(super) struct Completing {
     /// Its `done` are the activities.
     pub(super) ack: Ack,
     /// `None` when the turn is not what a lease holder would have committed.
-    pub(super) reply: Reply<Option<Acked>>,
+    pub(super) reply: Reply<Option<Delivery<Acked>>>,
 }
 
 /// Commits them.
@@ -30,6 +31,7 @@ pub(super) struct Completions {
     pub(super) db: Arc<Db>,
     pub(super) hints: Arc<Hints>,
     pub(super) owner: Arc<str>,
+    pub(super) returns: Returns,
 }
 
 /// How a completion stands before it is written.
@@ -67,7 +69,7 @@ impl Completions {
             Ok(outcomes) => {
                 for (completing, (check, acked)) in batch.into_iter().zip(outcomes) {
                     let outcome = match (check, acked) {
-                        (Check::Sound, Some(acked)) => Ok(Some(acked)),
+                        (Check::Sound, Some(acked)) => Ok(Some(acked.delivered(&self.returns))),
                         (Check::Sound | Check::Stale, _) => Ok(None),
                         (Check::Fenced, _) => Err(self.refusal(&completing.ack).await),
                     };
@@ -96,7 +98,11 @@ impl Completions {
     }
 
     async fn commit(&self, batch: &[Completing]) -> Result<Vec<(Check, Option<Acked>)>, StoreError> {
-        let (checks, written) = with_repeats(|| self.try_commit(batch)).await?;
+        let committed = with_repeats(|| self.try_commit(batch)).await;
+        let (checks, written) = committed.inspect_err(|error| {
+            let acks: Vec<&Ack> = batch.iter().map(|completing| &completing.ack).collect();
+            ack::give_up(&self.returns, error, &acks);
+        })?;
         written.wakes.ring(&self.db, &self.hints);
         let mut acked = written.acked.into_iter();
         let with_acked = checks.into_iter().map(|check| match check {
@@ -217,7 +223,8 @@ const CHECK: &str = "
             AS d (instance_id, execution_id, activity_id, id, secret)
         JOIN @.worker_queue w ON w.instance_id = d.instance_id AND w.execution_id = d.execution_id
             AND w.activity_id = d.activity_id AND w.id = d.id AND w.lock_token = d.secret
-        WHERE w.locked_until > (SELECT ms FROM clock) FOR UPDATE OF w)
+        WHERE w.locked_until > (SELECT ms FROM clock)
+        ORDER BY 1, 2, 3, 4 FOR UPDATE OF w)
     SELECT i.instance_id IS NOT NULL AND l.instance_id IS NOT NULL
             AND t.last_event_id = (SELECT COALESCE(max(event_id), 0) FROM @.history h
                 WHERE h.instance_id = t.instance_id AND h.execution_id = t.execution_id)

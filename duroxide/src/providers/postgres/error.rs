@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::open::PostgresOpenError;
 use crate::lease::Refusal;
 use crate::providers::error::ProviderError;
 
@@ -66,6 +67,29 @@ impl StoreError {
         }
     }
 
+    /// Whether a connection was dead that may have been so for long; another one need not be.
+    pub(super) fn is_stale(&self) -> bool {
+        match self {
+            // No connection was to be had at all, which took its time.
+            StoreError::Sql(error) if matches!(**error, sqlx::Error::PoolTimedOut) => false,
+            StoreError::Sql(error) => kind_of(error) == Kind::Connection,
+            StoreError::NoAnswer
+            | StoreError::Ambiguous
+            | StoreError::Fenced(_)
+            | StoreError::Unreadable(_)
+            | StoreError::Refused(_)
+            | StoreError::Full { .. } => false,
+        }
+    }
+
+    /// The same error as whoever opens a store sees it.
+    pub(super) fn into_open(self) -> PostgresOpenError {
+        match self {
+            StoreError::Sql(error) => PostgresOpenError::Database(Box::new(error)),
+            other => PostgresOpenError::Database(Box::new(other.during("open"))),
+        }
+    }
+
     /// The same error as callers of the contract see it.
     pub(super) fn during(self, operation: &str) -> ProviderError {
         match self {
@@ -106,6 +130,8 @@ impl From<sqlx::Error> for StoreError {
 
 /// By SQLSTATE, the longest prefix first; what is not here is a mistake of the request or of this crate.
 const KINDS: &[(&str, Kind)] = &[
+    // A transaction that failed before, and that somebody left open: this session is of no use.
+    ("25P02", Kind::Connection),
     // `idle_in_transaction_session_timeout` and `idle_session_timeout` end the session.
     ("25P03", Kind::Connection),
     // Read-only: a standby that was promoted over, or a disk in trouble.
@@ -141,6 +167,11 @@ fn kind_of_state(state: &str) -> Kind {
     KINDS.iter().find(|(prefix, _)| state.starts_with(prefix)).map_or(Kind::Permanent, |(_, kind)| *kind)
 }
 
+/// Whether a statement before this one failed, and its transaction with it.
+pub(super) fn is_aborted(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "25P02")
+}
+
 /// Whether a row with this key exists already.
 pub(super) fn is_duplicate(error: &StoreError) -> bool {
     matches!(error, StoreError::Sql(error)
@@ -156,6 +187,7 @@ mod tests {
         for (state, kind) in [
             ("08006", Kind::Connection),
             ("57P01", Kind::Connection),
+            ("25P02", Kind::Connection),
             ("57P03", Kind::Connection),
             ("57014", Kind::Contention),
             ("40001", Kind::Contention),

@@ -56,7 +56,7 @@ impl ExpressProvider for PostgresProvider {
         let ack = Ack::new(lock_token, commit, self.hints.signal()).map_err(|error| error.during(OPERATION))?;
         let ack = ack.offering(&handover);
         let acked = self.commits.call(OPERATION, |reply| Acking { ack, reply }).await?;
-        Ok(committed(head, acked))
+        Ok(committed(head, acked.take()))
     }
 
     async fn complete_with_turn(
@@ -75,7 +75,7 @@ impl ExpressProvider for PostgresProvider {
         let ack = Ack::of(seams::lock_token(), stored(instance).into_owned(), commit, signal);
         let ack = ack.map_err(|error| error.during(OPERATION))?.offering(&handover).finishing(done);
         let acked = self.turns_done.call(OPERATION, |reply| Completing { base, ack, reply }).await?;
-        Ok(acked.map(|acked| committed(head, acked)))
+        Ok(acked.map(|acked| committed(head, acked.take())))
     }
 }
 

@@ -15,7 +15,7 @@ use super::lane::{Reply, Serve};
 use super::ready::{self, Wakes};
 use super::returns::{Delivery, Returns};
 use super::row::{self, int, parse_turn_token, quarantine, turn_token};
-use super::writer::{Db, Durability, Tx, database_ms};
+use super::writer::{Db, Durability, Failures, Tx, database_ms, pause};
 use crate::lease::Refusal;
 use crate::model::event::{Event, EventKind};
 use crate::model::filter::Capability;
@@ -24,6 +24,7 @@ use crate::model::item::{KvEntry, OrchestrationItem};
 use crate::model::work_item::WorkItem;
 use crate::providers::express::{Head, KnownHeads};
 use crate::providers::signal::WorkQueue;
+use crate::providers::unreadable::{self, Reading};
 use crate::{clock, seams};
 
 /// What stands in for a version that is not recorded.
@@ -157,42 +158,82 @@ impl Fetch {
         }
     }
 
+    /// Looks again and again, each time in a transaction of its own: whoever holds leases waits for nobody else's.
     async fn lease(&self, secrets: &[String], asked: &AskedFor) -> Result<Vec<Fetched>, StoreError> {
-        let mut tx = self.db.begin(Durability::Lease).await?;
         let mut fetched: Vec<Fetched> = Vec::new();
-        let mut promoted = false;
+        let mut failures = Failures::default();
+        let mut at_once = secrets.len();
         for _ in 0..ROUNDS {
             let unused = &secrets[fetched.len()..];
+            let unused = &unused[..unused.len().min(at_once)];
             if unused.is_empty() {
                 break;
             }
-            let claims = self.claim(&mut tx, unused, asked.lock_timeout, asked.capability, promoted).await?;
-            if claims.due {
-                promoted = true;
-                ready::promote_messages(&self.db, &mut tx).await?;
-                continue;
-            }
-            if claims.seen == 0 {
-                break;
-            }
-            let (wanted, held) = (unused.len(), claims.held.len());
-            let loaded = self.load(&mut tx, claims.held, asked.known.as_deref()).await?;
-            // Whatever is ready was seen, and there were not as many instances as were asked for.
-            let is_all = !claims.more && held < wanted && loaded.len() == held;
-            fetched.extend(loaded);
-            if is_all {
-                break;
+            let look = match self.look(unused, asked).await {
+                // Too much for the way here, perhaps: all their histories come in one answer.
+                Err(error @ StoreError::NoAnswer) => {
+                    at_once = (at_once / 2).max(1);
+                    pause(&mut failures, error).await.map(|()| Look::default())
+                }
+                Err(error) if error.can_repeat() => pause(&mut failures, error).await.map(|()| Look::default()),
+                look => look,
+            };
+            match look {
+                Ok(look) => {
+                    fetched.extend(look.fetched);
+                    if look.is_all {
+                        break;
+                    }
+                }
+                // What was leased before is committed: it goes to those who asked, and whoever asks next hears why.
+                Err(_) if !fetched.is_empty() => break,
+                Err(error) => return Err(error),
             }
         }
+        Ok(fetched)
+    }
+
+    async fn look(&self, secrets: &[String], asked: &AskedFor) -> Result<Look, StoreError> {
+        let mut tx = self.db.begin(Durability::Lease).await?;
+        let look = match self.look_in(&mut tx, secrets, asked).await {
+            Ok(look) => look,
+            Err(error) => {
+                tx.rollback().await;
+                return Err(error);
+            }
+        };
         match tx.commit().await {
-            Ok(()) => Ok(fetched),
+            Ok(()) => Ok(look),
             Err(error) => {
                 // Perhaps committed all the same: then nobody may wait for these leases to end.
-                fetched.into_iter().for_each(|fetched| self.returns.turn(fetched.token));
+                look.fetched.into_iter().for_each(|fetched| self.returns.doubtful_turn(fetched.token));
                 Err(error)
             }
         }
     }
+
+    async fn look_in(&self, tx: &mut Tx<'_>, secrets: &[String], asked: &AskedFor) -> Result<Look, StoreError> {
+        let mut claims = self.claim(tx, secrets, asked.lock_timeout, asked.capability, false).await?;
+        if claims.due {
+            ready::promote_messages(&self.db, tx).await?;
+            claims = self.claim(tx, secrets, asked.lock_timeout, asked.capability, true).await?;
+        }
+        if claims.seen == 0 {
+            return Ok(Look { fetched: Vec::new(), is_all: true });
+        }
+        let (wanted, held) = (secrets.len(), claims.held.len());
+        let fetched = self.load(tx, claims.held, asked.known.as_deref()).await?;
+        let is_all = !claims.more && held < wanted && fetched.len() == held;
+        Ok(Look { fetched, is_all })
+    }
+}
+
+/// What one look for work brought.
+#[derive(Default)]
+struct Look {
+    fetched: Vec<Fetched>,
+    /// Whatever is ready was seen, and there were not as many instances as were asked for.
+    is_all: bool,
 }
 
 impl Fetch {
@@ -240,13 +281,16 @@ impl Fetch {
         let mut messages = Vec::with_capacity(loaded.messages.len());
         let mut attempts = 0;
         for (id, attempts_of_message, json) in loaded.messages {
-            match serde_json::from_str(&json) {
-                Ok(message) => {
+            let reason = match unreadable::read(&json) {
+                Reading::Item(message) => {
                     messages.push(message);
                     attempts = attempts.max(attempts_of_message);
+                    continue;
                 }
-                Err(error) => self.set_aside(tx, instance, id, &json, &error.to_string()).await?,
-            }
+                Reading::LaterKind(kind) => format!("a kind that this version does not know: {kind}"),
+                Reading::Unreadable(reason) => reason,
+            };
+            self.set_aside(tx, instance, id, &json, &reason).await?;
         }
         if messages.is_empty() {
             return Ok(None);
@@ -281,9 +325,15 @@ impl Fetch {
         json: &str,
         reason: &str,
     ) -> Result<(), StoreError> {
-        quarantine(tx.conn(), self.db.schema(), "orchestrator", instance, json, reason).await?;
-        let delete = self.db.query("DELETE FROM @.orchestrator_queue WHERE instance_id = $1 AND id = $2");
-        tx.all(delete.bind(instance.to_owned()).bind(id)).await?;
+        // Whoever else looks at it waits for this lease, and is not waited for: it stays until the next look.
+        let delete = self.db.query(
+            "WITH own AS MATERIALIZED (SELECT id FROM @.orchestrator_queue WHERE instance_id = $1 AND id = $2
+                 FOR UPDATE SKIP LOCKED)
+             DELETE FROM @.orchestrator_queue q USING own WHERE q.instance_id = $1 AND q.id = own.id RETURNING 1",
+        );
+        if !tx.all(delete.bind(instance.to_owned()).bind(id)).await?.is_empty() {
+            quarantine(tx.conn(), self.db.schema(), "orchestrator", instance, json, reason).await?;
+        }
         Ok(())
     }
 
@@ -301,8 +351,11 @@ impl Fetch {
             return ready::park(&self.db, tx, instance).await;
         }
         let drop_batch = self.db.query(
-            "DELETE FROM @.orchestrator_queue q USING @.instance_locks l
-             WHERE l.instance_id = $1 AND q.instance_id = l.instance_id AND q.id = ANY(l.batch)",
+            "WITH own AS MATERIALIZED (
+                 SELECT q.id FROM @.instance_locks l JOIN @.orchestrator_queue q
+                     ON q.instance_id = l.instance_id AND q.id = ANY(l.batch)
+                 WHERE l.instance_id = $1 FOR UPDATE OF q SKIP LOCKED)
+             DELETE FROM @.orchestrator_queue q USING own WHERE q.instance_id = $1 AND q.id = own.id",
         );
         tx.all(drop_batch.bind(instance.to_owned())).await?;
         Ok(())
@@ -376,15 +429,17 @@ pub(super) async fn abandon(
 ) -> Result<(), StoreError> {
     let (secret, instance) = parse_turn_token(token)?;
     let delay_ms = int(clock::as_ms(delay.unwrap_or_default()));
+    let asked_ms = clock::now_ms();
     let row = db
         .optional(|| {
             db.query(
                 "WITH clock AS MATERIALIZED (SELECT @now AS ms,
                      set_config('synchronous_commit', 'off', true)),
                  held AS (DELETE FROM @.instance_locks WHERE instance_id = $1 AND lock_token = $2
-                     RETURNING instance_id, batch),
+                     RETURNING instance_id, batch, lapsed),
                  given AS (
-                     UPDATE @.orchestrator_queue q SET attempt_count = attempt_count + $4,
+                     UPDATE @.orchestrator_queue q
+                     SET attempt_count = attempt_count + $4 + cardinality(array_positions(held.lapsed, q.id)),
                          visible_at = ms + LEAST($3, 9223372036854775807 - ms),
                          state = CASE WHEN $3 > 0 THEN 0 ELSE 1 END
                      FROM held, clock WHERE q.instance_id = held.instance_id AND q.id = ANY(held.batch))
@@ -396,7 +451,7 @@ pub(super) async fn abandon(
             .bind(i64::from(!ignore_attempt))
         })
         .await?;
-    let now_ms = database_ms(db, &row.ok_or(Refusal::Unknown)?, 0)?;
+    let now_ms = database_ms(db, asked_ms, &row.ok_or(Refusal::Unknown)?, 0)?;
     let mut wakes = Wakes::default();
     // Beside the batch there may be what arrived meanwhile.
     wakes.ready(WorkQueue::Orchestrator);
@@ -411,10 +466,13 @@ pub(super) async fn renew(db: &Db, token: &str, extend_for: Duration) -> Result<
     let renewed = db
         .optional(|| {
             db.query(
-                "WITH clock AS MATERIALIZED (SELECT @now AS ms,
-                     set_config('synchronous_commit', 'off', true))
-                 UPDATE @.instance_locks SET locked_until = ms + LEAST($3, 9223372036854775807 - ms) FROM clock
-                 WHERE instance_id = $1 AND lock_token = $2 AND locked_until > ms RETURNING 1",
+                // The clock is read when the row is held: whoever waited for somebody who gave up may come too late.
+                "WITH held AS MATERIALIZED (SELECT locked_until FROM @.instance_locks
+                     WHERE instance_id = $1 AND lock_token = $2 FOR UPDATE),
+                 clock AS MATERIALIZED (SELECT @now AS ms, locked_until,
+                     set_config('synchronous_commit', 'off', true) FROM held)
+                 UPDATE @.instance_locks l SET locked_until = ms + LEAST($3, 9223372036854775807 - ms) FROM clock
+                 WHERE instance_id = $1 AND lock_token = $2 AND clock.locked_until > ms RETURNING 1",
             )
             .bind(instance.as_ref().to_owned())
             .bind(secret.to_owned())

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use super::open::Schema;
 use crate::providers::signal::{Reach, WorkQueue, WorkSignal};
 
 /// Instances that are named to others; when more changed, they look at all.
@@ -12,6 +13,18 @@ const NAMED: usize = 64;
 
 /// Bytes of names in one message; PostgreSQL takes less than 8,000 in all.
 const NAME_BYTES: usize = 6_000;
+
+/// What a statement calls to tell of a message as a part of a user's transaction, where `$6` is [`channel`] and `$7`
+/// [`FROM_A_GUEST`]: it is heard when that is committed.
+pub(super) const CALL: &str = "pg_notify($6, $7)::text";
+
+/// Messages are there, from nobody who has a place: all hear it, the process itself included.
+pub(super) const FROM_A_GUEST: &str = "0 m-[]";
+
+/// Where the stores of a schema speak to each other.
+pub(super) fn channel(schema: &Schema) -> String {
+    format!("duroxide_{}", schema.name())
+}
 
 /// The signal of this process, and what is to be told to others.
 #[derive(Debug)]

@@ -119,7 +119,7 @@ pub(super) async fn events(db: &Db, instance: &str, execution_id: Option<u64>) -
 
 /// How the newest execution stands: its end, if it has one, and whether it has begun.
 pub(super) async fn stand(db: &Db, instance: &str) -> Result<Stand, StoreError> {
-    // Only rows about cancelled activities and children may follow the event that ends it.
+    // Only rows about what was cancelled may follow the event that ends it.
     let row = db
         .one(|| {
             db.query(
@@ -130,8 +130,8 @@ pub(super) async fn stand(db: &Db, instance: &str) -> Result<Stand, StoreError> 
                      ending.event_id, ending.event_data, ending.event_type
                  FROM newest LEFT JOIN LATERAL (
                      SELECT event_id, event_data, event_type FROM @.history h
-                     WHERE h.instance_id = $1 AND h.execution_id = newest.id AND h.event_type NOT IN
-                         ('ActivityCancelRequested', 'SubOrchestrationCancelRequested')
+                     WHERE h.instance_id = $1 AND h.execution_id = newest.id
+                         AND h.event_type NOT LIKE '%CancelRequested' AND h.event_type NOT LIKE '%Cancelled'
                      ORDER BY event_id DESC LIMIT 1) ending ON true",
             )
             .bind(stored(instance).into_owned())

@@ -1,7 +1,8 @@
 //! Rows of another store, added to this one.
 
 use super::error::StoreError;
-use super::export::is_text;
+use super::export::{is_text, key};
+use super::indexed;
 use super::row::stored;
 use super::writer::{Db, Query, Tx};
 use crate::providers::transfer::{Cell, Column, ColumnKind, Row, Table};
@@ -9,6 +10,11 @@ use crate::providers::transfer::{Cell, Column, ColumnKind, Row, Table};
 /// Adds rows, as one statement. Their ids come along, so that a row that is there already is an error and not a second
 /// one.
 pub(super) async fn rows(db: &Db, tx: &mut Tx<'_>, table: Table, rows: &[Row]) -> Result<(), StoreError> {
+    for row in rows {
+        let key = row.cursor(key(table)).0;
+        let texts: Vec<&str> = key.iter().filter_map(text).collect();
+        indexed::check(&format!("key of a row of {table}"), &texts)?;
+    }
     let insert = (0..).zip(table.columns()).fold(db.query(&insert(table)), |query, (place, column)| {
         bind(query, column, rows.iter().map(|row| &row.0[place]))
     });

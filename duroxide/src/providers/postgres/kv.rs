@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::error::StoreError;
+use super::indexed;
 use super::row::{int, opt_text, stored, stored_opt, text};
 use super::writer::{Db, Tx};
 use crate::model::event::{Event, EventKind};
@@ -39,6 +40,14 @@ impl KvChanges {
     fn put(&mut self, key: &str, value: Option<&String>, at_ms: u64) {
         let value = stored_opt(value.map(String::as_str));
         self.keys.insert(stored(key).into_owned(), (value, int(at_ms)));
+    }
+
+    /// The same, unless there is a key that cannot be kept beside the id of this instance.
+    pub(super) fn fitting(self, instance: &str) -> Result<Self, StoreError> {
+        for key in self.keys.keys() {
+            indexed::check("instance id and key of a value", &[instance, key])?;
+        }
+        Ok(self)
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -16,10 +16,12 @@ mod error;
 mod export;
 mod express;
 mod fetch;
+mod guest;
 mod heartbeat;
 mod hints;
 mod history;
 mod import;
+mod indexed;
 mod kv;
 mod lane;
 mod node;
@@ -30,9 +32,12 @@ mod returns;
 mod row;
 mod schema;
 mod session;
+mod spoilt;
 mod start;
 mod take;
+mod transaction;
 mod transfer;
+mod within;
 mod worker;
 mod writer;
 
@@ -40,6 +45,7 @@ mod writer;
 mod tests;
 
 pub use open::{PostgresOpenError, PostgresOptions};
+pub use sqlx::PgTransaction;
 
 use crate::model::VERSION;
 use crate::model::commit::{Commit, ExecutionMetadata};
@@ -56,6 +62,7 @@ use crate::providers::error::ProviderError;
 use crate::providers::express::ExpressProvider;
 use crate::providers::management::ProviderAdmin;
 use crate::providers::signal::{Reach, WorkSignal};
+use crate::providers::transaction::TransactionProvider;
 use crate::providers::transfer::TransferStore;
 use error::StoreError;
 use hints::Hints;
@@ -65,6 +72,7 @@ use open::Schema;
 use ready::Wakes;
 use returns::Returns;
 use row::{ActivityKey, ActivityRow, MessageRow};
+use within::Places;
 use writer::Db;
 
 /// Requests that one transaction serves, and transactions of a kind under way at once. One who claims at a time sees
@@ -85,6 +93,7 @@ pub struct PostgresProvider {
     completions: Lane<worker::Acking>,
     posts: Lane<ready::Posting>,
     turns_done: Lane<complete::Completing>,
+    places: Places,
     /// Signs the leases taken here; dropped with the store, so that others know that they are nobody's.
     node: Node,
 }
@@ -132,8 +141,9 @@ impl PostgresProvider {
         open::check_server(&mut conn).await?;
         schema::migrate(&mut conn, &schema).await?;
         transfer::check(&mut conn, &schema).await?;
+        let home = schema::home(&mut conn, &schema).await?;
         drop(conn);
-        let db = Arc::new(Db::new(pool, schema));
+        let db = Arc::new(Db::new(pool, schema, home));
         let reach = if options.session_features { Reach::All } else { Reach::Own };
         let hints = Arc::new(Hints::new(reach));
         let node = Node::start(&db, &hints, options.session_features).await?;
@@ -144,19 +154,33 @@ impl PostgresProvider {
         let returns = Returns::start(Arc::clone(&db), Arc::clone(&hints));
         let (d, h) = (|| Arc::clone(&db), || Arc::clone(&hints));
         let fetch = fetch::Fetch { db: d(), owner: node.owner(), returns: returns.clone() };
-        let taking = take::Fetch { db: d(), owner: node.owner(), returns };
-        let done = complete::Completions { db: d(), hints: h(), owner: node.owner() };
+        let taking = take::Fetch { db: d(), hints: h(), owner: node.owner(), returns: returns.clone() };
+        let acks = ack::Acks { db: d(), hints: h(), owner: node.owner(), returns: returns.clone() };
+        let done = complete::Completions { db: d(), hints: h(), owner: node.owner(), returns };
         PostgresProvider {
             turns: Lane::start(fetch, CLAIMS),
-            commits: Lane::start(ack::Acks { db: d(), hints: h(), owner: node.owner() }, COMMITS),
+            commits: Lane::start(acks, COMMITS),
             activities: Lane::start(taking, CLAIMS),
             completions: Lane::start(worker::Acks { db: d(), hints: h() }, COMMITS),
             posts: Lane::start(ready::Post { db: d(), hints: h() }, COMMITS),
             turns_done: Lane::start(done, COMMITS),
+            places: Places::of(db.pool().options()),
             db,
             hints,
             node,
         }
+    }
+
+    async fn post(
+        &self,
+        operation: &'static str,
+        item: &WorkItem,
+        delay: Option<Duration>,
+        waiting_max: Option<usize>,
+    ) -> Result<(), ProviderError> {
+        let message = message_row(item).map_err(|error| error.during(operation))?;
+        let delay = delay.unwrap_or_default();
+        self.posts.call(operation, |reply| ready::Posting { message, delay, waiting_max, reply }).await
     }
 
     /// All that creates the newest schema of this name, as SQL for whoever applies it by hand.
@@ -228,7 +252,7 @@ impl Provider for PostgresProvider {
             cancelled_activities,
         };
         let ack = ack::Ack::new(lock_token, commit, self.hints.signal()).map_err(|error| error.during(OPERATION))?;
-        self.commits.call(OPERATION, |reply| ack::Acking { ack, reply }).await.map(drop)
+        self.commits.call(OPERATION, |reply| ack::Acking { ack, reply }).await.map(|acked| drop(acked.take()))
     }
 
     async fn abandon_orchestration_item(
@@ -328,10 +352,7 @@ impl Provider for PostgresProvider {
     }
 
     async fn enqueue_for_orchestrator(&self, item: WorkItem, delay: Option<Duration>) -> Result<(), ProviderError> {
-        const OPERATION: &str = "enqueue_for_orchestrator";
-        let message = message_row(&item).map_err(|error| error.during(OPERATION))?;
-        let delay = delay.unwrap_or_default();
-        self.posts.call(OPERATION, |reply| ready::Posting { message, delay, reply }).await
+        self.post("enqueue_for_orchestrator", &item, delay, None).await
     }
 
     async fn enqueue_start(&self, item: WorkItem) -> Result<StartOutcome, ProviderError> {
@@ -341,7 +362,7 @@ impl Provider for PostgresProvider {
         }
         let message = MessageRow::new(&item).map_err(|error| error.during(OPERATION))?;
         let mut wakes = Wakes::default();
-        let mut failures = 0;
+        let mut failures = writer::Failures::default();
         let outcome = loop {
             match start::enqueue(&self.db, &item, &message, &mut wakes).await {
                 Err(error) if error.can_repeat() => match writer::pause(&mut failures, error).await {
@@ -360,6 +381,10 @@ impl Provider for PostgresProvider {
     }
 
     fn as_express_capability(&self) -> Option<&dyn ExpressProvider> {
+        Some(self)
+    }
+
+    fn as_transaction_capability(&self) -> Option<&dyn TransactionProvider> {
         Some(self)
     }
 
@@ -402,11 +427,7 @@ impl Provider for PostgresProvider {
         delay: Option<Duration>,
         waiting_max: usize,
     ) -> Result<(), ProviderError> {
-        let instance = row::stored(item.target_instance());
-        let room = ready::check_room(&self.db, &instance, waiting_max).await;
-        room.map_err(|error| error.during("enqueue_if_room"))?;
-        drop(instance);
-        self.enqueue_for_orchestrator(item, delay).await
+        self.post("enqueue_if_room", &item, delay, Some(waiting_max)).await
     }
 
     async fn activity_fence(&self, token: &str) -> Result<Option<u64>, ProviderError> {

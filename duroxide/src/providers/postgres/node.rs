@@ -9,7 +9,7 @@ use sqlx::{PgPool, Row};
 use tokio::task::AbortHandle;
 
 use super::error::StoreError;
-use super::hints::Hints;
+use super::hints::{Hints, channel};
 use super::open::PostgresOpenError;
 use super::row::number;
 use super::writer::{Db, Durability, Tx};
@@ -64,6 +64,8 @@ impl Node {
         // Before the first lease is signed with it: a place without a lock is that of a dead store.
         let session = Session { db: Arc::clone(db), hints: Arc::clone(hints), node_id, guid: guid.as_str().into() };
         let listener = session.open().await?;
+        // Until the lock was there, others may have taken the place for that of a dead store, and forgotten it.
+        session.register_again().await.map_err(StoreError::into_open)?;
         let tasks = vec![
             tokio::spawn(session.clone().run(listener)).abort_handle(),
             tokio::spawn(tell(Arc::clone(db), Arc::clone(hints), node_id)).abort_handle(),
@@ -92,11 +94,6 @@ impl Node {
 /// The advisory lock of a place: the schema's half and the place's.
 const LOCK_CLASS: &str = "hashtext('duroxide node of ' || $1)";
 
-/// Where the stores of a schema speak to each other.
-fn channel(db: &Db) -> String {
-    format!("duroxide_{}", db.schema().name())
-}
-
 #[derive(Clone)]
 struct Session {
     db: Arc<Db>,
@@ -118,7 +115,7 @@ impl Session {
             .bind(self.node_id)
             .execute(&mut listener)
             .await?;
-        listener.listen(&channel(&self.db)).await?;
+        listener.listen(&channel(self.db.schema())).await?;
         Ok(listener)
     }
 
@@ -129,14 +126,18 @@ impl Session {
                 self.listen(&mut listener).await;
             }
             tokio::time::sleep(REOPEN).await;
-            open = self.open().await.ok();
-            if open.is_some() && self.register_again().await.is_ok() {
+            let Ok(listener) = self.open().await else {
+                continue;
+            };
+            // Nobody buries a store that is not among the places: without its row this one must not go on.
+            if self.register_again().await.is_ok() {
                 self.hints.missed();
+                open = Some(listener);
             }
         }
     }
 
-    /// Others may have taken this store for dead, and forgotten its place.
+    /// Others may have taken this store for dead, and forgotten its place. Under the lock they cannot again.
     async fn register_again(&self) -> Result<(), StoreError> {
         let register = || {
             let insert = self
@@ -179,7 +180,7 @@ async fn tell(db: Arc<Db>, hints: Arc<Hints>, node_id: i32) {
         let news = hints.news().await.written();
         let said = db.query("SELECT pg_notify($1, $2), set_config('synchronous_commit', 'off', true)");
         // Only a hint: who does not hear it looks by itself, later.
-        let _ = db.once(said.bind(channel(&db)).bind(format!("{node_id} {news}"))).await;
+        let _ = db.once(said.bind(channel(db.schema())).bind(format!("{node_id} {news}"))).await;
         tokio::time::sleep(QUIET).await;
     }
 }
@@ -218,11 +219,21 @@ async fn end_leases(db: &Db, node_id: i32) -> Result<(), StoreError> {
     let lock = format!("SELECT pg_try_advisory_xact_lock({LOCK_CLASS}, $2)");
     let dead = tx.all(db.query(&lock).bind(db.schema().name().to_owned()).bind(node_id)).await?;
     if dead[0].try_get(0)? {
+        // Rows that others write as well are locked in the order of their keys.
         for sql in [
-            "UPDATE @.instance_locks SET locked_until = LEAST(locked_until, @now) WHERE owner LIKE $1 || '/%'",
-            "UPDATE @.worker_queue SET locked_until = LEAST(locked_until, @now)
-             WHERE locked_until > @now AND owner LIKE $1 || '/%'",
-            "UPDATE @.sessions SET locked_until = LEAST(locked_until, @now) WHERE owner LIKE $1 || '/%'",
+            "WITH own AS MATERIALIZED (SELECT instance_id FROM @.instance_locks WHERE owner LIKE $1 || '/%'
+                 ORDER BY instance_id FOR UPDATE)
+             UPDATE @.instance_locks l SET locked_until = LEAST(locked_until, @now) FROM own
+             WHERE l.instance_id = own.instance_id AND owner LIKE $1 || '/%'",
+            "WITH own AS MATERIALIZED (SELECT instance_id, execution_id, activity_id, id FROM @.worker_queue
+                 WHERE locked_until > @now AND owner LIKE $1 || '/%' ORDER BY 1, 2, 3, 4 FOR UPDATE)
+             UPDATE @.worker_queue w SET locked_until = LEAST(locked_until, @now) FROM own
+             WHERE w.instance_id = own.instance_id AND w.execution_id = own.execution_id
+                 AND w.activity_id = own.activity_id AND w.id = own.id AND owner LIKE $1 || '/%'",
+            "WITH own AS MATERIALIZED (SELECT session_id FROM @.sessions WHERE owner LIKE $1 || '/%'
+                 ORDER BY session_id FOR UPDATE)
+             UPDATE @.sessions s SET locked_until = LEAST(locked_until, @now) FROM own
+             WHERE s.session_id = own.session_id AND owner LIKE $1 || '/%'",
             "DELETE FROM @.nodes WHERE node_id = $1::int",
         ] {
             tx.all(db.query(sql).bind(node_id.to_string())).await?;

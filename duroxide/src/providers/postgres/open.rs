@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Postgres};
 
 /// Connections of a pool that the store makes itself: enough for every lane and some readers.
-const CONNECTIONS: u32 = 16;
+pub(super) const CONNECTIONS: u32 = 16;
 
 /// How long a request waits for a connection: a server that restarts is back by then, mostly.
 const ACQUIRE: Duration = Duration::from_secs(10);

@@ -8,7 +8,7 @@ use sqlx::postgres::PgRow;
 use super::admin::strings;
 use super::error::StoreError;
 use super::row::{int, number, stored, text};
-use super::writer::{Db, Query, Tx};
+use super::writer::{Db, Query, Tx, with_repeats};
 use crate::model::event::{Event, EventKind};
 use crate::model::ids::build_child_instance_id;
 use crate::model::prune::{DeleteInstanceResult, InstanceFilter, PruneOptions, PruneResult, unborn};
@@ -24,11 +24,16 @@ pub(super) async fn delete_instances(db: &Db, ids: &[String], force: bool) -> Re
         return Ok(DeleteInstanceResult::default());
     }
     let stored_ids: Vec<String> = ids.iter().map(|id| stored(id).into_owned()).collect();
+    let mut deleted = with_repeats(|| try_delete(db, &stored_ids, force)).await?;
+    deleted.instances_deleted = ids.len() as u64;
+    Ok(deleted)
+}
+
+async fn try_delete(db: &Db, ids: &[String], force: bool) -> Result<DeleteInstanceResult, StoreError> {
     let mut tx = db.begin_long().await?;
-    match delete_in(db, &mut tx, &stored_ids, force).await {
-        Ok(mut result) => {
+    match delete_in(db, &mut tx, ids, force).await {
+        Ok(result) => {
             tx.commit_surely().await?;
-            result.instances_deleted = ids.len() as u64;
             Ok(result)
         }
         Err(error) => {
@@ -54,8 +59,9 @@ async fn delete_in(db: &Db, tx: &mut Tx<'_>, ids: &[String], force: bool) -> Res
     for (table, count) in [
         ("history", Some(&mut result.events_deleted)),
         ("executions", Some(&mut result.executions_deleted)),
-        ("orchestrator_queue", None),
+        // Activities before messages, as by whoever ends an activity.
         ("worker_queue", None),
+        ("orchestrator_queue", None),
         ("kv_store", None),
         ("kv_delta", None),
         ("instances", None),
@@ -142,6 +148,9 @@ async fn seize(db: &Db, tx: &mut Tx<'_>, ids: &[String]) -> Result<(), StoreErro
         .bind(seams::lock_token()),
     )
     .await?;
+    // Whoever looks for work passes over messages that are locked, and so does not wait for these leases.
+    let messages = "SELECT 1 FROM @.orchestrator_queue WHERE instance_id = ANY($1) FOR UPDATE SKIP LOCKED";
+    tx.all(db.query(messages).bind(ids.to_vec())).await?;
     Ok(())
 }
 
@@ -247,7 +256,7 @@ pub(super) async fn prune_executions(
     instance: &str,
     options: &PruneOptions,
 ) -> Result<PruneResult, StoreError> {
-    match prune_if_there(db, instance, options).await? {
+    match with_repeats(|| prune_if_there(db, instance, options)).await? {
         Some(result) => Ok(result),
         None => Err(StoreError::not_found(&format!("instance {instance}"))),
     }
@@ -302,7 +311,7 @@ pub(super) async fn prune_bulk(
     .await?;
     let mut total = PruneResult::default();
     for instance in instances {
-        let pruned = prune_if_there(db, &instance, options).await?.unwrap_or_default();
+        let pruned = with_repeats(|| prune_if_there(db, &instance, options)).await?.unwrap_or_default();
         total.instances_processed += pruned.instances_processed;
         total.executions_deleted += pruned.executions_deleted;
         total.events_deleted += pruned.events_deleted;

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::Row;
+
 use super::error::{Kind, StoreError};
 use super::hints::Hints;
 use super::lane::{Reply, Serve};
@@ -106,19 +108,27 @@ pub(super) async fn promote_activities(db: &Db, tx: &mut Tx<'_>) -> Result<(), S
 /// block the queue's head nor be lost at once. The batch that starts the instance takes them along, because it takes all
 /// that is visible.
 ///
-/// Only the batch: a start that was committed, or fell due, since the batch was read must stay where it is found.
+/// Only the batch: a start that was committed, or fell due, since the batch was read must stay where it is found. And only
+/// what nobody else looks at: whoever does waits for this lease, and would be waited for.
 pub(super) async fn park(db: &Db, tx: &mut Tx<'_>, instance: &str) -> Result<(), StoreError> {
     tx.all(
         db.query(
-            "UPDATE @.orchestrator_queue q SET state = 3 FROM @.instance_locks l
-             WHERE l.instance_id = $1 AND q.instance_id = l.instance_id AND q.id = ANY(l.batch)",
+            "UPDATE @.orchestrator_queue q SET state = 3 FROM (
+                 SELECT q.id FROM @.instance_locks l JOIN @.orchestrator_queue q
+                     ON q.instance_id = l.instance_id AND q.id = ANY(l.batch)
+                 WHERE l.instance_id = $1 FOR UPDATE OF q SKIP LOCKED) own
+             WHERE q.instance_id = $1 AND q.id = own.id",
         )
         .bind(instance.to_owned()),
     )
     .await?;
     tx.all(
-        db.query("DELETE FROM @.orchestrator_queue WHERE state = 3 AND enqueued_at < @now - $1")
-            .bind(int(clock::as_ms(ORPHANS_KEPT))),
+        db.query(
+            "WITH old AS MATERIALIZED (SELECT instance_id, id FROM @.orchestrator_queue
+                 WHERE state = 3 AND enqueued_at < @now - $1 FOR UPDATE SKIP LOCKED)
+             DELETE FROM @.orchestrator_queue q USING old WHERE q.instance_id = old.instance_id AND q.id = old.id",
+        )
+        .bind(int(clock::as_ms(ORPHANS_KEPT))),
     )
     .await?;
     Ok(())
@@ -129,6 +139,8 @@ pub(super) async fn park(db: &Db, tx: &mut Tx<'_>, instance: &str) -> Result<(),
 pub(super) struct Posting {
     pub(super) message: MessageRow,
     pub(super) delay: Duration,
+    /// Refused when so many wait for the instance, or more.
+    pub(super) waiting_max: Option<usize>,
     pub(super) reply: Reply<()>,
 }
 
@@ -148,6 +160,30 @@ pub(super) const INSERT_MESSAGES: &str = "
     ORDER BY m.n
     RETURNING enqueued_at, visible_at";
 
+/// The same for messages of which each may find its instance's queue full: $4 is how many may wait there but one, or null.
+/// Those of this statement count as well. Costs a step into an index for each that waits, once for each instance.
+const POST: &str = "
+    WITH clock AS MATERIALIZED (SELECT @now AS ms),
+    given AS MATERIALIZED (
+        SELECT m.*, row_number() OVER (PARTITION BY m.instance_id ORDER BY m.n) - 1 AS before
+        FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) WITH ORDINALITY
+            AS m (instance_id, work_item, delay_ms, waiting_last, n)),
+    waiting AS MATERIALIZED (
+        SELECT i.instance_id, (SELECT count(*) FROM (
+            SELECT 1 FROM @.orchestrator_queue q WHERE q.instance_id = i.instance_id LIMIT i.last + 1) few) AS found
+        FROM (SELECT instance_id, max(waiting_last) AS last FROM given WHERE waiting_last IS NOT NULL
+            GROUP BY instance_id) i),
+    checked AS MATERIALIZED (
+        SELECT g.*, g.waiting_last IS NULL OR g.before + w.found <= g.waiting_last AS fits
+        FROM given g LEFT JOIN waiting w ON w.instance_id = g.instance_id),
+    posted AS (
+        INSERT INTO @.orchestrator_queue (instance_id, work_item, state, visible_at, enqueued_at)
+        SELECT c.instance_id, c.work_item, CASE WHEN c.delay_ms > 0 THEN 0 ELSE 1 END,
+            clock.ms + LEAST(c.delay_ms, 9223372036854775807 - clock.ms), clock.ms
+        FROM checked c, clock WHERE c.fits ORDER BY c.n)
+    SELECT clock.ms, clock.ms + LEAST(c.delay_ms, 9223372036854775807 - clock.ms), c.fits
+    FROM checked c, clock ORDER BY c.n";
+
 impl Serve for Post {
     type Request = Posting;
 
@@ -157,34 +193,54 @@ impl Serve for Post {
             Err(error) if batch.len() > 1 && error.kind() == Kind::Permanent => {
                 // One of them is to blame; the others go on.
                 for posting in batch {
-                    let outcome = self.insert(std::slice::from_ref(&posting)).await;
-                    posting.reply.send(outcome);
+                    let fits = self.insert(std::slice::from_ref(&posting)).await;
+                    posting.answer(fits.map(|fits| fits[0]));
                 }
             }
-            outcome => batch.into_iter().for_each(|posting| posting.reply.send(outcome.clone())),
+            Ok(fits) => batch.into_iter().zip(fits).for_each(|(posting, fits)| posting.answer(Ok(fits))),
+            Err(error) => batch.into_iter().for_each(|posting| posting.answer(Err(error.clone()))),
         }
     }
 }
 
-impl Post {
-    async fn insert(&self, batch: &[Posting]) -> Result<(), StoreError> {
-        if batch.is_empty() {
-            return Ok(());
-        }
-        let wakes = with_repeats(|| self.try_insert(batch)).await?;
-        wakes.ring(&self.db, &self.hints);
-        Ok(())
+impl Posting {
+    fn answer(self, fits: Result<bool, StoreError>) {
+        let Posting { message, waiting_max, reply, .. } = self;
+        reply.send(match (fits, waiting_max) {
+            (Ok(false), Some(waiting_max)) => Err(StoreError::Full { instance: loaded(message.instance), waiting_max }),
+            (Ok(_), _) => Ok(()),
+            (Err(error), _) => Err(error),
+        });
     }
 
-    async fn try_insert(&self, batch: &[Posting]) -> Result<Wakes, StoreError> {
+    /// The last place in the queue that may be taken; -1 when there is none.
+    fn waiting_last(&self) -> Option<i64> {
+        self.waiting_max.map(|max| int(max as u64) - 1)
+    }
+}
+
+impl Post {
+    /// Whether each was put into its queue, or found that full.
+    async fn insert(&self, batch: &[Posting]) -> Result<Vec<bool>, StoreError> {
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (wakes, fits) = with_repeats(|| self.try_insert(batch)).await?;
+        wakes.ring(&self.db, &self.hints);
+        Ok(fits)
+    }
+
+    async fn try_insert(&self, batch: &[Posting]) -> Result<(Wakes, Vec<bool>), StoreError> {
         let mut tx = self.db.begin(Durability::Flushed).await?;
-        let insert = self
+        let post = self
             .db
-            .query(INSERT_MESSAGES)
+            .query(POST)
             .bind(batch.iter().map(|posting| posting.message.instance.clone()).collect::<Vec<_>>())
             .bind(batch.iter().map(|posting| posting.message.json.clone()).collect::<Vec<_>>())
-            .bind(batch.iter().map(|posting| int(clock::as_ms(posting.delay))).collect::<Vec<_>>());
-        let rows = match tx.all(insert).await {
+            .bind(batch.iter().map(|posting| int(clock::as_ms(posting.delay))).collect::<Vec<_>>())
+            .bind(batch.iter().map(Posting::waiting_last).collect::<Vec<_>>());
+        let asked_ms = clock::now_ms();
+        let rows = match tx.all(post).await {
             Ok(rows) => rows,
             Err(error) => {
                 tx.rollback().await;
@@ -192,27 +248,17 @@ impl Post {
             }
         };
         let mut wakes = Wakes::default();
+        let mut fits = Vec::with_capacity(rows.len());
         for row in &rows {
-            wakes.visible(WorkQueue::Orchestrator, number(row, 1)?, number(row, 0)?);
+            fits.push(row.try_get(2)?);
+            if fits.last() == Some(&true) {
+                wakes.visible(WorkQueue::Orchestrator, number(row, 1)?, number(row, 0)?);
+            }
         }
-        database_ms(&self.db, &rows[0], 0)?;
+        database_ms(&self.db, asked_ms, &rows[0], 0)?;
         tx.commit_surely().await?;
-        Ok(wakes)
+        Ok((wakes, fits))
     }
-}
-
-/// Refuses a message when `waiting_max` or more wait for its instance. Costs a step into an index for each that waits.
-pub(super) async fn check_room(db: &Db, instance: &str, waiting_max: usize) -> Result<(), StoreError> {
-    let full = || StoreError::Full { instance: loaded(instance.to_owned()), waiting_max };
-    let last = waiting_max.checked_sub(1).ok_or_else(full)?;
-    let one_too_many = db
-        .optional(|| {
-            db.query("SELECT 1 FROM @.orchestrator_queue WHERE instance_id = $1 LIMIT 1 OFFSET $2")
-                .bind(instance.to_owned())
-                .bind(int(last as u64))
-        })
-        .await?;
-    if one_too_many.is_none() { Ok(()) } else { Err(full()) }
 }
 
 /// Puts an activity into the queue, visible now.

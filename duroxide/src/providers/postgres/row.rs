@@ -6,8 +6,8 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 
 use super::error::StoreError;
+use super::indexed;
 use super::open::Schema;
-use crate::codec;
 use crate::lease::Refusal;
 use crate::model::work_item::WorkItem;
 
@@ -25,8 +25,10 @@ pub(super) struct MessageRow {
 impl MessageRow {
     /// Serialized by the caller, so that the lane does not have to.
     pub(super) fn new(item: &WorkItem) -> Result<Self, StoreError> {
+        let instance = stored(item.target_instance()).into_owned();
+        indexed::check("instance id", &[&instance])?;
         Ok(MessageRow {
-            instance: stored(item.target_instance()).into_owned(),
+            instance,
             json: to_json(item)?,
             fire_at_ms: match item {
                 WorkItem::TimerFired { fire_at_ms, .. } => Some(*fire_at_ms),
@@ -78,15 +80,20 @@ impl ActivityRow {
     /// Serialized by the caller, so that the lane does not have to.
     pub(super) fn new(item: &WorkItem) -> Result<Self, StoreError> {
         let json = to_json(item)?;
-        Ok(match item {
+        let row = match item {
             WorkItem::ActivityExecute { instance, execution_id, id, session_id, tag, .. } => ActivityRow {
                 json,
                 identity: Identity::new(instance, *execution_id, *id),
-                session_id: session_id.as_deref().map(|id| stored(id).into_owned()),
-                tag: tag.as_deref().map(|tag| stored(tag).into_owned()),
+                session_id: stored_opt(session_id.as_deref()),
+                tag: stored_opt(tag.as_deref()),
             },
             _ => ActivityRow { json, identity: Identity::default(), session_id: None, tag: None },
-        })
+        };
+        indexed::check("instance id", &[&row.identity.instance])?;
+        for (what, text) in [("session id", &row.session_id), ("tag", &row.tag)] {
+            indexed::check(what, &[text.as_deref().unwrap_or_default()])?;
+        }
+        Ok(row)
     }
 }
 
@@ -203,7 +210,7 @@ impl ActivityKey {
     }
 }
 
-/// Sets rows aside that cannot be read; they stay visible to people and stop nobody.
+/// Sets rows aside that cannot be read; they stay visible to people, under the number that this returns, and stop nobody.
 pub(super) async fn quarantine(
     conn: &mut PgConnection,
     schema: &Schema,
@@ -211,20 +218,18 @@ pub(super) async fn quarantine(
     instance: &str,
     body: &str,
     reason: &str,
-) -> Result<(), StoreError> {
-    // The row itself is in the table; logs get no payload, and errors of serde show values.
-    let reason = &codec::told(reason);
+) -> Result<i64, StoreError> {
     tracing::error!(queue, instance, reason, "a queue row cannot be read and was set aside");
-    sqlx::query(
-        schema.sql("INSERT INTO @.quarantine (queue, instance_id, body, reason, at_ms) VALUES ($1, $2, $3, $4, @now)"),
-    )
+    let set_aside = sqlx::query(schema.sql(
+        "INSERT INTO @.quarantine (queue, instance_id, body, reason, at_ms) VALUES ($1, $2, $3, $4, @now) RETURNING id",
+    ))
     .bind(queue)
     .bind(instance)
     .bind(body)
     .bind(stored(reason).as_ref())
-    .execute(conn)
+    .fetch_one(conn)
     .await?;
-    Ok(())
+    Ok(set_aside.try_get(0)?)
 }
 
 #[cfg(test)]

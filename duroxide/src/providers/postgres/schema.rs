@@ -2,10 +2,11 @@
 
 use sqlx::{Connection, Executor, PgConnection, Row};
 
+use super::guest::Home;
 use super::open::{PostgresOpenError, Schema};
 
 /// Each entry brings a schema from its index to the next version; entries are never changed once released.
-const MIGRATIONS: &[&str] = &[INITIAL];
+const MIGRATIONS: &[&str] = &[INITIAL, IDENTITY];
 
 /// `@.` stands for the schema, `@now` for the database's clock in milliseconds since the Unix epoch.
 ///
@@ -84,7 +85,7 @@ CREATE TABLE @.instance_locks (
     fence BIGINT NOT NULL,
     -- The messages that were handed out under this lease.
     batch BIGINT[] NOT NULL DEFAULT '{}',
-    -- Those of the lease before, if that ended by itself: their attempt is yet to be counted.
+    -- Those of leases before that ended by themselves, each as often as that happened: attempts that no row counts yet.
     lapsed BIGINT[] NOT NULL DEFAULT '{}'
 ) WITH (fillfactor = 50);
 
@@ -175,6 +176,11 @@ ALTER TABLE @.instance_locks SET (autovacuum_vacuum_scale_factor = 0, autovacuum
     autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 5000);
 ";
 
+/// A store is told from all others: by whoever is handed a transaction, and must know of which database.
+const IDENTITY: &str = "
+ALTER TABLE @.store ADD COLUMN store_id UUID NOT NULL DEFAULT gen_random_uuid();
+";
+
 /// All that brings an empty database to the newest version, as one script for whoever applies it by hand.
 pub(super) fn script(schema: &Schema) -> String {
     let newest = MIGRATIONS.len();
@@ -213,6 +219,13 @@ pub(super) async fn migrate(conn: &mut PgConnection, schema: &Schema) -> Result<
         .await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// What tells this store from others.
+pub(super) async fn home(conn: &mut PgConnection, schema: &Schema) -> Result<Home, PostgresOpenError> {
+    let look = schema.sql("SELECT store_id::text, current_database()::text FROM @.store");
+    let row = sqlx::query(look).fetch_one(conn).await?;
+    Ok(Home { store_id: row.try_get(0)?, database: row.try_get(1)? })
 }
 
 /// A role may own a schema without the right to make another one.

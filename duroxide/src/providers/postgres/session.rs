@@ -72,7 +72,8 @@ pub(super) fn share(candidates: &[Candidate], asking: &[Option<&SessionFetchConf
     shares
 }
 
-/// Takes or refreshes the sessions of these shares; drops shares whose session somebody else took meanwhile.
+/// Takes or refreshes the sessions of these shares, in the order of their ids; drops shares whose session somebody else
+/// took meanwhile.
 pub(super) async fn claim(
     db: &Db,
     tx: &mut Tx<'_>,
@@ -82,6 +83,7 @@ pub(super) async fn claim(
     owner: &str,
 ) -> Result<(), StoreError> {
     let mut kept = Vec::with_capacity(shares.len());
+    shares.sort_by_key(|(candidate, _)| &candidates[*candidate].session_id);
     for (candidate, who) in shares.drain(..) {
         let session = candidates[candidate].session_id.as_deref().zip(asking[who]);
         let is_ours = match session {
@@ -134,9 +136,13 @@ pub(super) async fn renew(
     let renewed = db
         .all(|| {
             db.query(
-                "WITH clock AS MATERIALIZED (SELECT @now AS ms, set_config('synchronous_commit', 'off', true))
-                 UPDATE @.sessions SET locked_until = ms + LEAST($2, 9223372036854775807 - ms) FROM clock
-                 WHERE worker_id = ANY($1) AND locked_until > ms AND last_activity_at > ms - $3 RETURNING 1",
+                "WITH clock AS MATERIALIZED (SELECT @now AS ms, set_config('synchronous_commit', 'off', true)),
+                 own AS MATERIALIZED (
+                     SELECT session_id FROM @.sessions WHERE worker_id = ANY($1)
+                         AND locked_until > (SELECT ms FROM clock) AND last_activity_at > (SELECT ms FROM clock) - $3
+                     ORDER BY session_id FOR UPDATE)
+                 UPDATE @.sessions s SET locked_until = ms + LEAST($2, 9223372036854775807 - ms) FROM own, clock
+                 WHERE s.session_id = own.session_id RETURNING 1",
             )
             .bind(owners.clone())
             .bind(int(clock::as_ms(extend_for)))

@@ -6,7 +6,7 @@ use sqlx::postgres::PgRow;
 use super::error::StoreError;
 use super::ready::{INSERT_MESSAGES, Wakes};
 use super::row::{MessageRow, opt_text};
-use super::writer::{Db, Durability, Tx};
+use super::writer::{Ask, Db, Durability};
 use crate::model::event::Event;
 use crate::model::start::StartOutcome;
 use crate::model::work_item::WorkItem;
@@ -38,14 +38,14 @@ pub(super) async fn enqueue(
 
 /// Starts of one id take turns, each with a look at what the one before left: the first event, the instance and the
 /// queue as of one moment, so that none slips from one to the other unseen.
-async fn compare(
+pub(super) async fn compare(
     db: &Db,
-    tx: &mut Tx<'_>,
+    tx: &mut impl Ask,
     start: &WorkItem,
     instance: &str,
 ) -> Result<Option<StartOutcome>, StoreError> {
     let lock = db.query("SELECT pg_advisory_xact_lock(hashtext('duroxide start in ' || $1), hashtext($2))");
-    tx.all(lock.bind(db.schema().name().to_owned()).bind(instance.to_owned())).await?;
+    tx.ask(lock.bind(db.schema().name().to_owned()).bind(instance.to_owned())).await?;
     let look = db.query(
         "SELECT 1 AS place, 0::bigint AS id, event_data AS body FROM @.history
          WHERE instance_id = $1 AND execution_id = 1 AND event_id = 1
@@ -53,7 +53,7 @@ async fn compare(
          UNION ALL SELECT 3, id, work_item FROM @.orchestrator_queue WHERE instance_id = $1
          ORDER BY place, id",
     );
-    let rows = tx.all(look.bind(instance.to_owned())).await?;
+    let rows = tx.ask(look.bind(instance.to_owned())).await?;
     for row in &rows {
         if let Some(found) = found_in(row, start)? {
             return Ok(Some(found));

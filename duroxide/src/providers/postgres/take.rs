@@ -7,14 +7,17 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::error::{Kind, StoreError};
+use super::hints::Hints;
 use super::lane::{Reply, Serve};
 use super::ready;
 use super::returns::{Delivery, Returns};
-use super::row::{ActivityKey, Identity, int, number, quarantine, stored};
+use super::row::{ActivityKey, Identity, int, number, stored};
 use super::session::{self, Candidate};
-use super::writer::{Db, Durability, Query, Tx, database_ms};
+use super::spoilt::{self, Spoilt};
+use super::writer::{Db, Durability, Query, Tx, database_ms, with_repeats};
 use crate::model::filter::{SessionFetchConfig, TagFilter};
 use crate::model::work_item::WorkItem;
+use crate::providers::signal::WorkQueue;
 use crate::{clock, seams};
 
 /// Looks for work of one fetch that found some it could not give to anybody.
@@ -42,6 +45,7 @@ pub(super) struct TakenActivity {
 /// Leases activities to those who ask.
 pub(super) struct Fetch {
     pub(super) db: Arc<Db>,
+    pub(super) hints: Arc<Hints>,
     pub(super) owner: Arc<str>,
     pub(super) returns: Returns,
 }
@@ -63,42 +67,62 @@ impl Serve for Fetch {
 
 /// What one look for activities brought.
 enum Look {
-    /// These were taken; `None` for one that could not be read.
-    Taken(Vec<Option<TakenActivity>>),
+    /// These were taken, and these could not be read.
+    Taken(Vec<TakenActivity>, Vec<Spoilt>),
     /// Some fell due, or belong to sessions: that takes more than one statement.
     NotSimple,
 }
 
+/// A row of the queue as it was taken.
+enum Found {
+    Activity(TakenActivity),
+    Spoilt(Spoilt),
+}
+
 impl Fetch {
     async fn serve_alike(&self, asking: Vec<Asking>, timeout: Duration, tags: &TagFilter) {
-        let wanted: usize = asking.iter().map(|ask| ask.max).sum();
-        let looked = match tags {
-            TagFilter::None => Ok(Look::Taken(Vec::new())),
-            _ => self.take_simple(wanted, timeout, tags).await,
-        };
-        let taken = match looked {
-            Ok(Look::Taken(taken)) if taken.iter().all(Option::is_some) => {
-                let mut taken = taken.into_iter().flatten();
-                Ok(asking.iter().map(|ask| taken.by_ref().take(ask.max).collect()).collect())
-            }
-            Ok(Look::Taken(taken)) => {
-                // Those that could be read are given back, because the slow way begins anew.
-                taken.into_iter().flatten().for_each(|taken| self.returns.activity(taken.token));
-                self.take_in_turn(&asking, timeout, tags).await
-            }
-            Ok(Look::NotSimple) => self.take_in_turn(&asking, timeout, tags).await,
-            Err(error) => Err(error),
+        let taken = match tags {
+            TagFilter::None => Ok(asking.iter().map(|_| Vec::new()).collect()),
+            _ => with_repeats(|| self.take_readable(&asking, timeout, tags)).await,
         };
         match taken {
             Ok(taken) => {
                 for (ask, share) in asking.into_iter().zip(taken) {
                     let share = share.into_iter();
-                    let share = share.map(|next| self.returns.deliver_activity(next.token.clone(), next)).collect();
+                    let share =
+                        share.map(|next| self.returns.deliver_activities(vec![next.token.clone()], next)).collect();
                     ask.reply.send(Ok(share));
                 }
             }
             Err(error) => asking.into_iter().for_each(|ask| ask.reply.send(Err(error.clone()))),
         }
+    }
+
+    /// Looks until something can be read, or nothing is left. What cannot be read is set aside on the way.
+    async fn take_readable(
+        &self,
+        asking: &[Asking],
+        timeout: Duration,
+        tags: &TagFilter,
+    ) -> Result<Vec<Vec<TakenActivity>>, StoreError> {
+        let wanted: usize = asking.iter().map(|ask| ask.max).sum();
+        for _ in 0..ROUNDS {
+            let (taken, spoilt) = match self.take_simple(wanted, timeout, tags).await? {
+                Look::Taken(taken, spoilt) => (taken, spoilt),
+                Look::NotSimple => return self.take_in_turn(asking, timeout, tags).await,
+            };
+            if !spoilt.is_empty()
+                && let Err(error) = spoilt::set_aside(&self.db, &self.hints, &spoilt).await
+            {
+                // They come back when their leases end.
+                tracing::warn!("activities that cannot be read could not be set aside: {error:?}");
+            }
+            if !taken.is_empty() || spoilt.is_empty() {
+                let mut taken = taken.into_iter();
+                return Ok(asking.iter().map(|ask| taken.by_ref().take(ask.max).collect()).collect());
+            }
+        }
+        Ok(asking.iter().map(|_| Vec::new()).collect())
     }
 
     /// One statement, as long as no session is concerned and nothing fell due.
@@ -113,6 +137,7 @@ impl Fetch {
                 .bind(self.owner.to_string());
             with_tags(query, tags)
         };
+        let asked_ms = clock::now_ms();
         let rows = match self.db.once(take()).await {
             Ok(rows) => rows,
             Err(error) => {
@@ -122,12 +147,19 @@ impl Fetch {
                 return Err(error);
             }
         };
-        database_ms(&self.db, &rows[0], 0)?;
+        database_ms(&self.db, asked_ms, &rows[0], 0)?;
         if rows[0].try_get(1)? {
             return Ok(Look::NotSimple);
         }
-        let taken = rows.iter().filter_map(|row| taken_from(row).transpose()).collect::<Result<Vec<_>, _>>()?;
-        Ok(Look::Taken(taken))
+        let (mut taken, mut spoilt) = (Vec::new(), Vec::new());
+        for row in &rows {
+            match taken_from(row)? {
+                Some(Found::Activity(activity)) => taken.push(activity),
+                Some(Found::Spoilt(row)) => spoilt.push(row),
+                None => {}
+            }
+        }
+        Ok(Look::Taken(taken, spoilt))
     }
 }
 
@@ -176,21 +208,29 @@ fn with_tags(query: Query, tags: &TagFilter) -> Query {
     }
 }
 
-/// The activity of a row whose columns begin with its key at place 2; `Some(None)` when it cannot be read.
-fn taken_from(row: &PgRow) -> Result<Option<Option<TakenActivity>>, StoreError> {
+/// The row whose columns begin with its key at place 2, if there is one.
+fn taken_from(row: &PgRow) -> Result<Option<Found>, StoreError> {
     let Some(id) = row.try_get::<Option<i64>, _>(2)? else {
         return Ok(None);
     };
     let identity = Identity { instance: row.try_get(3)?, execution_id: row.try_get(4)?, activity_id: row.try_get(5)? };
     let key = ActivityKey { secret: row.try_get(6)?, id, identity };
     let attempts = u32::try_from(number(row, 8)?).unwrap_or(u32::MAX);
-    let item = serde_json::from_str(row.try_get(7)?).ok();
-    Ok(Some(item.map(|item| TakenActivity { item, token: key.token(), attempts })))
+    let json: &str = row.try_get(7)?;
+    Ok(Some(match spoilt::read(json) {
+        Ok(item) => Found::Activity(TakenActivity { item, token: key.token(), attempts }),
+        Err(wrong) => Found::Spoilt(Spoilt {
+            identity: key.identity,
+            id: key.id,
+            secret: Some(key.secret),
+            json: json.to_owned(),
+            wrong,
+        }),
+    }))
 }
 
 impl Fetch {
-    /// The slow way, for sessions, for what fell due and for rows that cannot be read: looks, decides who gets what,
-    /// and takes that.
+    /// The slow way, for sessions and for what fell due: looks, decides who gets what, and takes that.
     async fn take_in_turn(
         &self,
         asking: &[Asking],
@@ -200,39 +240,64 @@ impl Fetch {
         let places = places(asking);
         let mut taken: Vec<Option<(i64, TakenActivity)>> = places.iter().map(|_| None).collect();
         let mut tx = self.db.begin(Durability::Lease).await?;
-        ready::promote_activities(&self.db, &mut tx).await?;
-        for _ in 0..ROUNDS {
-            let open: Vec<usize> = (0..places.len()).filter(|at| taken[*at].is_none()).collect();
-            let sessions: Vec<Option<&SessionFetchConfig>> = open.iter().map(|at| places[*at].1).collect();
-            let candidates = self.candidates(&mut tx, &sessions, tags).await?;
-            if open.is_empty() || candidates.is_empty() {
-                break;
+        let spoilt = match self.fill(&mut tx, &places, &mut taken, timeout, tags).await {
+            Ok(spoilt) => spoilt,
+            Err(error) => {
+                tx.rollback().await;
+                return Err(error);
             }
-            let (candidates, spoilt) = self.readable(&mut tx, candidates).await?;
-            let mut shares = session::share(&candidates, &sessions);
-            session::claim(&self.db, &mut tx, &candidates, &sessions, &mut shares, &self.owner).await?;
-            if shares.is_empty() && !spoilt {
-                break;
-            }
-            for (candidate, who) in shares {
-                let candidate = &candidates[candidate];
-                taken[open[who]] = Some((candidate.id, self.take(&mut tx, candidate, timeout).await?));
-            }
-        }
+        };
         let mut found: Vec<_> = places.iter().zip(taken).filter_map(|(place, taken)| Some((place.0, taken?))).collect();
         found.sort_by_key(|(_, (id, _))| *id);
         match tx.commit().await {
             Ok(()) => {
+                if spoilt {
+                    self.hints.tell(WorkQueue::Orchestrator);
+                }
                 let mut shares: Vec<Vec<TakenActivity>> = asking.iter().map(|_| Vec::new()).collect();
                 found.into_iter().for_each(|(who, (_, taken))| shares[who].push(taken));
                 Ok(shares)
             }
             Err(error) => {
                 // Perhaps committed all the same: then nobody may wait for these leases to end.
-                found.into_iter().for_each(|(_, (_, taken))| self.returns.activity(taken.token));
+                let secret = |token: String| token.split(':').next().map(str::to_owned);
+                self.returns.unknown(found.into_iter().filter_map(|(_, (_, taken))| secret(taken.token)).collect());
                 Err(error)
             }
         }
+    }
+
+    /// Takes something for each place that is open, in rounds. Says whether anything was set aside.
+    async fn fill(
+        &self,
+        tx: &mut Tx<'_>,
+        places: &[(usize, Option<&SessionFetchConfig>)],
+        taken: &mut [Option<(i64, TakenActivity)>],
+        timeout: Duration,
+        tags: &TagFilter,
+    ) -> Result<bool, StoreError> {
+        let mut any_spoilt = false;
+        ready::promote_activities(&self.db, tx).await?;
+        for _ in 0..ROUNDS {
+            let open: Vec<usize> = (0..places.len()).filter(|at| taken[*at].is_none()).collect();
+            let sessions: Vec<Option<&SessionFetchConfig>> = open.iter().map(|at| places[*at].1).collect();
+            let candidates = self.candidates(tx, &sessions, tags).await?;
+            if open.is_empty() || candidates.is_empty() {
+                break;
+            }
+            let (candidates, spoilt) = self.readable(tx, candidates).await?;
+            any_spoilt |= spoilt;
+            let mut shares = session::share(&candidates, &sessions);
+            session::claim(&self.db, tx, &candidates, &sessions, &mut shares, &self.owner).await?;
+            if shares.is_empty() && !spoilt {
+                break;
+            }
+            for (candidate, who) in shares {
+                let candidate = &candidates[candidate];
+                taken[open[who]] = Some((candidate.id, self.take(tx, candidate, timeout).await?));
+            }
+        }
+        Ok(any_spoilt)
     }
 
     async fn candidates(
@@ -261,23 +326,18 @@ impl Fetch {
         candidates: Vec<Candidate>,
     ) -> Result<(Vec<Candidate>, bool), StoreError> {
         let mut readable = Vec::with_capacity(candidates.len());
-        let mut spoilt = false;
+        let mut any_spoilt = false;
         for candidate in candidates {
-            let error = serde_json::from_str::<WorkItem>(&candidate.json).err();
-            let Some(error) = error else {
+            let Err(wrong) = spoilt::read(&candidate.json) else {
                 readable.push(candidate);
                 continue;
             };
-            spoilt = true;
-            let Identity { instance, .. } = &candidate.identity;
-            quarantine(tx.conn(), self.db.schema(), "worker", instance, &candidate.json, &error.to_string()).await?;
-            let delete = self.db.query(
-                "DELETE FROM @.worker_queue
-                 WHERE instance_id = $1 AND execution_id = $2 AND activity_id = $3 AND id = $4",
-            );
-            tx.all(at(delete, &candidate)).await?;
+            any_spoilt = true;
+            let Candidate { identity, id, json, .. } = candidate;
+            let spoilt = Spoilt { identity, id, secret: None, json, wrong };
+            spoilt::set_aside_in(&self.db, tx, &spoilt).await?;
         }
-        Ok((readable, spoilt))
+        Ok((readable, any_spoilt))
     }
 
     async fn take(

@@ -15,18 +15,18 @@ use crate::providers::transfer::{
     Closing, Cursor, Fits, Marks, Row, Rows, Side, Stage, Table, TransferRecord, TransferStore,
 };
 
-/// There only while the store takes part in a transfer, and after it was moved away. `closed` is false inside of the
-/// transactions that bring rows in, so that the triggers let them pass. Roles that run workers must read it.
+/// There only while the store takes part in a transfer, and after it was moved away. Roles that run workers must read it.
 const CREATE: [&str; 2] = [
-    "CREATE TABLE IF NOT EXISTS @.transfer (
-        id INTEGER PRIMARY KEY CHECK (id = 1), closed BOOLEAN NOT NULL, record TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS @.transfer (id INTEGER PRIMARY KEY CHECK (id = 1), record TEXT NOT NULL)",
     "GRANT SELECT ON @.transfer TO PUBLIC",
 ];
 
-/// Refuses as a server does that is read-only: whoever works here tries again later.
+/// Refuses as a server does that is read-only: whoever works here tries again later. No table is asked, because a
+/// transaction that began before the store was closed would see it as it was then. Only who brings rows in, and says so in
+/// the same transaction, is let pass.
 const GUARD: &str = "CREATE OR REPLACE FUNCTION @.closed() RETURNS trigger LANGUAGE plpgsql AS $guard$
     BEGIN
-        IF (SELECT closed FROM @.transfer) THEN
+        IF COALESCE(current_setting('duroxide.lifted', true), '') <> '{id}' THEN
             RAISE EXCEPTION USING ERRCODE = '25006', MESSAGE = {refusal};
         END IF;
         RETURN NULL;
@@ -96,7 +96,7 @@ impl TransferStore for PostgresProvider {
     async fn note(&self, was: &TransferRecord, becomes: &TransferRecord) -> Result<(), ProviderError> {
         let noted = with_repeats(|| async {
             let mut tx = self.db.begin(Durability::Flushed).await?;
-            replace(&self.db, &mut tx, was, becomes, Guard::Kept).await?;
+            replace(&self.db, &mut tx, was, becomes).await?;
             tx.commit_surely().await
         });
         noted.await.map_err(|error| error.during("note"))
@@ -176,9 +176,10 @@ impl PostgresProvider {
             tx.all(self.db.query(sql)).await?;
         }
         let refusal = format!("'{}'", new.refusal().replace('\'', "''"));
-        tx.all(self.db.query(&GUARD.replace("{refusal}", &refusal))).await?;
-        let remember = "INSERT INTO @.transfer VALUES (1, false, $1)
-            ON CONFLICT (id) DO UPDATE SET closed = excluded.closed, record = excluded.record";
+        let guard = GUARD.replace("{refusal}", &refusal).replace("{id}", &new.id.replace('\'', "''"));
+        tx.all(self.db.query(&guard)).await?;
+        let remember = "INSERT INTO @.transfer (id, record) VALUES (1, $1)
+            ON CONFLICT (id) DO UPDATE SET record = excluded.record";
         tx.all(self.db.query(remember).bind(new.to_text())).await?;
         for table in guarded() {
             let guard = format!(
@@ -194,8 +195,8 @@ impl PostgresProvider {
         if let Some(hindrance) = hindrance {
             return Ok(hindrance);
         }
+        lift(&self.db, tx, new).await?;
         release(&self.db, tx).await?;
-        tx.all(self.db.query("UPDATE @.transfer SET closed = true")).await?;
         Ok(Closing::Closed)
     }
 
@@ -234,9 +235,9 @@ impl PostgresProvider {
     ) -> Result<(), StoreError> {
         let mut tx = self.db.begin_long().await?;
         let added = async {
-            replace(&self.db, &mut tx, was, becomes, Guard::Lifted).await?;
-            import::rows(&self.db, &mut tx, table, rows).await?;
-            tx.all(self.db.query("UPDATE @.transfer SET closed = true")).await.map(drop)
+            replace(&self.db, &mut tx, was, becomes).await?;
+            lift(&self.db, &mut tx, was).await?;
+            import::rows(&self.db, &mut tx, table, rows).await
         };
         match added.await {
             Ok(()) => tx.commit_surely().await,
@@ -272,7 +273,8 @@ impl PostgresProvider {
         fence: u64,
         rows: Rows,
     ) -> Result<(), StoreError> {
-        replace(&self.db, tx, was, becomes.unwrap_or(was), Guard::Lifted).await?;
+        replace(&self.db, tx, was, becomes.unwrap_or(was)).await?;
+        lift(&self.db, tx, was).await?;
         match rows {
             Rows::Kept => raise_counters(&self.db, tx, fence).await?,
             Rows::Forgotten => {
@@ -308,26 +310,15 @@ async fn release(db: &Db, tx: &mut Tx<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Whether the triggers let the rest of the transaction pass.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Guard {
-    Kept,
-    Lifted,
+/// Lets the rest of this transaction pass the triggers.
+async fn lift(db: &Db, tx: &mut Tx<'_>, record: &TransferRecord) -> Result<(), StoreError> {
+    tx.all(db.query("SELECT set_config('duroxide.lifted', $1, true)").bind(record.id.clone())).await.map(drop)
 }
 
 /// Whoever was not the last to write the record is refused.
-async fn replace(
-    db: &Db,
-    tx: &mut Tx<'_>,
-    was: &TransferRecord,
-    becomes: &TransferRecord,
-    guard: Guard,
-) -> Result<(), StoreError> {
-    let replace = db
-        .query("UPDATE @.transfer SET record = $2, closed = $3 WHERE record = $1 RETURNING id")
-        .bind(was.to_text())
-        .bind(becomes.to_text())
-        .bind(guard == Guard::Kept);
+async fn replace(db: &Db, tx: &mut Tx<'_>, was: &TransferRecord, becomes: &TransferRecord) -> Result<(), StoreError> {
+    let replace = db.query("UPDATE @.transfer SET record = $2 WHERE record = $1 RETURNING id");
+    let replace = replace.bind(was.to_text()).bind(becomes.to_text());
     if tx.all(replace).await?.len() == 1 {
         return Ok(());
     }

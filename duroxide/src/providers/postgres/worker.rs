@@ -73,6 +73,7 @@ impl Acks {
 
     async fn try_commit(&self, batch: &[Acking]) -> Result<Vec<bool>, StoreError> {
         let mut tx = self.db.begin(Durability::Flushed).await?;
+        let asked_ms = clock::now_ms();
         let rows = match tx.all(bind(self.db.query(COMPLETE), batch)).await {
             Ok(rows) => rows,
             Err(error) => {
@@ -80,7 +81,7 @@ impl Acks {
                 return Err(error);
             }
         };
-        database_ms(&self.db, &rows[0], 0)?;
+        database_ms(&self.db, asked_ms, &rows[0], 0)?;
         let mut held = vec![false; batch.len()];
         for row in &rows {
             if let Some(n) = row.try_get::<Option<i64>, _>(1)? {
@@ -99,18 +100,47 @@ const COMPLETE: &str = "
         SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[])
         WITH ORDINALITY
         AS j (instance_id, execution_id, activity_id, id, lock_token, receiver, completion, n)),
+    locked AS MATERIALIZED (
+        SELECT j.n FROM @.worker_queue w JOIN job j ON w.instance_id = j.instance_id
+            AND w.execution_id = j.execution_id AND w.activity_id = j.activity_id AND w.id = j.id
+            AND w.lock_token = j.lock_token
+        WHERE w.locked_until > (SELECT ms FROM clock)
+        ORDER BY w.instance_id, w.execution_id, w.activity_id, w.id FOR UPDATE OF w),
     held AS (
-        DELETE FROM @.worker_queue w USING job j
-        WHERE w.instance_id = j.instance_id AND w.execution_id = j.execution_id AND w.activity_id = j.activity_id
-            AND w.id = j.id AND w.lock_token = j.lock_token AND w.locked_until > (SELECT ms FROM clock)
+        DELETE FROM @.worker_queue w USING job j, locked k
+        WHERE k.n = j.n AND w.instance_id = j.instance_id AND w.execution_id = j.execution_id
+            AND w.activity_id = j.activity_id AND w.id = j.id AND w.lock_token = j.lock_token
+            AND w.locked_until > (SELECT ms FROM clock)
         RETURNING j.n, j.receiver, j.completion, w.session_id),
+    near AS MATERIALIZED (
+        SELECT s.session_id FROM held h JOIN @.sessions s ON s.session_id = h.session_id
+        WHERE s.locked_until > (SELECT ms FROM clock) ORDER BY 1 FOR UPDATE OF s),
+    touched AS (
+        UPDATE @.sessions s SET last_activity_at = ms FROM near n, clock WHERE s.session_id = n.session_id),
+    sent AS (
+        INSERT INTO @.orchestrator_queue (instance_id, work_item, state, visible_at, enqueued_at)
+        SELECT receiver, completion, 1, ms, ms FROM held, clock WHERE completion IS NOT NULL ORDER BY n)
+    SELECT clock.ms, held.n FROM clock LEFT JOIN held ON true";
+
+/// The same for one activity, in the transaction in which it wrote, as long as that is still open. $1 to $5 key and
+/// secret, $6 instance and $7 body of the completion, $8 the transaction's name.
+pub(super) const COMPLETE_WITHIN: &str = "
+    WITH clock AS MATERIALIZED (
+        SELECT @now AS ms, COALESCE(current_setting('duroxide.within', true), '') = $8 AS is_own,
+            -- The activity is over: only the commit is left, and whoever does not ask for it is gone.
+            set_config('idle_in_transaction_session_timeout', '15s', true)),
+    held AS (
+        DELETE FROM @.worker_queue w USING clock
+        WHERE is_own AND w.instance_id = $1 AND w.execution_id = $2 AND w.activity_id = $3 AND w.id = $4
+            AND w.lock_token = $5 AND w.locked_until > ms
+        RETURNING w.session_id),
     touched AS (
         UPDATE @.sessions s SET last_activity_at = ms FROM held h, clock
         WHERE s.session_id = h.session_id AND s.locked_until > ms),
     sent AS (
         INSERT INTO @.orchestrator_queue (instance_id, work_item, state, visible_at, enqueued_at)
-        SELECT receiver, completion, 1, ms, ms FROM held, clock WHERE completion IS NOT NULL ORDER BY n)
-    SELECT clock.ms, held.n FROM clock LEFT JOIN held ON true";
+        SELECT $6, $7, 1, ms, ms FROM held, clock)
+    SELECT is_own, EXISTS (SELECT 1 FROM held) FROM clock";
 
 fn bind(query: Query, batch: &[Acking]) -> Query {
     let completion = |part: fn(&MessageRow) -> &String| {
@@ -182,16 +212,18 @@ pub(super) async fn abandon(
         );
         held_by(query, &key).bind(delay_ms).bind(i64::from(ignore_attempt))
     };
+    let asked_ms = clock::now_ms();
     let row = db.optional(abandon).await?.ok_or(Refusal::Unknown)?;
-    let now_ms = database_ms(db, &row, 0)?;
+    let now_ms = database_ms(db, asked_ms, &row, 0)?;
     let mut wakes = Wakes::default();
     wakes.visible(WorkQueue::Worker, number(&row, 1)?, now_ms);
     wakes.ring(db, hints);
     Ok(())
 }
 
-/// Gives back whatever is leased under these secrets. Looks at every row: only for fetches whose answer was lost.
-pub(super) async fn abandon_all(db: &Db, hints: &Hints, secrets: &[String]) -> Result<(), StoreError> {
+/// Gives back whatever is leased under these secrets, and says whether there was any. Looks at every row: only for
+/// leases of which the answer was lost.
+pub(super) async fn abandon_all(db: &Db, hints: &Hints, secrets: &[String]) -> Result<bool, StoreError> {
     let given = db
         .all(|| {
             db.query(
@@ -205,7 +237,7 @@ pub(super) async fn abandon_all(db: &Db, hints: &Hints, secrets: &[String]) -> R
     if !given.is_empty() {
         hints.tell(WorkQueue::Worker);
     }
-    Ok(())
+    Ok(!given.is_empty())
 }
 
 /// Why the bearer of this key was refused.

@@ -1,15 +1,17 @@
 //! Transactions: begun on a connection that lives, committed once, and never left in doubt where that can be known.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::{AssertSqlSafe, Executor, PgConnection, PgPool, Postgres, Row};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Postgres, Row};
 
 use super::error::{Kind, StoreError};
-use super::open::Schema;
-use super::row::uint;
+use super::guest::Home;
+use super::open::{CONNECTIONS, Schema};
+use super::row::{int, uint};
+use crate::lease::Skew;
 use crate::{clock, seams};
 
 /// A statement with its arguments.
@@ -17,10 +19,14 @@ pub(super) type Query = sqlx::query::Query<'static, Postgres, PgArguments>;
 
 /// How long one statement may take before its connection counts as dead: longer than any of ours should, shorter than
 /// the leases that hang on it.
-const PATIENCE: Duration = Duration::from_secs(15);
+pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The same for statements that delete whole trees.
 const LONG_PATIENCE: Duration = Duration::from_secs(600);
+
+/// Connections that a request may find dead one after the other, without a pause: all that a pool of ours kept from before
+/// a restart of the server. A server that is down refuses at once, and then the pauses count.
+const STALE_MAX: usize = CONNECTIONS as usize;
 
 /// Pauses before a request is repeated on another connection. A server that restarts is back after them, mostly;
 /// until then the pool itself waits.
@@ -30,11 +36,12 @@ const PAUSES_MS: [u64; 6] = [0, 0, 20, 100, 300, 1_000];
 const FATE_LOOKS: u32 = 100;
 const FATE_PAUSE: Duration = Duration::from_millis(100);
 
-/// Differences of clocks below this are not told from the time that answers take.
-const IN_STEP_MS: i64 = 1_000;
-
 /// How long the outcome of a transaction is kept: longer than anybody asks for it.
 const REMEMBERED_MS: i64 = 3_600_000;
+
+/// Whatever the database's default: the store's locks are made for this level. A client that is cut off must not hold rows
+/// for ever.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = '15s';";
 
 /// What a transaction writes beside its name.
 const COMMITTED: &str = "committed";
@@ -48,18 +55,38 @@ pub(super) enum Durability {
     Lease,
 }
 
+/// Under which the outcome of a transaction is told.
+#[derive(Debug, Clone)]
+pub(super) struct Name {
+    pub(super) text: String,
+    /// By this process's clock.
+    begun_ms: u64,
+}
+
+impl Name {
+    pub(super) fn new() -> Self {
+        Name { text: seams::new_guid(), begun_ms: clock::now_ms() }
+    }
+
+    /// Whether it may be forgotten already. The half is for the difference of two clocks.
+    fn is_old(&self) -> bool {
+        int(clock::now_ms().saturating_sub(self.begun_ms)) > REMEMBERED_MS / 2
+    }
+}
+
 /// The database, as all parts of a store share it.
 #[derive(Debug)]
 pub(super) struct Db {
     pool: PgPool,
     schema: Schema,
-    /// How far the database's clock is ahead of this process's, in milliseconds.
-    ahead_ms: AtomicI64,
+    home: Home,
+    /// How far the database's clock is ahead of this process's, once it was looked at.
+    skew: Mutex<Option<Skew>>,
 }
 
 impl Db {
-    pub(super) fn new(pool: PgPool, schema: Schema) -> Self {
-        Db { pool, schema, ahead_ms: AtomicI64::new(0) }
+    pub(super) fn new(pool: PgPool, schema: Schema, home: Home) -> Self {
+        Db { pool, schema, home, skew: Mutex::default() }
     }
 
     pub(super) fn pool(&self) -> &PgPool {
@@ -70,37 +97,43 @@ impl Db {
         &self.schema
     }
 
+    /// What tells this store from others.
+    pub(super) fn home(&self) -> &Home {
+        &self.home
+    }
+
     /// The template as a statement of this store's schema.
     pub(super) fn query(&self, template: &str) -> Query {
         sqlx::query(self.schema.sql(template))
     }
 
-    /// How far the database's clock is ahead of this process's, in milliseconds, as of the last look.
-    pub(super) fn ahead_ms(&self) -> i64 {
-        self.ahead_ms.load(Ordering::Relaxed)
+    /// Learns what the database's clock says, from a statement that was sent at `asked_ms` of this process's clock, or
+    /// later, and is answered.
+    fn learn_clock(&self, asked_ms: u64, database_ms: i64) {
+        let Some(seen) = Skew::seen(int(asked_ms), database_ms, int(clock::now_ms())) else {
+            return;
+        };
+        let mut skew = self.skew.lock().unwrap_or_else(PoisonError::into_inner);
+        *skew = Some(skew.map_or(seen, |known| known.narrowed(seen)));
     }
 
-    /// Learns what the database's clock says. Answers take a moment, so it is right up to that.
-    pub(super) fn learn_clock(&self, database_ms: i64) {
-        let here = i64::try_from(clock::now_ms()).unwrap_or(i64::MAX);
-        self.ahead_ms.store(database_ms.saturating_sub(here), Ordering::Relaxed);
+    fn skew(&self) -> Option<Skew> {
+        *self.skew.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is added to a time of this process's clock to get that of the database's. Clocks that agree as far as
-    /// answers take count as one.
+    /// What is added to a time of this process's clock to get that of the database's.
     pub(super) fn shift_ms(&self) -> i64 {
-        let ahead_ms = self.ahead_ms();
-        if ahead_ms.abs() < IN_STEP_MS { 0 } else { ahead_ms }
+        self.skew().map_or(0, Skew::shift_ms)
     }
 
-    /// A time of the database's clock as this process's clock would show it.
+    /// What this process's clock shows when a time of the database's clock has come.
     pub(super) fn here_ms(&self, database_ms: u64) -> u64 {
-        database_ms.saturating_add_signed(self.ahead_ms().saturating_neg())
+        self.skew().map_or(database_ms, |skew| skew.reached_ms(database_ms))
     }
 
     /// One statement that reads, or whose repetition does no harm, on its own.
     pub(super) async fn all(&self, build: impl Fn() -> Query) -> Result<Vec<PgRow>, StoreError> {
-        let mut failures = 0;
+        let mut failures = Failures::default();
         loop {
             match self.once(build()).await {
                 Err(error) if error.can_repeat() => pause(&mut failures, error).await?,
@@ -113,6 +146,9 @@ impl Db {
     pub(super) async fn once(&self, query: Query) -> Result<Vec<PgRow>, StoreError> {
         let mut session = Session::acquire(&self.pool, PATIENCE).await?;
         let answer = session.all(query).await;
+        if answer.as_ref().is_err_and(|error| error.kind() != Kind::Connection) {
+            session.settle().await;
+        }
         session.end(&answer);
         answer
     }
@@ -139,20 +175,13 @@ impl Db {
     }
 
     async fn begin_with(&self, durability: Durability, patience: Duration) -> Result<Tx<'_>, StoreError> {
-        let mut failures = 0;
+        let mut failures = Failures::default();
         loop {
-            // A client that is cut off must not hold rows for ever.
-            let mut begin = String::from("BEGIN; SET LOCAL idle_in_transaction_session_timeout = '15s'; ");
-            let name = match durability {
-                Durability::Lease => {
-                    begin.push_str("SET LOCAL synchronous_commit = off");
-                    None
-                }
+            let (begin, name) = match durability {
+                Durability::Lease => (format!("{BEGIN} SET LOCAL synchronous_commit = off"), None),
                 Durability::Flushed => {
-                    let name = seams::new_guid();
-                    begin.push_str(&self.schema.render("INSERT INTO @.commits VALUES ("));
-                    begin.push_str(&self.schema.render(&format!("'{name}', '{COMMITTED}', @now)")));
-                    Some(name)
+                    let name = Name::new();
+                    (format!("{BEGIN} {}", self.naming(&name)), Some(name))
                 }
             };
             let begun = match Session::acquire(&self.pool, patience).await {
@@ -166,18 +195,25 @@ impl Db {
         }
     }
 
+    /// What a transaction writes so that its fate can be told.
+    pub(super) fn naming(&self, name: &Name) -> String {
+        self.schema.render(&format!("INSERT INTO @.commits VALUES ('{}', '{COMMITTED}', @now)", name.text))
+    }
+
     /// What became of a transaction whose commit was not answered: its name is claimed as one that came to nothing. As
     /// long as it is under way that waits; when it is there, it was committed; and when the claim is first, it never
     /// will be. The server's own transaction ids would not do: after a crash they may be given out again.
-    async fn fate_of(&self, name: &str) -> Result<(), StoreError> {
+    pub(super) async fn fate_of(&self, name: &Name) -> Result<(), StoreError> {
         for _ in 0..FATE_LOOKS {
             let claim = self.query(
                 "INSERT INTO @.commits AS c (name, outcome, at_ms) VALUES ($1, 'undone', @now)
                  ON CONFLICT (name) DO UPDATE SET at_ms = c.at_ms RETURNING c.outcome",
             );
-            let told = self.once(claim.bind(name.to_owned())).await;
+            let told = self.once(claim.bind(name.text.clone())).await;
             match told.and_then(|rows| Ok(rows[0].try_get::<String, _>(0)?)) {
                 Ok(outcome) if outcome == COMMITTED => return Ok(()),
+                // It may have been there, and be forgotten: whoever asks was stopped for that long.
+                Ok(_) if name.is_old() => break,
                 Ok(_) => return Err(StoreError::NoAnswer),
                 Err(error) if error.kind() == Kind::Permanent => break,
                 Err(_) => tokio::time::sleep(FATE_PAUSE).await,
@@ -193,13 +229,26 @@ impl Db {
     }
 }
 
+/// What went wrong with a request so far.
+#[derive(Debug, Default)]
+pub(super) struct Failures {
+    /// Connections that turned out to be dead.
+    stale: usize,
+    /// All others.
+    paused: usize,
+}
+
 /// Waits before a repetition, or gives up.
-pub(super) async fn pause(failures: &mut usize, error: StoreError) -> Result<(), StoreError> {
-    let Some(pause) = PAUSES_MS.get(*failures) else {
+pub(super) async fn pause(failures: &mut Failures, error: StoreError) -> Result<(), StoreError> {
+    tracing::debug!(?failures, "a request to PostgreSQL is repeated: {error:?}");
+    if error.is_stale() && failures.stale < STALE_MAX {
+        failures.stale += 1;
+        return Ok(());
+    }
+    let Some(pause) = PAUSES_MS.get(failures.paused) else {
         return Err(error);
     };
-    *failures += 1;
-    tracing::debug!(failures, "a request to PostgreSQL is repeated: {error:?}");
+    failures.paused += 1;
     tokio::time::sleep(Duration::from_millis(*pause)).await;
     Ok(())
 }
@@ -209,7 +258,7 @@ pub(super) async fn with_repeats<T, F>(mut attempt: impl FnMut() -> F) -> Result
 where
     F: Future<Output = Result<T, StoreError>> + Send,
 {
-    let mut failures = 0;
+    let mut failures = Failures::default();
     loop {
         match attempt().await {
             Err(error) if error.can_repeat() => pause(&mut failures, error).await?,
@@ -219,17 +268,17 @@ where
 }
 
 /// A connection that is closed, and not given back, unless what was under way on it came to its end.
-struct Session {
+pub(super) struct Session {
     conn: Option<PoolConnection<Postgres>>,
     patience: Duration,
 }
 
 impl Session {
-    async fn acquire(pool: &PgPool, patience: Duration) -> Result<Self, StoreError> {
+    pub(super) async fn acquire(pool: &PgPool, patience: Duration) -> Result<Self, StoreError> {
         Ok(Session { conn: Some(pool.acquire().await?), patience })
     }
 
-    fn conn(&mut self) -> &mut PgConnection {
+    pub(super) fn conn(&mut self) -> &mut PgConnection {
         self.conn.as_mut().expect("only `end` and `drop` take it")
     }
 
@@ -247,12 +296,25 @@ impl Session {
         Ok(())
     }
 
+    /// Waits until what a refused statement held is free: the server tells of the error before. A repetition that takes
+    /// what is not locked would find nothing until then.
+    async fn settle(&mut self) {
+        let patience = self.patience;
+        // When it does not answer, whoever uses the connection next finds out.
+        let _ = tokio::time::timeout(patience, self.conn().ping()).await;
+    }
+
     /// The connection may be used again, unless this outcome says that it is dead.
-    fn end<T>(mut self, outcome: &Result<T, StoreError>) {
+    fn end<T>(self, outcome: &Result<T, StoreError>) {
         let dead = outcome.as_ref().is_err_and(|error| error.kind() == Kind::Connection);
         if !dead {
-            drop(self.conn.take());
+            self.release();
         }
+    }
+
+    /// The connection may be used again.
+    pub(super) fn release(mut self) {
+        drop(self.conn.take());
     }
 }
 
@@ -270,7 +332,7 @@ pub(super) struct Tx<'a> {
     session: Session,
     db: &'a Db,
     /// Under which its outcome is told, if that must be known for certain.
-    name: Option<String>,
+    name: Option<Name>,
 }
 
 impl Tx<'_> {
@@ -308,9 +370,22 @@ impl Tx<'_> {
     }
 }
 
-/// The database's clock, from a statement that tells it in this column.
-pub(super) fn database_ms(db: &Db, row: &PgRow, index: usize) -> Result<u64, StoreError> {
+/// Somebody in the middle of a transaction, who asks the database.
+pub(super) trait Ask: Send {
+    /// All rows of the answer.
+    fn ask(&mut self, query: Query) -> impl Future<Output = Result<Vec<PgRow>, StoreError>> + Send;
+}
+
+impl Ask for Tx<'_> {
+    async fn ask(&mut self, query: Query) -> Result<Vec<PgRow>, StoreError> {
+        self.all(query).await
+    }
+}
+
+/// The database's clock, from a statement that was sent at `asked_ms` of this process's clock and tells it in this
+/// column.
+pub(super) fn database_ms(db: &Db, asked_ms: u64, row: &PgRow, index: usize) -> Result<u64, StoreError> {
     let now_ms: i64 = row.try_get(index)?;
-    db.learn_clock(now_ms);
+    db.learn_clock(asked_ms, now_ms);
     Ok(uint(now_ms))
 }

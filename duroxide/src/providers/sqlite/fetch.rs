@@ -398,7 +398,7 @@ pub(super) fn abandon(
     )?
     .execute(params![instance, token, if delayed { 0 } else { 1 }, int(visible_at), i64::from(ignore_attempt)])?;
     if delayed {
-        wakes.ready_at(WorkQueue::Orchestrator, visible_at);
+        wakes.given_back(WorkQueue::Orchestrator, visible_at, !ignore_attempt);
     } else {
         wakes.ready(WorkQueue::Orchestrator);
     }

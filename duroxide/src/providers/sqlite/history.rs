@@ -100,7 +100,7 @@ pub(super) fn latest_execution(conn: &Connection, instance: &str) -> rusqlite::R
         .map(|newest| newest.unwrap_or(INITIAL_EXECUTION_ID))
 }
 
-/// Where an execution has brought its instance, from the end of its history: only rows about cancelled activities may
+/// Where an execution has brought its instance, from the end of its history: only rows about what was cancelled may
 /// follow the event that ends it.
 pub(super) fn stand(conn: &Connection, instance: &str, execution_id: u64) -> Result<Stand, StoreError> {
     let mut statement = conn.prepare_cached(
@@ -110,7 +110,8 @@ pub(super) fn stand(conn: &Connection, instance: &str, execution_id: u64) -> Res
     let mut rows = statement.query(params![instance, int(execution_id)])?;
     while let Some(row) = rows.next()? {
         match row.get_ref(0)?.as_str().unwrap_or_default() {
-            "ActivityCancelRequested" | "SubOrchestrationCancelRequested" => {}
+            // Rows about what was cancelled may follow the end.
+            kind if kind.ends_with("CancelRequested") || kind.ends_with("Cancelled") => {}
             "OrchestrationCompleted" | "OrchestrationFailed" => {
                 let last = StoredEvent { event_id: uint(row, 1)?, json: text(row, 2)? };
                 return Ok(read(&[last])?

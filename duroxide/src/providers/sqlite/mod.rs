@@ -112,6 +112,14 @@ impl SqliteProvider {
         SqliteProvider::open_at(Location::file(path.as_ref())).await
     }
 
+    /// Opens a file and never flushes it: a power cut may take everything, and leave what is no database.
+    #[cfg(feature = "test-hooks")]
+    #[doc(hidden)]
+    pub async fn open_without_flushes(path: impl AsRef<Path>) -> Result<Self, SqliteOpenError> {
+        let path = path.as_ref().to_owned();
+        SqliteProvider::open_at(Location::File { path, create: true, synchronous: Synchronous::Off }).await
+    }
+
     /// A fresh database in memory, gone when the last user of it is.
     ///
     /// # Errors
@@ -150,6 +158,8 @@ impl SqliteProvider {
                 let sync = match synchronous {
                     Synchronous::Full => Sync::PerTransaction(true),
                     Synchronous::Normal => Sync::Fixed,
+                    #[cfg(feature = "test-hooks")]
+                    Synchronous::Off => Sync::Fixed,
                 };
                 (Some(readers), Some(Desk::start(path.clone()).map_err(thread_error)?), sync, node)
             }

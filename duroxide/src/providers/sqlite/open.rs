@@ -132,6 +132,9 @@ pub(super) enum Synchronous {
     /// The newest commits, back to the last checkpoint of the log. A kill takes nothing, and what is left after a cut
     /// is whole: a prefix of what was committed.
     Normal,
+    /// Everything: the control of a test that looks for losses.
+    #[cfg(feature = "test-hooks")]
+    Off,
 }
 
 impl Synchronous {
@@ -140,6 +143,8 @@ impl Synchronous {
         match self {
             Synchronous::Full => (2, "2"),
             Synchronous::Normal => (1, "1"),
+            #[cfg(feature = "test-hooks")]
+            Synchronous::Off => (0, "0"),
         }
     }
 }
@@ -162,7 +167,7 @@ impl Location {
 
     /// A database in a file, with everything flushed that is acknowledged.
     pub(super) fn file(path: impl Into<PathBuf>) -> Self {
-        Location::File { path: path.into(), create: true, synchronous: Synchronous::Full }
+        Location::File { path: anchored(path.into()), create: true, synchronous: Synchronous::Full }
     }
 
     /// `sqlite:PATH`, `sqlite://PATH`, `sqlite::memory:`, each with `?mode=…` and `&synchronous=…`.
@@ -191,7 +196,7 @@ impl Location {
         if path.is_empty() {
             return Err(SqliteOpenError::Url { found: "no path".to_owned() });
         }
-        Ok(Location::File { path: PathBuf::from(percent_decoded(path)), create, synchronous })
+        Ok(Location::File { path: anchored(PathBuf::from(percent_decoded(path))), create, synchronous })
     }
 
     /// For people.
@@ -254,6 +259,11 @@ impl Location {
             .max_lifetime(None)
             .connect_lazy_with(options)
     }
+}
+
+/// The same file, wherever the program goes before a connection is opened.
+fn anchored(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 /// A connection that only reads, beside the writer of the same file.

@@ -11,6 +11,9 @@ use crate::model::limits::ORPHANS_KEPT;
 use crate::model::status::OrchestrationStatus;
 use crate::providers::signal::{WorkQueue, WorkSignal};
 
+/// Longer than the poll interval of another process.
+const STEP_BACK: Duration = Duration::from_millis(150);
+
 /// Whom to wake once the transaction is committed.
 #[derive(Debug, Default)]
 pub(super) struct Wakes {
@@ -33,6 +36,13 @@ impl Wakes {
     /// A row of this queue becomes visible then.
     pub(super) fn ready_at(&mut self, queue: WorkQueue, at_ms: u64) {
         self.due.push((queue, at_ms));
+    }
+
+    /// A row of this queue was given back until then. If that counts as an attempt, whoever tried looks a little later
+    /// than other processes, which only poll: they may be able to do what is not known here.
+    pub(super) fn given_back(&mut self, queue: WorkQueue, until_ms: u64, counts: bool) {
+        let later = if counts { clock::as_ms(STEP_BACK) } else { 0 };
+        self.ready_at(queue, until_ms.saturating_add(later));
     }
 
     /// Whoever waits for this instance sees a difference: its end, if that is known.

@@ -36,7 +36,7 @@ impl TransferStore for SqliteProvider {
     }
 
     async fn transfer_record(&self) -> Result<Option<TransferRecord>, ProviderError> {
-        self.read_with("transfer_record", |conn| record(conn)).await
+        self.read_with("transfer_record", record).await
     }
 
     async fn close(&self, record: &TransferRecord) -> Result<Closing, ProviderError> {

@@ -451,7 +451,7 @@ pub(super) fn abandon(
     )?
     .execute(params![held.id, if delayed { 0 } else { 1 }, int(visible_at), i64::from(ignore_attempt)])?;
     if delayed {
-        wakes.ready_at(WorkQueue::Worker, visible_at);
+        wakes.given_back(WorkQueue::Worker, visible_at, !ignore_attempt);
     } else {
         wakes.ready(WorkQueue::Worker);
     }

@@ -4,11 +4,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::Thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::error::{StoreError, may_pass};
 use super::ready::{self, Wakes};
@@ -322,7 +323,6 @@ impl WriterThread {
 
     /// Other programs may have taken away a lease, or put in an instance, for which rows wait. The search reads whole
     /// queues, so that it is made seldom when they are long.
-    #[expect(clippy::disallowed_methods, reason = "how long a search took, on a thread of the store's own")]
     fn mend(&mut self, wakes: &mut Wakes) -> rusqlite::Result<()> {
         let began = Instant::now();
         if !self.search.is_due || self.search.not_before.is_some_and(|at| began < at) {

@@ -199,6 +199,10 @@ impl Provider for Faulty {
         self.inner.enqueue_for_orchestrator(item, delay).await
     }
 
+    fn work_signal(&self) -> Option<Arc<WorkSignal>> {
+        self.is_quick.then(|| self.inner.work_signal()).flatten()
+    }
+
     fn as_express_capability(&self) -> Option<&dyn ExpressProvider> {
         self.is_quick.then_some(&*self.inner)
     }

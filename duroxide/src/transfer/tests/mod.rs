@@ -26,6 +26,8 @@ fn each_step_follows_from_what_both_sides_remember() {
         (Some(("a", Source, Copying)), Some(("a", Target, Copying)), Ok(Next::Copy(None))),
         (Some(("a", Source, Handing)), Some(("a", Target, Copying)), Ok(Next::OpenTarget)),
         (Some(("a", Source, Handing)), Some(("a", Target, Done)), Ok(Next::LetSourceGo)),
+        // The target was given up, and forgot it.
+        (Some(("a", Source, Handing)), None, Ok(Next::TakeBack)),
         // Somebody else is in the way.
         (None, Some(("a", Target, Copying)), conflict(Target)),
         (None, Some(("a", Source, Done)), conflict(Target)),
@@ -33,7 +35,7 @@ fn each_step_follows_from_what_both_sides_remember() {
         (Some(("a", Source, Copying)), Some(("b", Target, Copying)), conflict(Target)),
         (Some(("a", Source, Copying)), Some(("b", Source, Copying)), conflict(Target)),
         (Some(("a", Source, Copying)), Some(("a", Target, Done)), conflict(Target)),
-        (Some(("a", Source, Handing)), None, conflict(Source)),
+        (Some(("a", Source, Handing)), Some(("b", Target, Copying)), conflict(Target)),
         (Some(("a", Source, Handing)), Some(("b", Target, Done)), conflict(Target)),
         (Some(("a", Source, Done)), None, Err(Conflict::Moved)),
         (Some(("a", Source, Done)), Some(("a", Target, Done)), Err(Conflict::Moved)),
@@ -66,6 +68,7 @@ fn the_two_stores_are_never_open_together() {
             Next::CloseSource => source = Some(record("a", Side::Source, Stage::Copying)),
             Next::CloseTarget => target = Some(record("a", Side::Target, Stage::Copying)),
             Next::Copy(_) => source = Some(record("a", Side::Source, Stage::Handing)),
+            Next::TakeBack => unreachable!("nobody gave anything up"),
             Next::OpenTarget => target = Some(record("a", Side::Target, Stage::Done)),
             Next::LetSourceGo => break,
         }
