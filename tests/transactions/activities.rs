@@ -129,7 +129,7 @@ async fn a_begin_that_failed_spoils_nobody_elses_connection() {
     let (_, token, _) = taken.expect("it is ready");
     trip(&store, "commits", "INSERT", "53100", 1).await;
     let transactions = store.as_transaction_capability().unwrap();
-    let error = transactions.complete_within(&token, &mut Nothing).await.err().expect("the disk is full");
+    let error = transactions.complete_within(&token, &mut Nothing).await.expect_err("the disk is full");
     assert!(error.is_retryable(), "{error}");
     let left = format!(
         "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction (aborted)'

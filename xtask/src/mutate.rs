@@ -1,5 +1,6 @@
-//! `cargo xtask mutate`: cargo-mutants on the pure core, which is copied into a crate of its own so that a mutant builds
-//! in seconds and not in minutes.
+//! `cargo xtask mutate`: cargo-mutants on the pure core.
+//!
+//! The core is copied into a crate of its own, so that a mutant builds in seconds and not in minutes.
 
 use std::fs;
 use std::path::Path;

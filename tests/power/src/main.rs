@@ -1,4 +1,6 @@
-//! Cuts the power of a disk, in a model of it, and looks at what is left: `cargo run -p duroxide-power -- [--states N] [--seed S]`.
+//! Cuts the power of a disk, in a model of it, and looks at what is left.
+//!
+//! `cargo run -p duroxide-power -- [--states N] [--seed S]`
 #![deny(unsafe_code)]
 
 mod disk;
