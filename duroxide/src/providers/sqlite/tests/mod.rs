@@ -403,7 +403,9 @@ async fn a_file_we_create_is_for_its_owner_only() {
 
 #[tokio::test]
 async fn urls_are_read_and_unknown_parts_refused() {
-    let file = |path: &str, create| Location::File { path: path.into(), create, synchronous: Synchronous::Full };
+    // A relative path is one below where the program is now.
+    let at = |path: &str| std::env::current_dir().unwrap().join(path);
+    let file = |path: &str, create| Location::File { path: at(path), create, synchronous: Synchronous::Full };
     // URL -> location
     let table = [
         ("sqlite:a.db", file("a.db", false)),
@@ -415,7 +417,7 @@ async fn urls_are_read_and_unknown_parts_refused() {
         ("sqlite:a.db?mode=rwc&synchronous=full", file("a.db", true)),
         (
             "sqlite:a.db?synchronous=normal",
-            Location::File { path: "a.db".into(), create: false, synchronous: Synchronous::Normal },
+            Location::File { path: at("a.db"), create: false, synchronous: Synchronous::Normal },
         ),
     ];
     for (url, location) in table {
