@@ -24,7 +24,7 @@ struct Fates {
 async fn a_flipped_bit_hurts_its_own_orchestration_only_and_is_seen() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("store.db");
-    let stage = Stage::on(&file).await;
+    let stage = Stage::with(&file, 2).await;
     let mut random = Random(0x5EED);
     // Orchestrations that wait for an event: their histories are at rest.
     for number in 0..FLIPS {
@@ -44,7 +44,7 @@ async fn a_flipped_bit_hurts_its_own_orchestration_only_and_is_seen() {
     assert!(hurt.len() as u64 == FLIPS, "each has a row in both tables");
     drop(stage);
 
-    let stage = Stage::on(&file).await;
+    let stage = Stage::with(&file, 2).await;
     for number in 0..FLIPS {
         stage.client.start_orchestration(format!("i-{number}"), "Echo", "x").await.unwrap();
     }

@@ -20,8 +20,8 @@ async fn a_full_file_system_is_told_and_what_was_acknowledged_goes_on_when_there
     let ballast = folder.join("ballast");
     std::fs::write(&ballast, vec![7; 3 << 20]).unwrap();
     let stage = Stage::on(&folder.join("store.db")).await;
-    let (started, error) = stage.fill(BYTES).await;
-    assert!(started > 0 && error.contains("full"), "{started} started: {error}");
+    let (started, error) = stage.fill(BYTES, &["database or disk is full"]).await;
+    assert!(started > 0, "{error}");
     println!("{started} started, then: {error}");
     std::fs::remove_file(ballast).unwrap();
     stage.all_end(started, BYTES).await;
@@ -35,8 +35,7 @@ async fn files_that_may_not_grow_are_told_and_the_next_process_goes_on() {
     const TEST: &str = "disk::files_that_may_not_grow_are_told_and_the_next_process_goes_on";
     if let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) {
         let stage = Stage::on(&folder.join("store.db")).await;
-        let (started, error) = stage.fill(BYTES).await;
-        assert!(error.contains("disk I/O error") || error.contains("full"), "{error}");
+        let (started, error) = stage.fill(BYTES, &["disk I/O error", "database or disk is full"]).await;
         println!("started={started}; then: {error}");
         // No shutdown: it goes down as a process does that nobody expected to fail.
         return;
@@ -76,7 +75,13 @@ async fn a_file_system_that_turns_read_only_is_told_within_two_seconds() {
     stage.ended("i-0").await.unwrap();
     stage.store.checkpoint().await.unwrap();
     stage.end().await;
-    assert!(remount(&folder, "ro"), "it was mounted by this process");
+    // The store closes its file a moment after it was dropped.
+    let mut tries = 0;
+    while !remount(&folder, "ro") {
+        tries += 1;
+        assert!(tries < 200, "somebody keeps a file open");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
     let refused = tokio::time::timeout(std::time::Duration::from_secs(2), SqliteProvider::open(&file)).await;
     let refused = refused.expect("it is told at once").unwrap_err().to_string();
     assert!(refused.to_lowercase().contains("read-only") || refused.contains("readonly"), "{refused}");

@@ -31,6 +31,10 @@ struct Stage {
 
 impl Stage {
     async fn on(file: &Path) -> Stage {
+        Stage::with(file, RuntimeOptions::default().max_attempts).await
+    }
+
+    async fn with(file: &Path, max_attempts: u32) -> Stage {
         let store = Arc::new(SqliteProvider::open(file).await.unwrap());
         let activities = ActivityRegistry::builder()
             .register("Echo", |_: ActivityContext, input: String| async move { Ok(input) })
@@ -48,7 +52,10 @@ impl Stage {
             .build();
         let options = RuntimeOptions {
             dispatcher_min_poll_interval: Duration::from_millis(5),
-            max_attempts: 2,
+            max_attempts,
+            // What cannot be given back to a full disk comes back when its lease is over.
+            orchestrator_lock_timeout: Duration::from_secs(2),
+            worker_lock_timeout: Duration::from_secs(3),
             unregistered_backoff: UnregisteredBackoffConfig {
                 base_delay: Duration::from_millis(20),
                 max_delay: Duration::from_millis(20),
@@ -67,18 +74,22 @@ impl Stage {
         }
     }
 
-    /// Starts one orchestration after the other, each with so many bytes, until the store takes no more. Returns how
-    /// many were acknowledged, and the error.
-    async fn fill(&self, bytes: usize) -> (usize, String) {
-        for number in 0.. {
+    /// Starts one orchestration after the other, each with so many bytes, until the store says that it takes no more,
+    /// in one of these words. Returns how many were acknowledged before the first that was not, and what it said.
+    async fn fill(&self, bytes: usize, words: &[&str]) -> (usize, String) {
+        let mut acknowledged = None;
+        for number in 0..10_000 {
             let started = self.client.start_orchestration(format!("i-{number}"), "Echo", "x".repeat(bytes)).await;
-            if let Err(error) = started {
-                assert!(error.is_retryable(), "a disk may be mended: {error}");
-                return (number, error.to_string());
+            let Err(error) = started else { continue };
+            assert!(error.is_retryable(), "a disk may be mended: {error}");
+            let acknowledged = *acknowledged.get_or_insert(number);
+            let said = error.to_string();
+            // Requests that only shared a transaction with the one for which there was no room say so.
+            if words.iter().any(|word| said.contains(word)) {
+                return (acknowledged, said);
             }
-            assert!(number < 10_000, "nothing is ever full");
         }
-        unreachable!("numbers do not end")
+        panic!("nothing is ever full")
     }
 
     /// All of those end as they should, and so does another.

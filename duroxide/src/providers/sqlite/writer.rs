@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::Thread;
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -25,6 +25,9 @@ const BATCH: usize = 512;
 
 /// How often an idle thread looks whether others wrote to the database: what the work of another process may wait.
 const LOOK_AROUND: Duration = Duration::from_millis(50);
+
+/// Pages in the write-ahead log before it is folded, once a disk was full (1 MiB).
+const TIGHT_PAGES: i64 = 256;
 
 /// Of its time the thread spends at most one part in so many on searching the queues for what others left.
 const SEARCHES_ONE_IN: u32 = 100;
@@ -87,7 +90,15 @@ impl Writer {
         let (inbox, requests) = mpsc::channel(INBOX);
         let seen = data_version(&conn).unwrap_or_default();
         let others = Others::default();
-        let thread = WriterThread { conn, sync, signal, seen, others: others.clone(), search: Search::default() };
+        let thread = WriterThread {
+            conn,
+            sync,
+            signal,
+            seen,
+            others: others.clone(),
+            search: Search::default(),
+            is_tight: false,
+        };
         let started =
             std::thread::Builder::new().name("duroxide-sqlite".to_owned()).spawn(move || thread.run(requests))?;
         Ok(Writer { inbox, door: Arc::new(Door(started.thread().clone())), others })
@@ -179,11 +190,14 @@ trait Job: Send {
 struct BatchError {
     message: String,
     retryable: bool,
+    /// There may be no room.
+    is_tight: bool,
 }
 
 impl From<rusqlite::Error> for BatchError {
     fn from(error: rusqlite::Error) -> Self {
-        BatchError { retryable: may_pass(&error), message: error.to_string() }
+        let is_tight = matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure));
+        BatchError { retryable: may_pass(&error), is_tight, message: error.to_string() }
     }
 }
 
@@ -276,6 +290,8 @@ struct WriterThread {
     seen: i64,
     others: Others,
     search: Search,
+    /// A transaction found no room, and the log has not been folded since.
+    is_tight: bool,
 }
 
 /// When the queues are searched for rows that nothing would ever free.
@@ -345,11 +361,17 @@ impl WriterThread {
         if batch.is_empty() {
             return;
         }
+        if self.is_tight {
+            self.is_tight = !self.make_room();
+        }
         let mut wakes = Wakes::default();
         let committed = self.transaction(batch, &mut wakes);
         if committed.is_err() && !self.conn.is_autocommit() {
             // It cannot fail in a way that leaves the transaction open.
             let _ = self.conn.execute_batch("ROLLBACK");
+        }
+        if committed.as_ref().is_err_and(|error| error.is_tight) {
+            self.is_tight = true;
         }
         for job in batch.drain(..) {
             job.answer(&committed);
@@ -369,6 +391,7 @@ impl WriterThread {
                 if !alone.run(&self.conn, wakes) {
                     *wakes = Wakes::default();
                     // SQLite may have rolled back already, for example on a full disk.
+                    self.is_tight |= self.conn.is_autocommit();
                     return if self.conn.is_autocommit() { Ok(()) } else { Ok(self.execute("ROLLBACK")?) };
                 }
             }
@@ -381,6 +404,17 @@ impl WriterThread {
         Ok(self.execute("COMMIT")?)
     }
 
+    /// A small disk may be full of a log that is not yet so long that it is folded by itself. Folded, it is written over
+    /// from its beginning and takes no more room; but folding needs some, so that it comes before whatever else takes
+    /// what became free, and sooner from now on. Waits for nobody; whether all of it was folded.
+    fn make_room(&self) -> bool {
+        let folded = self.conn.pragma_update(None, "wal_autocheckpoint", TIGHT_PAGES).and_then(|()| {
+            let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
+            self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], read)
+        });
+        folded.is_ok_and(|(pages, folded)| pages == folded)
+    }
+
     /// One request of several: when it fails, its neighbours go on.
     fn step(&self, job: &mut dyn Job, wakes: &mut Wakes) -> Result<(), BatchError> {
         let mut own = Wakes::default();
@@ -390,6 +424,8 @@ impl WriterThread {
             return Err(BatchError {
                 message: "the transaction was rolled back for another request's error".to_owned(),
                 retryable: true,
+                // SQLite rolls back by itself for little else.
+                is_tight: true,
             });
         }
         if keep {
