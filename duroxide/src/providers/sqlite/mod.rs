@@ -146,7 +146,8 @@ impl SqliteProvider {
 
     fn open_blocking(location: &Location, pool: SqlitePool) -> Result<Self, SqliteOpenError> {
         let mut conn = location.connect()?;
-        schema::migrate(&mut conn)?;
+        // A log that is left may be read where nothing can be written: then the first write tells.
+        schema::migrate(&mut conn).map_err(|error| location.explain(error))?;
         let thread_error = |error| SqliteOpenError::Thread(Box::new(error));
         let (readers, desk, sync, node) = match location {
             Location::File { path, synchronous, .. } => {

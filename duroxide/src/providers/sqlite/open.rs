@@ -212,10 +212,15 @@ impl Location {
     /// The connection that writes.
     pub(super) fn connect(&self) -> Result<Connection, SqliteOpenError> {
         check_library()?;
-        self.try_connect().map_err(|error| match (self, error) {
+        self.try_connect().map_err(|error| self.explain(error))
+    }
+
+    /// Says which file it is about, where SQLite does not.
+    pub(super) fn explain(&self, error: SqliteOpenError) -> SqliteOpenError {
+        match (self, error) {
             (Location::File { path, .. }, SqliteOpenError::Database(error)) => explained(path, error),
             (Location::File { .. } | Location::Memory { .. }, error) => error,
-        })
+        }
     }
 
     fn try_connect(&self) -> Result<Connection, SqliteOpenError> {
