@@ -117,7 +117,7 @@ impl Stage {
 /// Runs one test of this binary again, in another environment, that a shell prepares; what it printed. The folder is
 /// told in [`FOLDER`]. `None` when the environment cannot be had here: then the shell did not say `ready`.
 fn again(test: &str, unshared: bool, prepare: &str, folder: &Path) -> Option<String> {
-    let script = format!("{prepare} && echo ready && exec \"$0\" --exact {test} --nocapture");
+    let script = format!("{prepare} && echo ready && exec \"$0\" --exact --include-ignored {test} --nocapture");
     let mut command = if unshared {
         let mut command = std::process::Command::new("unshare");
         command.args(["--map-root-user", "--mount", "sh"]);
