@@ -6,20 +6,20 @@ use duroxide::providers::sqlite::SqliteProvider;
 
 use super::{FOLDER, Stage, again};
 
-/// The case `disk_full`: a file system of 12 MiB, of which somebody else who goes away in the end has left 3. What can be
+/// The case `disk_full`: a file system of 10 MiB, of which somebody else who goes away in the end has left 3. What can be
 /// acknowledged on those comes to 5 when it has ended (each payload stands in seven rows), beside the log.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_file_system_is_told_and_what_was_acknowledged_goes_on_when_there_is_room() {
     const BYTES: usize = 20_000;
     let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else {
         let folder = tempfile::tempdir().unwrap();
-        let mount = format!("mount -t tmpfs -o size=12m none \"${FOLDER}\"");
+        let mount = format!("mount -t tmpfs -o size=10m none \"${FOLDER}\"");
         let test = "disk::a_full_file_system_is_told_and_what_was_acknowledged_goes_on_when_there_is_room";
         again(test, true, &mount, folder.path());
         return;
     };
     let ballast = folder.join("ballast");
-    std::fs::write(&ballast, vec![7; 9 << 20]).unwrap();
+    std::fs::write(&ballast, vec![7; 7 << 20]).unwrap();
     let stage = Stage::on(&folder.join("store.db")).await;
     let (started, error) = stage.fill(BYTES, &["database or disk is full"]).await;
     assert!(started > 0, "{error}");
