@@ -72,7 +72,7 @@ impl Outgoing {
 /// How many activities of a turn, up to the first that is not registered here: what others must do is not taken first.
 fn leading_known(env: &Env, activities: &[WorkItem]) -> usize {
     let is_known = |item: &&WorkItem| match item {
-        WorkItem::ActivityExecute { name, .. } => env.activities.resolve_handler(name).is_some(),
+        WorkItem::ActivityExecute { name, .. } => env.activities.has(name),
         _ => false,
     };
     activities.iter().take_while(is_known).count()
