@@ -66,8 +66,8 @@ async fn each_of_two_runtimes_leaves_what_it_does_not_know_to_the_other() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}?mode=rwc", folder.path().join("shared.db").display());
     let backoff =
-        UnregisteredBackoffConfig { base_delay: Duration::from_millis(300), max_delay: Duration::from_millis(300) };
-    let options = RuntimeOptions { unregistered_backoff: backoff, max_attempts: 1_000, ..RuntimeOptions::default() };
+        UnregisteredBackoffConfig { base_delay: Duration::from_millis(50), max_delay: Duration::from_millis(50) };
+    let options = RuntimeOptions { unregistered_backoff: backoff, ..RuntimeOptions::default() };
     let open = async || Arc::new(SqliteProvider::new(&url, None).await.unwrap()) as Arc<dyn Provider>;
     let chain = OrchestrationRegistry::builder()
         .register("chain", |ctx: OrchestrationContext, _: String| async move {

@@ -253,20 +253,19 @@ const FREE_ALL: [&str; 3] = [
 /// How many delayed rows a store just opened puts before the signal; the rest is found by polling.
 const SEEDED_ROWS: usize = 10_000;
 
+/// When delayed rows fall due and leases run out, soonest first.
+const SOONEST: [(WorkQueue, &str); 4] = [
+    (WorkQueue::Orchestrator, "SELECT visible_at FROM orchestrator_queue WHERE state = 0 ORDER BY visible_at LIMIT ?1"),
+    (
+        WorkQueue::Orchestrator,
+        "SELECT locked_until FROM instance_locks WHERE lapsed = 0 ORDER BY locked_until LIMIT ?1",
+    ),
+    (WorkQueue::Worker, "SELECT visible_at FROM worker_queue WHERE state = 0 ORDER BY visible_at LIMIT ?1"),
+    (WorkQueue::Worker, "SELECT locked_until FROM worker_queue WHERE state = 2 ORDER BY locked_until LIMIT ?1"),
+];
+
 /// Tells the signal of a store just opened when the next delayed rows fall due and leases run out.
 pub(super) fn seed(conn: &Connection, signal: &WorkSignal) -> rusqlite::Result<()> {
-    const SOONEST: [(WorkQueue, &str); 4] = [
-        (
-            WorkQueue::Orchestrator,
-            "SELECT visible_at FROM orchestrator_queue WHERE state = 0 ORDER BY visible_at LIMIT ?1",
-        ),
-        (
-            WorkQueue::Orchestrator,
-            "SELECT locked_until FROM instance_locks WHERE lapsed = 0 ORDER BY locked_until LIMIT ?1",
-        ),
-        (WorkQueue::Worker, "SELECT visible_at FROM worker_queue WHERE state = 0 ORDER BY visible_at LIMIT ?1"),
-        (WorkQueue::Worker, "SELECT locked_until FROM worker_queue WHERE state = 2 ORDER BY locked_until LIMIT ?1"),
-    ];
     for (queue, sql) in SOONEST {
         let mut statement = conn.prepare(sql)?;
         for at_ms in statement.query_map([SEEDED_ROWS as i64], |row| uint(row, 0))? {
@@ -274,6 +273,28 @@ pub(super) fn seed(conn: &Connection, signal: &WorkSignal) -> rusqlite::Result<(
         }
     }
     Ok(())
+}
+
+/// What others have delayed, as far as it was told of: the soonest of each kind.
+#[derive(Debug, Default)]
+pub(super) struct Foreseen([Option<u64>; SOONEST.len()]);
+
+impl Foreseen {
+    /// Others wrote: tells when the soonest of their rows falls due, so that whoever gave it back is not always the first
+    /// to see it.
+    pub(super) fn look(&mut self, conn: &Connection, signal: &WorkSignal) -> rusqlite::Result<()> {
+        for ((queue, sql), told) in SOONEST.into_iter().zip(&mut self.0) {
+            let soonest = conn.prepare_cached(sql)?.query_row([1], |row| uint(row, 0)).optional()?;
+            // Told once: a distant time must not pile up in the signal.
+            if soonest != *told
+                && let Some(at_ms) = soonest
+            {
+                signal.ready_at(queue, at_ms);
+            }
+            *told = soonest;
+        }
+        Ok(())
+    }
 }
 
 fn exists(conn: &Connection, sql: &str, now_ms: u64) -> rusqlite::Result<bool> {

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::error::{StoreError, may_pass};
-use super::ready::{self, Wakes};
+use super::ready::{self, Foreseen, Wakes};
 use crate::clock;
 use crate::providers::error::ProviderError;
 use crate::providers::signal::{WorkQueue, WorkSignal};
@@ -97,6 +97,7 @@ impl Writer {
             seen,
             others: others.clone(),
             search: Search::default(),
+            foreseen: Foreseen::default(),
             is_tight: false,
         };
         let started =
@@ -290,6 +291,7 @@ struct WriterThread {
     seen: i64,
     others: Others,
     search: Search,
+    foreseen: Foreseen,
     /// A transaction found no room, and the log has not been folded since.
     is_tight: bool,
 }
@@ -333,6 +335,7 @@ impl WriterThread {
             self.others.count();
             self.search.is_due = true;
             self.signal.anything();
+            self.foreseen.look(&self.conn, &self.signal)?;
         }
         Ok(())
     }
