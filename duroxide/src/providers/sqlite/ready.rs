@@ -253,7 +253,7 @@ const FREE_ALL: [&str; 3] = [
 /// How many delayed rows a store just opened puts before the signal; the rest is found by polling.
 const SEEDED_ROWS: usize = 10_000;
 
-/// When delayed rows fall due and leases run out, soonest first.
+/// When delayed rows fall due and leases run out, soonest first. A lease that another program spoilt has no end.
 const SOONEST: [(WorkQueue, &str); 4] = [
     (WorkQueue::Orchestrator, "SELECT visible_at FROM orchestrator_queue WHERE state = 0 ORDER BY visible_at LIMIT ?1"),
     (
@@ -261,7 +261,10 @@ const SOONEST: [(WorkQueue, &str); 4] = [
         "SELECT locked_until FROM instance_locks WHERE lapsed = 0 ORDER BY locked_until LIMIT ?1",
     ),
     (WorkQueue::Worker, "SELECT visible_at FROM worker_queue WHERE state = 0 ORDER BY visible_at LIMIT ?1"),
-    (WorkQueue::Worker, "SELECT locked_until FROM worker_queue WHERE state = 2 ORDER BY locked_until LIMIT ?1"),
+    (
+        WorkQueue::Worker,
+        "SELECT locked_until FROM worker_queue WHERE state = 2 AND locked_until > 0 ORDER BY locked_until LIMIT ?1",
+    ),
 ];
 
 /// Tells the signal of a store just opened when the next delayed rows fall due and leases run out.
