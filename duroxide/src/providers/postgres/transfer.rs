@@ -32,11 +32,6 @@ const GUARD: &str = "CREATE OR REPLACE FUNCTION @.closed() RETURNS trigger LANGU
         RETURN NULL;
     END $guard$";
 
-/// Tables that nobody changes while the store is closed: what is copied, and the leases.
-fn guarded() -> impl Iterator<Item = &'static str> {
-    Table::ALL.into_iter().map(Table::name).chain(["instance_locks"])
-}
-
 #[async_trait]
 impl TransferStore for PostgresProvider {
     fn place(&self) -> String {
@@ -175,13 +170,14 @@ impl PostgresProvider {
         for sql in CREATE {
             tx.all(self.db.query(sql)).await?;
         }
-        let refusal = format!("'{}'", new.refusal().replace('\'', "''"));
+        // The peer's path is part of it, and a path may hold anything.
+        let refusal = format!("'{}'", new.refusal().replace('\'', "''").replace("$guard$", "$ guard $"));
         let guard = GUARD.replace("{refusal}", &refusal).replace("{id}", &new.id.replace('\'', "''"));
         tx.all(self.db.query(&guard)).await?;
         let remember = "INSERT INTO @.transfer (id, record) VALUES (1, $1)
             ON CONFLICT (id) DO UPDATE SET record = excluded.record";
         tx.all(self.db.query(remember).bind(new.to_text())).await?;
-        for table in guarded() {
+        for table in Table::guarded() {
             let guard = format!(
                 "CREATE TRIGGER duroxide_closed BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON @.{table}
                  FOR EACH STATEMENT EXECUTE FUNCTION @.closed()"
@@ -283,7 +279,7 @@ impl PostgresProvider {
                 }
             }
         }
-        for table in guarded() {
+        for table in Table::guarded() {
             tx.all(self.db.query(&format!("DROP TRIGGER duroxide_closed ON @.{table}"))).await?;
         }
         tx.all(self.db.query("DROP FUNCTION @.closed()")).await?;

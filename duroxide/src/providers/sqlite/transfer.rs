@@ -22,11 +22,6 @@ const CREATE: &str = "CREATE TABLE IF NOT EXISTS duroxide_transfer (
     record TEXT NOT NULL
 )";
 
-/// Tables that nobody changes while the store is closed: what is copied, and the leases.
-fn guarded() -> impl Iterator<Item = &'static str> {
-    Table::ALL.into_iter().map(Table::name).chain(["instance_locks"])
-}
-
 const CHANGES: [&str; 3] = ["INSERT", "UPDATE", "DELETE"];
 
 #[async_trait]
@@ -141,7 +136,7 @@ fn close(conn: &Connection, new: &TransferRecord, neighbours: u64) -> Result<Clo
         [new.to_text()],
     )?;
     let refusal = new.refusal().replace('\'', "''");
-    for table in guarded() {
+    for table in Table::guarded() {
         for change in CHANGES {
             conn.execute_batch(&format!(
                 "CREATE TRIGGER duroxide_closed_{table}_{change} BEFORE {change} ON {table}
@@ -217,7 +212,7 @@ fn open(
     wakes: &mut Wakes,
 ) -> Result<(), StoreError> {
     replace(conn, was, becomes.unwrap_or(was), Guard::Lifted)?;
-    for table in guarded() {
+    for table in Table::guarded() {
         for change in CHANGES {
             conn.execute_batch(&format!("DROP TRIGGER duroxide_closed_{table}_{change}"))?;
         }

@@ -140,6 +140,11 @@ impl Table {
         Table::Quarantine,
     ];
 
+    /// The names of what nobody changes while a store is closed: what is copied, and the leases.
+    pub fn guarded() -> impl Iterator<Item = &'static str> {
+        Table::ALL.into_iter().map(Table::name).chain(["instance_locks"])
+    }
+
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
