@@ -14,9 +14,9 @@ use duroxide::{Client, cancel_transfer, transfer};
 use super::{Place, flows, run};
 use crate::encoded::Sealed;
 
-/// Source and target, both ways.
+/// Source and target, both ways. A path may hold anything, and stands in what a closed store says.
 async fn both_ways(folder: &std::path::Path) -> [(Place, Place); 2] {
-    [(Place::file(folder, "from.db"), Place::schema()), (Place::schema(), Place::file(folder, "to.db"))]
+    [(Place::file(folder, "it's $guard$ from.db"), Place::schema()), (Place::schema(), Place::file(folder, "it's $guard$ to.db"))]
 }
 
 fn raised(instance: &str) -> WorkItem {
