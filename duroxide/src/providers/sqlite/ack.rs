@@ -278,7 +278,8 @@ fn enqueue_workers(conn: &Connection, ack: &Ack, now_ms: u64, wakes: &mut Wakes)
 fn is_cancelled(ack: &Ack, activity: &ActivityRow) -> bool {
     activity.identity.as_ref().is_some_and(|(instance, execution_id, id)| {
         let is_it = |cancelled: &ScheduledActivityIdentifier| {
-            cancelled.instance == *instance && cancelled.execution_id == *execution_id && cancelled.activity_id == *id
+            // Numbers first: a turn may ask for thousands and cancel thousands.
+            cancelled.activity_id == *id && cancelled.execution_id == *execution_id && cancelled.instance == *instance
         };
         ack.cancelled.iter().any(is_it)
     })
