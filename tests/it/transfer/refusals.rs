@@ -16,7 +16,10 @@ use crate::encoded::Sealed;
 
 /// Source and target, both ways. A path may hold anything, and stands in what a closed store says.
 async fn both_ways(folder: &std::path::Path) -> [(Place, Place); 2] {
-    [(Place::file(folder, "it's $guard$ from.db"), Place::schema()), (Place::schema(), Place::file(folder, "it's $guard$ to.db"))]
+    [
+        (Place::file(folder, "it's $guard$ from.db"), Place::schema()),
+        (Place::schema(), Place::file(folder, "it's $guard$ to.db")),
+    ]
 }
 
 fn raised(instance: &str) -> WorkItem {
