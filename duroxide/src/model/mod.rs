@@ -7,6 +7,7 @@ pub(crate) mod event;
 pub(crate) mod filter;
 pub(crate) mod ids;
 pub(crate) mod info;
+pub(crate) mod insight;
 pub(crate) mod item;
 pub(crate) mod limits;
 pub(crate) mod prune;

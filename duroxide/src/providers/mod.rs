@@ -12,6 +12,7 @@ use crate::model::status::{OrchestrationStatus, Stand};
 pub mod encoded;
 pub mod error;
 pub mod express;
+pub mod insight;
 pub mod instrumented;
 mod legacy;
 pub mod management;
@@ -39,6 +40,7 @@ pub use crate::model::stats::SystemStats;
 pub use crate::model::work_item::WorkItem;
 pub use error::ProviderError;
 pub use express::ExpressProvider;
+pub use insight::InsightProvider;
 pub use management::{
     DeleteInstanceResult, ExecutionInfo, InstanceFilter, InstanceInfo, InstanceTree, ManagementProvider, ProviderAdmin,
     PruneOptions, PruneResult, QueueDepths, SystemMetrics,
@@ -211,6 +213,11 @@ pub trait Provider: Any + Send + Sync {
     /// The transactional half, if the store has it: users' transactions may start and signal orchestrations, and
     /// activities may write in one transaction with their completions.
     fn as_transaction_capability(&self) -> Option<&dyn TransactionProvider> {
+        None
+    }
+
+    /// The operator's half, if the store has it: lists by index, workers, what waits in the queues.
+    fn as_insight_capability(&self) -> Option<&dyn InsightProvider> {
         None
     }
 

@@ -1,0 +1,75 @@
+//! What a store may tell an operator: lists by index, who is there to work, what waits in the queues and why.
+//!
+//! Nothing in here is needed to run anything. A store that has none of it serves the whole contract all the same.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+pub use crate::model::insight::{
+    DEFAULT_PAGE, HandlerInfo, HandlerSort, HandlerSource, InstanceCursor, InstancePage, InstanceQuery, InstanceRow,
+    MAX_PAGE, ParentFilter, QuarantinedRow, Queue, QueueFigures, QueueOverview, QueueRow, RowState, TagsServed,
+    Unserved, WorkerInfo,
+};
+
+use super::ProviderError;
+
+/// The operator's half of a store, reached through
+/// [`Provider::as_insight_capability`](super::Provider::as_insight_capability).
+///
+/// Lists are answered from indexes, never from histories, and are read beside whatever else the store does.
+#[async_trait]
+pub trait InsightProvider: Send + Sync {
+    /// The instances that match, newest first, a page at a time.
+    async fn find_instances(&self, query: &InstanceQuery) -> Result<InstancePage, ProviderError>;
+
+    /// Keeps what a worker says of itself, in the place of what it said before. It counts as alive for `alive_for`
+    /// from now by the store's clock; the times in `worker` are not looked at. Forgets workers that have been silent
+    /// for a day.
+    async fn announce_worker(&self, worker: &WorkerInfo, alive_for: Duration) -> Result<(), ProviderError>;
+
+    /// A worker is still there. `false` when the store does not know it (any more): it must be announced again.
+    async fn refresh_worker(&self, worker_id: &str, alive_for: Duration) -> Result<bool, ProviderError>;
+
+    /// Forgets a worker that has ended. Nothing happens when the store does not know it.
+    async fn retire_worker(&self, worker_id: &str) -> Result<(), ProviderError>;
+
+    /// All workers that the store knows, those that are alive first, then by node and start.
+    async fn list_workers(&self) -> Result<Vec<WorkerInfo>, ProviderError>;
+
+    /// Work that is ready, or will be, and for which no live worker has a handler or serves the tag: most instances
+    /// first, at most `limit` (see [`MAX_PAGE`]).
+    async fn list_unserved(&self, limit: usize) -> Result<Vec<Unserved>, ProviderError>;
+
+    /// How much waits where.
+    async fn queue_overview(&self) -> Result<QueueOverview, ProviderError>;
+
+    /// Rows of a queue behind the row `after`, ascending, at most `limit` (see [`MAX_PAGE`]).
+    async fn list_queue(&self, queue: Queue, after: Option<u64>, limit: usize) -> Result<Vec<QueueRow>, ProviderError>;
+
+    /// All rows of both queues that belong to an instance, ascending in each, at most [`MAX_PAGE`] of each.
+    async fn list_rows_of(&self, instance: &str) -> Result<Vec<QueueRow>, ProviderError>;
+
+    /// Rows that could not be read, behind the row `after`, ascending, at most `limit` (see [`MAX_PAGE`]); with
+    /// `instance` only its rows.
+    async fn list_quarantined(
+        &self,
+        instance: Option<&str>,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<QuarantinedRow>, ProviderError>;
+
+    /// Puts a row back into its queue as it was, to be read by a version that understands it. `false` when there is no
+    /// such row.
+    ///
+    /// # Errors
+    /// Permanent, with the row where it is, when it still cannot be read: it would come back at once.
+    async fn retry_quarantined(&self, id: u64) -> Result<bool, ProviderError>;
+
+    /// Deletes a row for good. `false` when there is no such row.
+    async fn drop_quarantined(&self, id: u64) -> Result<bool, ProviderError>;
+
+    /// Looks through the whole store for what must not be: damage of the database itself, rows that belong to
+    /// nothing, histories with gaps. One line for each finding, none when all is well. May take long.
+    async fn check_integrity(&self) -> Result<Vec<String>, ProviderError>;
+}
