@@ -21,6 +21,8 @@ mod compat;
 #[cfg(feature = "provider-test")]
 pub mod conformance;
 mod context;
+#[cfg(feature = "dashboard")]
+pub mod dashboard;
 mod dispatch;
 pub mod insight;
 mod lease;
