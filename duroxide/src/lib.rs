@@ -129,6 +129,9 @@ mod pages {
     struct Limits;
     #[doc = include_str!("../../docs/determinism.md")]
     struct Determinism;
+    #[cfg(feature = "dashboard")]
+    #[doc = include_str!("../../docs/dashboard.md")]
+    struct Dashboard;
     #[cfg(feature = "postgres")]
     #[doc = include_str!("../../docs/postgres.md")]
     struct Postgres;

@@ -20,7 +20,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) const SCRIPT: &str = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>";
 
 /// Instances whose first charge has failed.
-static TRIED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+#[derive(Clone, Default)]
+struct Tried(Arc<Mutex<BTreeSet<String>>>);
 
 #[activity]
 async fn reserve(sku: String) -> Result<String, String> {
@@ -29,8 +30,8 @@ async fn reserve(sku: String) -> Result<String, String> {
 
 /// Fails the first time, so that there is a retry to see.
 #[activity]
-async fn charge(ctx: ActivityContext, cents: u64) -> Result<u64, String> {
-    let is_first = TRIED.lock().unwrap_or_else(PoisonError::into_inner).insert(ctx.instance_id().to_owned());
+async fn charge(ctx: ActivityContext, #[state] tried: Tried, cents: u64) -> Result<u64, String> {
+    let is_first = tried.0.lock().unwrap_or_else(PoisonError::into_inner).insert(ctx.instance_id().to_owned());
     if is_first { Err("the line to the bank is busy".to_owned()) } else { Ok(cents) }
 }
 
@@ -62,9 +63,9 @@ async fn doomed(_ctx: OrchestrationContext, why: String) -> Result<(), String> {
 
 /// Counts down, an execution for each number.
 #[orchestration]
-async fn countdown(ctx: OrchestrationContext, from: u64) -> Result<u64, String> {
+async fn countdown(ctx: OrchestrationContext, from: u64) -> Result<String, String> {
     if from == 0 {
-        return Ok(0);
+        return Ok("lift-off".to_owned());
     }
     ctx.schedule_timer(Duration::from_millis(1)).await;
     ctx.continue_as_new((from - 1).to_string()).await
@@ -84,12 +85,13 @@ impl Scene {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file = folder.path().join("shop.db");
         let store: Arc<dyn Provider> = Arc::new(SqliteProvider::open_without_flushes(&file).await.expect("a new file"));
-        let builder = Runtime::builder(store.clone()).discover().expect("handlers that fit together");
+        let builder =
+            Runtime::builder(store.clone()).state(Tried::default()).discover().expect("handlers that fit together");
         let runtime = builder.start().await.expect("a runtime");
         let scene = Scene { client: Client::new(store), file, runtime, _folder: folder };
         scene.waiting_order("order-7", SCRIPT).await;
-        scene.client.start_orchestration("order-8", "doomed", "\"out of <i>unicorns</i>\"").await.unwrap();
-        scene.client.start_orchestration("count-1", "countdown", "3").await.unwrap();
+        scene.client.start_orchestration("order-8", "doomed", "\"out of <i>unicorns</i>\"").await.expect("a start");
+        scene.client.start_orchestration("count-1", "countdown", "3").await.expect("a start");
         scene.ended("order-8").await;
         scene.ended("count-1").await;
         scene

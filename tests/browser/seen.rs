@@ -216,7 +216,7 @@ async fn pages_of_others_and_names_of_others_are_refused() {
     let base = visit.base.clone();
     let form = format!(
         "fetch('{base}/cancel', {{ method: 'POST', mode: 'no-cors', credentials: 'include', \
-         headers: {{ 'content-type': 'application/x-www-form-urlencoded' }}, body: 'id=order-7' }}).then(() => 'sent')"
+         headers: {{ 'content-type': 'application/x-www-form-urlencoded' }}, body: 'id=order-7' }}).then(() => 'sent', () => 'sent')"
     );
     assert_eq!(visit.chromium.value(&form).await, "sent", "the browser lets it be sent");
     let read = format!(

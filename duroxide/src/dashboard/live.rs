@@ -81,7 +81,12 @@ impl Live {
     fn watch(&self, page: Watched) -> watch::Receiver<Parts> {
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         match watched.entry(page.clone()) {
-            Entry::Occupied(known) => known.get().subscribe(),
+            Entry::Occupied(known) => {
+                let mut receiver = known.get().subscribe();
+                // What was seen last may be newer than what the viewer's page shows.
+                receiver.mark_changed();
+                receiver
+            }
             Entry::Vacant(place) => {
                 let (sender, receiver) = watch::channel(Parts::default());
                 place.insert(sender);

@@ -6,7 +6,7 @@ use super::words::{encoded, link, reveal, stamp};
 use crate::dashboard::payload;
 use crate::insight::span::{count, span};
 use crate::model::event::{Event, EventKind};
-use crate::model::ids::build_child_instance_id;
+use crate::model::ids::{SYSCALL_PREFIX, build_child_instance_id};
 
 /// Events of one page.
 const PAGE: usize = 100;
@@ -51,7 +51,7 @@ fn row(event: &Event, id: &str, execution: u64, begin_ms: u64) -> Markup {
             td { time datetime=(at) title=(at) { (span(event.timestamp_ms.saturating_sub(begin_ms))) } }
             td { (what) @if let Some(name) = name { " " code { (name) } } (child(event)) }
             td.number { @if let Some(source) = event.source_event_id { a href={ "#e" (source) } { (source) } } }
-            td { @if let Some(text) = payload::of_event(event) { (reveal(&size(text.len()), &address)) } }
+            td { @if let Some(text) = payload::of_event(event).filter(|text| !text.is_empty()) { (reveal(&size(text.len()), &address)) } }
         }
     }
 }
@@ -78,7 +78,11 @@ fn said(kind: &EventKind) -> (&'static str, Option<&str>) {
         EventKind::OrchestrationStarted { name, .. } => ("orchestration started", Some(name)),
         EventKind::OrchestrationCompleted { .. } => ("orchestration completed", None),
         EventKind::OrchestrationFailed { .. } => ("orchestration failed", None),
-        EventKind::ActivityScheduled { name, .. } => ("activity asked for", Some(name)),
+        EventKind::ActivityScheduled { name, .. } => match name.strip_prefix(SYSCALL_PREFIX) {
+            Some("call_policy") => ("policy of the call", None),
+            Some(call) => ("system call", Some(call)),
+            None => ("activity asked for", Some(name)),
+        },
         EventKind::ActivityCompleted { .. } => ("activity completed", None),
         EventKind::ActivityFailed { .. } => ("activity failed", None),
         EventKind::ActivityCancelRequested { .. } => ("activity no longer wanted", None),

@@ -119,12 +119,14 @@ fn filters(asked: &Asked) -> Markup {
             button.main { "Filter" }
             " " a.button href="instances" { "Clear" }
         }
-        div #saved hidden {
-            form { label { span.unseen { "Name for this filter" } input name="label" placeholder="name for this filter" maxlength="40" required; } " " button { "Keep" } }
-            ul {}
-        }
-        form.open method="get" action="instance" {
-            label { span.unseen { "Instance id" } input name="id" placeholder="open an instance by its id" required autocomplete="off"; } " " button { "Open" }
+        div.tools {
+            div #saved hidden {
+                form { label { span.unseen { "Name for this filter" } input name="label" placeholder="name for this filter" maxlength="40" required; } " " button { "Keep" } }
+                ul {}
+            }
+            form.open method="get" action="instance" {
+                label { span.unseen { "Instance id" } input name="id" placeholder="open an instance by its id" required autocomplete="off"; } " " button { "Open" }
+            }
         }
     }
 }
