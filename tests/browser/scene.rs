@@ -116,7 +116,8 @@ impl Scene {
         let file = rusqlite::Connection::open(&self.file).expect("the file");
         file.busy_timeout(PATIENCE).expect("a timeout");
         file.execute(
-            "INSERT INTO quarantine (queue, instance_id, body, reason, at_ms) VALUES ('worker', 'order-7', ?1, ?2, 1)",
+            "INSERT INTO quarantine (queue, instance_id, body, reason, at_ms) \
+             VALUES ('worker', 'order-7', ?1, ?2, CAST(strftime('%s', 'now') AS INTEGER) * 1000)",
             (SCRIPT, reason),
         )
         .expect("a row");

@@ -34,13 +34,18 @@ async function reveal(details) {
   const address = details.dataset.payload;
   if (!details.open) { fetched.delete(address); return; }
   if (fetched.has(address)) { show(details, fetched.get(address)); return; }
+  let text, isBad = true;
   try {
     const response = await fetch(address, { credentials: "same-origin" });
-    const text = await response.text();
-    if (response.ok) fetched.set(address, text);
-    show(details, text, !response.ok);
+    text = await response.text();
+    isBad = !response.ok;
+    if (!isBad) fetched.set(address, text);
   } catch (error) {
-    show(details, String(error), true);
+    text = String(error);
+  }
+  // The part may have been replaced meanwhile.
+  for (const place of document.querySelectorAll("details[data-payload][open]")) {
+    if (place.dataset.payload === address) show(place, text, isBad);
   }
 }
 
@@ -57,13 +62,13 @@ function replace(part, html) {
   if (selection && !selection.isCollapsed && part.contains(selection.anchorNode)) return;
   const mark = focused && (focused.id ? "#" + CSS.escape(focused.id) : focused.getAttribute("href") && `a[href="${CSS.escape(focused.getAttribute("href"))}"]`);
   const scrolled = [...part.querySelectorAll(".wide")].map((wide) => wide.scrollLeft);
+  const open = new Set([...part.querySelectorAll("details[data-payload][open]")].map((details) => details.dataset.payload));
   part.innerHTML = html;
   part.querySelectorAll(".wide").forEach((wide, at) => { wide.scrollLeft = scrolled[at] ?? 0; });
   for (const details of part.querySelectorAll("details[data-payload]")) {
-    if (fetched.has(details.dataset.payload)) {
-      details.open = true;
-      show(details, fetched.get(details.dataset.payload));
-    }
+    const address = details.dataset.payload;
+    if (open.has(address)) details.open = true;
+    if (open.has(address) && fetched.has(address)) show(details, fetched.get(address));
   }
   if (mark) part.querySelector(mark)?.focus({ preventScroll: true });
 }

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::View;
-use super::overview::sentence;
+use super::overview::{sentence, unread};
 use super::words::coarse;
 use crate::client::{Client, ClientError};
 use crate::clock;
@@ -77,14 +77,7 @@ async fn observed(client: &Client) -> Result<Vec<Finding>, ClientError> {
                 Some(_) => format!("the oldest message that could be taken waits since {}", coarse(waits_ms)),
             },
         },
-        Finding {
-            what: "Quarantine",
-            is_well: queues.quarantined == 0,
-            said: match queues.quarantined {
-                0 => "every message could be read".to_owned(),
-                some => format!("{some} messages could not be read"),
-            },
-        },
+        Finding { what: "Quarantine", is_well: queues.quarantined == 0, said: unread(queues.quarantined) },
     ])
 }
 

@@ -55,9 +55,18 @@ fn alarms(unserved: &[Unserved], workers: &[WorkerInfo], queues: &QueueOverview)
         }
         @if queues.quarantined > 0 {
             p.alarm {
-                a href="queues" { (queues.quarantined) " messages could not be read" } " and were set aside."
+                a href="queues" { (unread(queues.quarantined)) } "."
             }
         }
+    }
+}
+
+/// Messages that were set aside, as a sentence without its end.
+pub(super) fn unread(messages: u64) -> String {
+    match messages {
+        0 => "every message could be read".to_owned(),
+        1 => "1 message could not be read and was set aside".to_owned(),
+        some => format!("{some} messages could not be read and were set aside"),
     }
 }
 
