@@ -39,6 +39,7 @@ mod replay;
 pub mod runtime;
 mod seams;
 pub mod testing;
+pub mod trace;
 pub mod transfer;
 #[cfg(feature = "macros")]
 pub mod typed;
@@ -126,6 +127,12 @@ mod pages {
     struct Limits;
     #[doc = include_str!("../../docs/determinism.md")]
     struct Determinism;
+    #[doc = include_str!("../../docs/metrics.md")]
+    struct Metrics;
+    #[doc = include_str!("../../docs/operating.md")]
+    struct Operating;
+    #[doc = include_str!("../../docs/debugging.md")]
+    struct Debugging;
     #[cfg(feature = "postgres")]
     #[doc = include_str!("../../docs/postgres.md")]
     struct Postgres;

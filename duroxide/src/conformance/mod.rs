@@ -50,6 +50,7 @@ pub mod sessions;
 pub mod signal;
 pub mod starts;
 pub mod tags;
+pub mod traces;
 pub mod worker;
 
 /// A law that takes longer than this is broken: nothing in the contract waits for long.
@@ -208,6 +209,7 @@ pub fn laws() -> Vec<Law> {
         signal::LAWS,
         starts::LAWS,
         heartbeat::LAWS,
+        traces::LAWS,
     ]
     .concat()
 }

@@ -6,6 +6,7 @@ mod express;
 mod payloads;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod transaction;
 
 use std::collections::HashMap;
@@ -19,7 +20,7 @@ use super::transaction::TransactionProvider;
 use super::{
     ActivityProgress, DispatcherCapabilityFilter, Event, EventKind, ExecutionMetadata, ExpressProvider, KvEntry,
     OrchestrationItem, Provider, ProviderAdmin, ProviderError, ScheduledActivityIdentifier, SessionFetchConfig,
-    StartOutcome, SystemStats, TagFilter, TransferStore, WorkItem, WorkSignal,
+    StartOutcome, SystemStats, TagFilter, TraceProvider, TransferStore, WorkItem, WorkSignal,
 };
 use crate::model::error::{ErrorDetails, PoisonMessageType};
 use crate::model::status::OrchestrationStatus;
@@ -397,6 +398,10 @@ impl Provider for Encoded {
 
     fn as_transaction_capability(&self) -> Option<&dyn TransactionProvider> {
         self.inner.as_transaction_capability().map(|_| self as &dyn TransactionProvider)
+    }
+
+    fn as_trace_capability(&self) -> Option<&dyn TraceProvider> {
+        self.inner.as_trace_capability().map(|_| self as &dyn TraceProvider)
     }
 
     /// Rows are carried as they are, encoded: whoever opens the target needs the same codec.

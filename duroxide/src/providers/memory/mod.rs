@@ -15,6 +15,7 @@ mod start;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod worker;
 
 use std::collections::HashMap;
@@ -32,7 +33,7 @@ use super::management::{
 use super::signal::WorkSignal;
 use super::{
     ActivityProgress, DispatcherCapabilityFilter, Event, ExecutionMetadata, OrchestrationItem, Provider,
-    ScheduledActivityIdentifier, SessionFetchConfig, StartOutcome, SystemStats, TagFilter, WorkItem,
+    ScheduledActivityIdentifier, SessionFetchConfig, StartOutcome, SystemStats, TagFilter, TraceProvider, WorkItem,
 };
 use crate::clock;
 use crate::model::VERSION;
@@ -274,6 +275,10 @@ impl Provider for MemoryProvider {
     }
 
     fn as_management_capability(&self) -> Option<&dyn ProviderAdmin> {
+        Some(self)
+    }
+
+    fn as_trace_capability(&self) -> Option<&dyn TraceProvider> {
         Some(self)
     }
 

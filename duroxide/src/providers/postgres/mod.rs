@@ -35,6 +35,7 @@ mod session;
 mod spoilt;
 mod start;
 mod take;
+mod traces;
 mod transaction;
 mod transfer;
 mod within;
@@ -57,13 +58,13 @@ use crate::model::start::StartOutcome;
 use crate::model::stats::SystemStats;
 use crate::model::status::OrchestrationStatus;
 use crate::model::work_item::{WorkItem, kind_of};
-use crate::providers::Provider;
 use crate::providers::error::ProviderError;
 use crate::providers::express::ExpressProvider;
 use crate::providers::management::ProviderAdmin;
 use crate::providers::signal::{Reach, WorkSignal};
 use crate::providers::transaction::TransactionProvider;
 use crate::providers::transfer::TransferStore;
+use crate::providers::{Provider, TraceProvider};
 use error::StoreError;
 use hints::Hints;
 use lane::{Lane, Size};
@@ -385,6 +386,10 @@ impl Provider for PostgresProvider {
     }
 
     fn as_transaction_capability(&self) -> Option<&dyn TransactionProvider> {
+        Some(self)
+    }
+
+    fn as_trace_capability(&self) -> Option<&dyn TraceProvider> {
         Some(self)
     }
 

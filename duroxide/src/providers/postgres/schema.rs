@@ -6,7 +6,7 @@ use super::guest::Home;
 use super::open::{PostgresOpenError, Schema};
 
 /// Each entry brings a schema from its index to the next version; entries are never changed once released.
-const MIGRATIONS: &[&str] = &[INITIAL, IDENTITY];
+const MIGRATIONS: &[&str] = &[INITIAL, IDENTITY, TRACES];
 
 /// `@.` stands for the schema, `@now` for the database's clock in milliseconds since the Unix epoch.
 ///
@@ -179,6 +179,15 @@ ALTER TABLE @.instance_locks SET (autovacuum_vacuum_scale_factor = 0, autovacuum
 /// A store is told from all others: by whoever is handed a transaction, and must know of which database.
 const IDENTITY: &str = "
 ALTER TABLE @.store ADD COLUMN store_id UUID NOT NULL DEFAULT gen_random_uuid();
+";
+
+/// The trace in which an instance was started, from before the instance exists: only for those that were started in one.
+const TRACES: &str = "
+CREATE TABLE @.traces (
+    instance_id TEXT COLLATE \"C\" PRIMARY KEY,
+    traceparent TEXT NOT NULL,
+    tracestate TEXT
+);
 ";
 
 /// All that brings an empty database to the newest version, as one script for whoever applies it by hand.

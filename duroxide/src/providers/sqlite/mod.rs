@@ -32,6 +32,7 @@ mod row;
 mod schema;
 mod session;
 mod start;
+mod traces;
 mod transfer;
 mod worker;
 mod writer;
@@ -55,7 +56,7 @@ use crate::providers::error::ProviderError;
 use crate::providers::management::ProviderAdmin;
 use crate::providers::signal::{Reach, WorkSignal};
 use crate::providers::transfer::TransferStore;
-use crate::providers::{ExpressProvider, Provider};
+use crate::providers::{ExpressProvider, Provider, TraceProvider};
 use crate::{clock, lease};
 use desk::Desk;
 use error::StoreError;
@@ -475,6 +476,10 @@ impl Provider for SqliteProvider {
     }
 
     fn as_express_capability(&self) -> Option<&dyn ExpressProvider> {
+        Some(self)
+    }
+
+    fn as_trace_capability(&self) -> Option<&dyn TraceProvider> {
         Some(self)
     }
 

@@ -9,7 +9,7 @@ use crate::clock;
 use crate::observe::target;
 
 /// Each entry brings the database from its index to the next version; entries are never changed once released.
-pub(super) const MIGRATIONS: &[&str] = &[INITIAL, PROGRESS];
+pub(super) const MIGRATIONS: &[&str] = &[INITIAL, PROGRESS, TRACES];
 
 /// `state` of a queue row, written as a number because partial indexes want literals:
 /// 0 delayed (`visible_at` ahead), 1 ready (may be taken), 2 held (its instance or itself is leased),
@@ -152,6 +152,15 @@ const PROGRESS: &str = "
 ALTER TABLE worker_queue ADD COLUMN progress TEXT;
 ALTER TABLE worker_queue ADD COLUMN progress_at INTEGER;
 ALTER TABLE worker_queue ADD COLUMN progress_attempt INTEGER;
+";
+
+/// The trace in which an instance was started, from before the instance exists: only for those that were started in one.
+const TRACES: &str = "
+CREATE TABLE traces (
+    instance_id TEXT PRIMARY KEY NOT NULL,
+    traceparent TEXT NOT NULL,
+    tracestate TEXT
+) WITHOUT ROWID;
 ";
 
 /// What an opened database was written by.

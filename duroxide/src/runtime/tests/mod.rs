@@ -5,7 +5,11 @@ mod faulty;
 mod figures;
 mod heartbeats;
 mod journeys;
+#[cfg(feature = "macros")]
+mod measures;
 mod shutdown;
+#[cfg(feature = "macros")]
+mod traces;
 mod warm;
 
 use std::sync::Arc;
