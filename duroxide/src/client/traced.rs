@@ -24,6 +24,18 @@ impl Client {
         Ok(starting.instrument(span).await?)
     }
 
+    /// The trace context in which an instance was started: `None` when it was started in no trace, is unknown, or the store
+    /// keeps none.
+    ///
+    /// # Errors
+    /// `Provider` when it could not be read.
+    pub async fn get_trace_context(&self, instance: &str) -> Result<Option<TraceContext>, ClientError> {
+        match self.store.as_trace_capability() {
+            Some(store) => Ok(store.read_trace(instance).await?),
+            None => Ok(None),
+        }
+    }
+
     /// The span of a start, and the context to be kept with it.
     pub(super) fn traced(&self, start: &WorkItem) -> (Span, Option<TraceContext>) {
         match start {

@@ -34,8 +34,8 @@ pub use crate::model::trace::{TRACESTATE_MAX, TraceContext, TraceContextError};
 #[cfg(feature = "opentelemetry")]
 pub use opentelemetry::OpenTelemetry;
 
-/// The target of the library's spans, for filters: `duroxide::trace=info` lets them through. They are apart from the logs,
-/// whose lines do not change when spans are collected.
+/// The target of the library's spans, for filters: `duroxide::trace=info` lets them through. A filter that does not, as that
+/// of [`init_logging`](crate::runtime::observability::init_logging), shows log lines without them.
 pub const TARGET: &str = "duroxide::trace";
 
 /// Knows how `tracing` spans and W3C contexts belong together. Called often, by many threads, and never while a lock
