@@ -11,9 +11,9 @@ use super::express::{ActivityRequest, Commit, Committed, FetchedActivity, Fetche
 use super::traces::TraceContext;
 use super::transaction::{OpenTransaction, TransactionError, TransactionProvider, TransactionWork, Within};
 use super::{
-    ActivityProgress, DispatcherCapabilityFilter, Event, ExecutionMetadata, ExpressProvider, OrchestrationItem,
-    Provider, ProviderAdmin, ProviderError, ScheduledActivityIdentifier, SessionFetchConfig, StartOutcome, SystemStats,
-    TagFilter, TraceProvider, TransferStore, WorkItem, WorkSignal,
+    ActivityProgress, DispatcherCapabilityFilter, Event, ExecutionMetadata, ExpressProvider, InsightProvider,
+    OrchestrationItem, Provider, ProviderAdmin, ProviderError, ScheduledActivityIdentifier, SessionFetchConfig,
+    StartOutcome, SystemStats, TagFilter, TraceProvider, TransferStore, WorkItem, WorkSignal,
 };
 use crate::model::status::OrchestrationStatus;
 use crate::observe::MetricsProvider;
@@ -208,6 +208,10 @@ impl Provider for InstrumentedProvider {
 
     fn as_transaction_capability(&self) -> Option<&dyn TransactionProvider> {
         self.inner.as_transaction_capability().map(|_| self as &dyn TransactionProvider)
+    }
+
+    fn as_insight_capability(&self) -> Option<&dyn InsightProvider> {
+        self.inner.as_insight_capability()
     }
 
     fn as_trace_capability(&self) -> Option<&dyn TraceProvider> {

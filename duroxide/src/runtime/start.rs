@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::options::RuntimeOptions;
+use super::presence::{self, Presence};
 use super::{Runtime, gauges};
 use crate::activity::ActivityRegistry;
 use crate::dispatch::activity::Activities;
@@ -17,6 +18,7 @@ use crate::dispatch::{Env, Slot, Warmth, session, tend_supplies};
 use crate::lease::renewal_interval;
 use crate::model::VERSION;
 use crate::model::filter::SemverRange;
+use crate::model::insight::HandlerInfo;
 use crate::model::limits::Limits;
 use crate::observe::{ObservabilityHandle, catalog, target};
 use crate::providers::Provider;
@@ -32,6 +34,9 @@ pub(super) struct Extras {
     pub(super) warmth: Warmth,
     pub(super) propagation: Propagation,
     pub(super) logs: Logs,
+    pub(super) presence: Presence,
+    /// Where handlers are that macros wrote.
+    pub(super) sources: Vec<HandlerInfo>,
 }
 
 /// Who sets up the logs of the process.
@@ -114,9 +119,21 @@ impl Runtime {
             options.observability.gauge_poll_interval,
             stop.clone(),
         ));
-        let env = Env::new(measured, metrics, settings(&options, extras), orchestrations, activities, tasks.clone());
+        let worker = presence::told(&options, &activities, &orchestrations, &extras.sources);
+        let settings = settings(&options, &extras);
+        let env = Env::new(measured, metrics, settings, orchestrations, activities, tasks.clone());
+        let keep = presence::keep(Arc::clone(&store), worker, extras.presence, env.drained());
+        let _presence = tasks.spawn(keep).abort_handle();
         let slots = spawn_slots(&Arc::new(env), &options, &stop);
-        Arc::new(Runtime { store, observability, stop, tasks, slots })
+        Arc::new(Runtime {
+            store,
+            observability,
+            stop,
+            tasks,
+            slots,
+            #[cfg(test)]
+            presence: _presence,
+        })
     }
 }
 
@@ -177,8 +194,9 @@ fn replayable(options: &RuntimeOptions) -> SemverRange {
 /// What `Duration::MAX` stands for where a time is counted from now: a clock has an end.
 const LONGEST: Duration = Duration::from_hours(365 * 24);
 
-fn settings(options: &RuntimeOptions, extras: Extras) -> Settings {
-    let Extras { limits, warmth, propagation, logs: _ } = extras;
+fn settings(options: &RuntimeOptions, extras: &Extras) -> Settings {
+    let Extras { limits, warmth, .. } = *extras;
+    let propagation = extras.propagation.clone();
     #[cfg(feature = "test-hooks")]
     let warmth = match crate::dispatch::test_hooks::warmth() {
         // What a test asked for by itself stands.

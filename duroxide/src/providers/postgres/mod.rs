@@ -16,17 +16,21 @@ mod error;
 mod export;
 mod express;
 mod fetch;
+mod find;
 mod guest;
 mod heartbeat;
 mod hints;
 mod history;
 mod import;
 mod indexed;
+mod insight;
+mod integrity;
 mod kv;
 mod lane;
 mod node;
 mod open;
 mod prune;
+mod quarantine;
 mod ready;
 mod returns;
 mod row;
@@ -38,8 +42,11 @@ mod take;
 mod traces;
 mod transaction;
 mod transfer;
+mod unserved;
+mod waiting;
 mod within;
 mod worker;
+mod workers;
 mod writer;
 
 #[cfg(test)]
@@ -60,6 +67,7 @@ use crate::model::status::OrchestrationStatus;
 use crate::model::work_item::{WorkItem, kind_of};
 use crate::providers::error::ProviderError;
 use crate::providers::express::ExpressProvider;
+use crate::providers::insight::InsightProvider;
 use crate::providers::management::ProviderAdmin;
 use crate::providers::signal::{Reach, WorkSignal};
 use crate::providers::transaction::TransactionProvider;
@@ -386,6 +394,10 @@ impl Provider for PostgresProvider {
     }
 
     fn as_transaction_capability(&self) -> Option<&dyn TransactionProvider> {
+        Some(self)
+    }
+
+    fn as_insight_capability(&self) -> Option<&dyn InsightProvider> {
         Some(self)
     }
 

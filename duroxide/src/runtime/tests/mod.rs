@@ -7,6 +7,7 @@ mod heartbeats;
 mod journeys;
 #[cfg(feature = "macros")]
 mod measures;
+mod presence;
 mod shutdown;
 #[cfg(feature = "macros")]
 mod traces;

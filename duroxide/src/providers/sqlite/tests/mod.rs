@@ -2,6 +2,7 @@
 
 mod foreign;
 mod handing;
+mod insight;
 
 use std::path::PathBuf;
 use std::sync::mpsc;
