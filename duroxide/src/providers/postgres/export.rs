@@ -5,7 +5,7 @@ use sqlx::postgres::PgRow;
 
 use super::error::StoreError;
 use super::row::{loaded, stored};
-use super::writer::{Db, Query};
+use super::writer::{Db, Query, Tx};
 use crate::providers::transfer::{Cell, Column, ColumnKind, Cursor, Fits, Row, Table};
 
 /// By which columns rows are walked through, by their places: the table's primary key.
@@ -28,6 +28,22 @@ pub(super) async fn rows(db: &Db, table: Table, after: Option<&Cursor>, fits: Fi
         query.bind(i64::try_from(fits.rows).unwrap_or(i64::MAX)).bind(i64::try_from(fits.bytes).unwrap_or(i64::MAX))
     };
     db.all(build).await?.iter().map(|row| read(row, table.columns())).collect()
+}
+
+/// All rows of an instance, of one moment.
+pub(super) async fn instance(db: &Db, tx: &mut Tx<'_>, instance: &str) -> Result<Vec<(Table, Row)>, StoreError> {
+    tx.all(db.query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")).await?;
+    let mut rows = Vec::new();
+    for table in Table::ALL.into_iter().filter(|table| table.place_of("instance_id").is_some()) {
+        let columns = table.columns();
+        let names: Vec<String> = columns.iter().map(expression).collect();
+        let order = if table.is_numbered() { columns[0].name } else { "1, 2, 3" };
+        let select = format!("SELECT {} FROM @.{table} WHERE instance_id = $1 ORDER BY {order}", names.join(", "));
+        for row in tx.all(db.query(&select).bind(stored(instance).into_owned())).await? {
+            rows.push((table, read(&row, columns)?));
+        }
+    }
+    Ok(rows)
 }
 
 fn bind(query: Query, cell: &Cell) -> Query {
