@@ -68,17 +68,7 @@ const STEPS: &[Step] = &[
     Step {
         name: "warmth",
         what: "the same behaviour with orchestrations that never stay in memory, and with ones that leave after each turn",
-        run: |workspace| {
-            for warmth in ["off", "evict"] {
-                let runtime = "test -p duroxide --all-features --lib runtime::";
-                workspace.cargo_with(&[("DUROXIDE_WARMTH", warmth)], runtime)?;
-                // Stores by themselves know nothing of it, and moving a store or breaking a server takes long.
-                let others =
-                    "test -p duroxide-tests --all-features -- --skip providers:: --skip transfer:: --skip chaos::";
-                workspace.cargo_with(&[("DUROXIDE_WARMTH", warmth)], others)?;
-            }
-            Ok(())
-        },
+        run: in_other_warmths,
     },
     Step {
         name: "default",
@@ -150,6 +140,25 @@ fn each_feature_alone(workspace: &Workspace) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Both warmths at once: their tests wait more than they compute. All of the workspace is named, so that what the step
+/// `test` built is run, and not built once more with fewer features.
+fn in_other_warmths(workspace: &Workspace) -> Result<(), Failure> {
+    const RUNTIME: &str = "test --workspace --all-features --lib runtime::";
+    // Stores by themselves know nothing of it, and moving a store or breaking a server takes long.
+    const OTHERS: &str = "test --workspace --all-features --test it --test crash --test surface --test veteran \
+        -- --skip providers:: --skip transfer:: --skip chaos::";
+    let in_warmth = |warmth| {
+        let variables = [("DUROXIDE_WARMTH", warmth)];
+        workspace.cargo_aside(&variables, RUNTIME)?;
+        workspace.cargo_aside(&variables, OTHERS)
+    };
+    let [off, evict] = std::thread::scope(|scope| {
+        ["off", "evict"].map(|warmth| scope.spawn(move || in_warmth(warmth))).map(|thread| thread.join())
+    });
+    let crashed = |_| Failure::Failed("a thread of the step panicked".to_owned());
+    off.map_err(crashed)?.and(evict.map_err(crashed)?)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a developer's tool tells how long things really took")]

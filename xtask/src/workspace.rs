@@ -56,8 +56,7 @@ impl Workspace {
 
     /// The same, with variables added to the environment.
     pub(crate) fn cargo_with(&self, variables: &[(&str, &str)], arguments: &str) -> Result<(), Failure> {
-        let shown = variables.iter().map(|(key, value)| format!("{key}={value:?} "));
-        let line = format!("{}cargo {arguments}", shown.collect::<String>());
+        let line = shown(variables, arguments);
         println!("$ {line}");
         let status = self
             .command(arguments)
@@ -68,6 +67,23 @@ impl Workspace {
             return Ok(());
         }
         Err(Failure::Failed(format!("`{line}` ended with {status}")))
+    }
+
+    /// The same, and prints what cargo wrote when it has ended: for commands that run beside each other.
+    pub(crate) fn cargo_aside(&self, variables: &[(&str, &str)], arguments: &str) -> Result<(), Failure> {
+        let line = shown(variables, arguments);
+        println!("$ {line} &");
+        let output = self
+            .command(arguments)
+            .envs(variables.iter().copied())
+            .output()
+            .map_err(|error| Failure::because(format!("cannot run `{line}`"), error))?;
+        let written = [output.stderr, output.stdout].concat();
+        println!("$ {line}\n{}", String::from_utf8_lossy(&written));
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(Failure::Failed(format!("`{line}` ended with {}", output.status)))
     }
 
     /// Whether cargo succeeds; says nothing either way.
@@ -83,8 +99,7 @@ impl Workspace {
 
     /// The same, with variables added to the environment.
     pub(crate) fn output_with(&self, variables: &[(&str, &str)], arguments: &str) -> Result<String, Failure> {
-        let shown = variables.iter().map(|(key, value)| format!("{key}={value:?} "));
-        println!("$ {}cargo {arguments}", shown.collect::<String>());
+        println!("$ {}", shown(variables, arguments));
         let output = self
             .command(arguments)
             .envs(variables.iter().copied())
@@ -111,6 +126,12 @@ impl Package {
             dependencies: dependencies.iter().map(|dependency| text(&dependency["name"])).collect(),
         }
     }
+}
+
+/// A command as it could be typed.
+fn shown(variables: &[(&str, &str)], arguments: &str) -> String {
+    let variables = variables.iter().map(|(key, value)| format!("{key}={value:?} "));
+    format!("{}cargo {arguments}", variables.collect::<String>())
 }
 
 /// The cargo that runs us, so that the toolchain stays the same.
