@@ -22,6 +22,7 @@ mod compat;
 pub mod conformance;
 mod context;
 mod dispatch;
+pub mod insight;
 mod lease;
 mod ledger;
 #[cfg(feature = "macros")]

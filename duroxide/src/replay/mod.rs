@@ -41,6 +41,7 @@ use crate::model::work_item::WorkItem;
 
 use history::History;
 pub(crate) use history::Parent;
+pub(crate) use policy::read as read_policy;
 pub(crate) use syscall::{Call, SystemCall};
 
 /// What an execution is opened with.

@@ -79,7 +79,11 @@ fn written(policy: &RetryPolicy) -> String {
     codec::to_json(&recorded).expect("numbers and fixed names have a JSON form")
 }
 
-fn read(text: &str) -> Result<RetryPolicy, codec::CodecError> {
+/// A policy from its record.
+///
+/// # Errors
+/// When the text is not one.
+pub(crate) fn read(text: &str) -> Result<RetryPolicy, codec::CodecError> {
     let Recorded { max_attempts, backoff, timeout_ms } = codec::from_json(text)?;
     let backoff = match backoff {
         Backoff::None => BackoffStrategy::None,

@@ -9,6 +9,7 @@ pub(super) const FLOORS: &[&[&str]] = &[
     &["replay", "registry"],
     &["observe"],
     &["providers"],
+    &["insight"],
     &["client", "transfer"],
     &["activity"],
     &["typed"],

@@ -1,0 +1,7 @@
+//! What a store's facts mean: read by people, as sentences and as pictures. Plain functions of what they are given.
+
+pub mod picture;
+pub(crate) mod span;
+#[cfg(test)]
+mod testing;
+pub mod timeline;
