@@ -5,8 +5,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[cfg(feature = "mcp")]
 use crate::commands::mcp;
 use crate::commands::{
-    cancel, completions, db, delete, doctor, enqueue, export, get, handlers, history, import, kv, ls, prune, queue,
-    raise, replay, start, stats, tail, tree, wait, workers,
+    cancel, completions, db, delete, doctor, enqueue, export, get, graph, handlers, history, import, kv, ls, prune,
+    queue, raise, replay, start, stats, tail, tree, wait, workers,
 };
 use crate::failure::EXIT_CODES;
 
@@ -66,6 +66,7 @@ pub(crate) enum Command {
     History(history::History),
     Tail(tail::Tail),
     Tree(tree::Tree),
+    Graph(graph::Graph),
     Wait(wait::Wait),
     Start(start::Start),
     Raise(raise::Raise),

@@ -1,7 +1,7 @@
 //! How the program ends when it is not well, as a table of exit codes that scripts can rely on.
 
 use std::fmt::Display;
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use duroxide::ClientError;
@@ -81,7 +81,8 @@ impl Failure {
     /// One line on standard error, unless there is nothing to say.
     pub(crate) fn tell(&self) {
         if self.kind != Kind::Pipe && !self.message.is_empty() {
-            eprintln!("duroxide: {}", text::safe(&self.message));
+            // Where nobody listens, the exit code says it.
+            let _ = writeln!(io::stderr(), "duroxide: {}", text::safe(&self.message));
         }
     }
 

@@ -91,6 +91,23 @@ pub(crate) fn signature(info: &HandlerInfo) -> String {
     let Some(source) = &info.source else {
         return String::new();
     };
-    let arguments: Vec<String> = source.arguments.iter().map(|(name, of)| format!("{name}: {of}")).collect();
-    format!("({}) -> Result<{}, {}>", arguments.join(", "), source.ok, source.err)
+    let arguments: Vec<String> = source.arguments.iter().map(|(name, of)| format!("{name}: {}", short(of))).collect();
+    format!("({}) -> Result<{}, {}>", arguments.join(", "), short(&source.ok), short(&source.err))
+}
+
+/// Where the types live that everybody calls by their last names.
+const KNOWN: &[&str] = &[
+    "alloc::string::",
+    "alloc::vec::",
+    "alloc::boxed::",
+    "alloc::collections::btree::map::",
+    "core::option::",
+    "core::result::",
+    "core::time::",
+    "std::collections::hash::map::",
+];
+
+/// `alloc::string::String` as it is written.
+fn short(of: &str) -> String {
+    KNOWN.iter().fold(of.to_owned(), |of, path| of.replace(path, ""))
 }

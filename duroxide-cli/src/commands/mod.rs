@@ -9,6 +9,7 @@ pub(crate) mod doctor;
 pub(crate) mod enqueue;
 pub(crate) mod export;
 pub(crate) mod get;
+pub(crate) mod graph;
 pub(crate) mod handlers;
 pub(crate) mod history;
 pub(crate) mod import;
@@ -66,6 +67,7 @@ async fn dispatch(command: Command, desk: &mut Desk) -> Ended {
         Command::History(command) => command.run(desk).await,
         Command::Tail(command) => command.run(desk).await,
         Command::Tree(command) => command.run(desk).await,
+        Command::Graph(command) => command.run(desk).await,
         Command::Wait(command) => command.run(desk).await,
         Command::Start(command) => command.run(desk).await,
         Command::Raise(command) => command.run(desk).await,

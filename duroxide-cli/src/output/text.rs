@@ -1,4 +1,4 @@
-//! Text of others, made harmless: a name may hold what a terminal obeys, or what makes a line read otherwise than it is.
+//! Text of others, made harmless: a name may hold what a terminal obeys, or what makes a line read otherwise.
 
 use std::borrow::Cow;
 

@@ -1,5 +1,4 @@
-//! Whether an input may be read as the Rust types that a handler takes: what is surely wrong is refused, what is
-//! unknown passes.
+//! Whether an input may be read as the Rust types that a handler takes; what is unknown passes.
 
 use serde_json::Value;
 

@@ -5,7 +5,7 @@ use sqlx::postgres::PgRow;
 
 use super::error::StoreError;
 use super::row::{loaded, stored};
-use super::writer::{Db, Query, Tx};
+use super::writer::{Db, Query};
 use crate::providers::transfer::{Cell, Column, ColumnKind, Cursor, Fits, Row, Table};
 
 /// By which columns rows are walked through, by their places: the table's primary key.
@@ -31,18 +31,19 @@ pub(super) async fn rows(db: &Db, table: Table, after: Option<&Cursor>, fits: Fi
 }
 
 /// All rows of an instance, of one moment.
-pub(super) async fn instance(db: &Db, tx: &mut Tx<'_>, instance: &str) -> Result<Vec<(Table, Row)>, StoreError> {
-    tx.all(db.query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")).await?;
+pub(super) async fn instance(db: &Db, instance: &str) -> Result<Vec<(Table, Row)>, StoreError> {
+    let mut tx = db.pool().begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
     let mut rows = Vec::new();
     for table in Table::ALL.into_iter().filter(|table| table.place_of("instance_id").is_some()) {
         let columns = table.columns();
         let names: Vec<String> = columns.iter().map(expression).collect();
         let order = if table.is_numbered() { columns[0].name } else { "1, 2, 3" };
         let select = format!("SELECT {} FROM @.{table} WHERE instance_id = $1 ORDER BY {order}", names.join(", "));
-        for row in tx.all(db.query(&select).bind(stored(instance).into_owned())).await? {
+        for row in db.query(&select).bind(stored(instance).into_owned()).fetch_all(&mut *tx).await? {
             rows.push((table, read(&row, columns)?));
         }
     }
+    tx.rollback().await?;
     Ok(rows)
 }
 

@@ -116,12 +116,7 @@ impl TransferStore for PostgresProvider {
     }
 
     async fn export_instance(&self, instance: &str) -> Result<Vec<(Table, Row)>, ProviderError> {
-        let exported = with_repeats(|| async {
-            let mut tx = self.db.begin_long().await?;
-            let rows = export::instance(&self.db, &mut tx, instance).await;
-            tx.rollback().await;
-            rows
-        });
+        let exported = with_repeats(|| export::instance(&self.db, instance));
         exported.await.map_err(|error| error.during("export_instance"))
     }
 
