@@ -63,7 +63,11 @@ async fn begin(store: &Arc<PostgresProvider>, id: &str) {
         duroxide_version: "0.2.0".into(),
         kind,
     };
-    let named = ExecutionMetadata { orchestration_name: Some("Order".into()), ..ExecutionMetadata::default() };
+    let named = ExecutionMetadata {
+        orchestration_name: Some("Order".into()),
+        orchestration_version: Some("1.0.0".into()),
+        ..ExecutionMetadata::default()
+    };
     store.ack_orchestration_item(&token, 1, vec![event], vec![], vec![], named, vec![]).await.expect("a commit");
     client.enqueue_event(id, "inbox", "1").await.expect("it is stored");
 }
