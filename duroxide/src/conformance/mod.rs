@@ -39,6 +39,7 @@ pub mod executions;
 pub mod fetch;
 pub mod heartbeat;
 pub mod history;
+pub mod insight;
 pub mod instance_creation;
 mod items;
 pub mod kv;
@@ -208,6 +209,7 @@ pub fn laws() -> Vec<Law> {
         signal::LAWS,
         starts::LAWS,
         heartbeat::LAWS,
+        insight::LAWS,
     ]
     .concat()
 }

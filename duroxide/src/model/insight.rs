@@ -92,6 +92,23 @@ pub struct InstancePage {
     pub next: Option<InstanceCursor>,
 }
 
+impl InstancePage {
+    /// The first `limit` of these rows, which may come from several walks of at least one row more each.
+    pub(crate) fn of(mut rows: Vec<InstanceRow>, limit: usize) -> Self {
+        rows.sort_by(|one, other| {
+            let newest_first = other.created_at.cmp(&one.created_at);
+            newest_first.then_with(|| one.instance_id.cmp(&other.instance_id))
+        });
+        let has_more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows
+            .last()
+            .filter(|_| has_more)
+            .map(|last| InstanceCursor { created_at: last.created_at, instance_id: last.instance_id.clone() });
+        InstancePage { rows, next }
+    }
+}
+
 /// An instance in a list: what can be said of it without its history, and without its payloads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceRow {
@@ -142,6 +159,14 @@ pub struct WorkerInfo {
     pub alive_until: u64,
     /// Whether it counted as alive when this was read.
     pub is_alive: bool,
+}
+
+impl WorkerInfo {
+    /// Those that are alive first, then by node and start.
+    pub(crate) fn in_order(&self, other: &Self) -> std::cmp::Ordering {
+        let key = |worker: &Self| (!worker.is_alive, worker.node.clone(), worker.started_at, worker.worker_id.clone());
+        key(self).cmp(&key(other))
+    }
 }
 
 /// Which activities a worker takes.
@@ -277,9 +302,11 @@ pub struct QueueRow {
     pub state: RowState,
     /// When it can be taken, in milliseconds since the Unix epoch.
     pub visible_at: u64,
-    /// Until when it is leased, in milliseconds since the Unix epoch.
+    /// Until when it is leased, in milliseconds since the Unix epoch; of a ready row, until when somebody has its
+    /// session.
     pub locked_until: Option<u64>,
-    /// Who leased it, as far as the store knows.
+    /// Who leased it, as far as the store knows: the worker, where one alone works through the store that signed; of a
+    /// ready row, who has its session.
     pub owner: Option<String>,
     /// How often it was handed out.
     pub attempts: u32,

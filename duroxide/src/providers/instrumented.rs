@@ -10,9 +10,9 @@ use tokio::time::Instant;
 use super::express::{ActivityRequest, Commit, Committed, FetchedActivity, FetchedTurn, Handover, Head, TurnRequest};
 use super::transaction::{OpenTransaction, TransactionError, TransactionProvider, TransactionWork, Within};
 use super::{
-    ActivityProgress, DispatcherCapabilityFilter, Event, ExecutionMetadata, ExpressProvider, OrchestrationItem,
-    Provider, ProviderAdmin, ProviderError, ScheduledActivityIdentifier, SessionFetchConfig, StartOutcome, SystemStats,
-    TagFilter, TransferStore, WorkItem, WorkSignal,
+    ActivityProgress, DispatcherCapabilityFilter, Event, ExecutionMetadata, ExpressProvider, InsightProvider,
+    OrchestrationItem, Provider, ProviderAdmin, ProviderError, ScheduledActivityIdentifier, SessionFetchConfig,
+    StartOutcome, SystemStats, TagFilter, TransferStore, WorkItem, WorkSignal,
 };
 use crate::model::status::OrchestrationStatus;
 use crate::observe::MetricsProvider;
@@ -207,6 +207,10 @@ impl Provider for InstrumentedProvider {
 
     fn as_transaction_capability(&self) -> Option<&dyn TransactionProvider> {
         self.inner.as_transaction_capability().map(|_| self as &dyn TransactionProvider)
+    }
+
+    fn as_insight_capability(&self) -> Option<&dyn InsightProvider> {
+        self.inner.as_insight_capability()
     }
 
     fn as_transfer_capability(&self) -> Option<&dyn TransferStore> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::limits::Limits;
+use super::presence::{self, Presence};
 use super::registry::{ActivityRegistry, OrchestrationRegistry};
 use super::start::Extras;
 use super::{Runtime, RuntimeOptions, Warmth};
@@ -81,6 +82,12 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Sets how the runtime says that it is there.
+    pub fn presence(mut self, presence: Presence) -> Self {
+        self.extras.presence = presence;
+        self
+    }
+
     /// Registers one handler by hand: `.register::<charge>()`.
     pub fn register<H: Handler>(mut self) -> Self {
         self.entries.push(H::ENTRY);
@@ -145,7 +152,8 @@ impl RuntimeBuilder {
     /// # Panics
     /// As [`Runtime::start_with_options`] does, on options that contradict each other.
     pub async fn start(self) -> Result<Arc<Runtime>, Problems> {
-        let (store, options, extras) = (self.store.clone(), self.options.clone(), self.extras);
+        let (store, options, mut extras) = (self.store.clone(), self.options.clone(), self.extras.clone());
+        extras.sources = self.entries.iter().map(presence::source_of).collect();
         let (activities, orchestrations) = self.registries()?;
         check_open(&*store).await?;
         Ok(Runtime::launch(store, activities, orchestrations, options, extras).await)

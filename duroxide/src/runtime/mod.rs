@@ -4,6 +4,7 @@
 mod builder;
 mod gauges;
 mod options;
+mod presence;
 mod start;
 
 #[cfg(test)]
@@ -33,6 +34,7 @@ pub use crate::model::work_item::kind_of;
 pub use builder::RuntimeBuilder;
 pub use observability::{LogFormat, ObservabilityConfig};
 pub use options::{RuntimeOptions, UnregisteredBackoffConfig};
+pub use presence::Presence;
 pub use registry::{OrchestrationRegistry, OrchestrationRegistryBuilder, VersionPolicy};
 
 /// Every bound, with its reason.
@@ -97,6 +99,9 @@ pub struct Runtime {
     tasks: TaskTracker,
     /// The tasks that do the work; all others end with them.
     slots: Vec<AbortHandle>,
+    /// The task that says that this runtime is there.
+    #[cfg(test)]
+    presence: AbortHandle,
 }
 
 impl Runtime {
@@ -114,6 +119,13 @@ impl Runtime {
             self.cleanup().await;
         }
         tracing::info!(target: target::RUNTIME, "duroxide runtime stopped");
+    }
+
+    /// As a kill of the process does, ends all but what the store knows.
+    #[cfg(test)]
+    fn kill_presence(&self) {
+        self.presence.abort();
+        self.slots.iter().for_each(AbortHandle::abort);
     }
 
     /// Waits for aborted tasks, in bounded time where there is a timer.

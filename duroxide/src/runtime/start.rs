@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::options::RuntimeOptions;
+use super::presence::{self, Presence};
 use super::{Runtime, gauges};
 use crate::activity::ActivityRegistry;
 use crate::dispatch::activity::Activities;
@@ -17,6 +18,7 @@ use crate::dispatch::{Env, Slot, Warmth, session, tend_supplies};
 use crate::lease::renewal_interval;
 use crate::model::VERSION;
 use crate::model::filter::SemverRange;
+use crate::model::insight::HandlerInfo;
 use crate::model::limits::Limits;
 use crate::observe::{ObservabilityHandle, target};
 use crate::providers::Provider;
@@ -25,10 +27,13 @@ use crate::registry::OrchestrationRegistry;
 use crate::seams;
 
 /// What only the builder can set: programs build [`RuntimeOptions`] literally, so that it cannot grow.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Extras {
     pub(super) limits: Limits,
     pub(super) warmth: Warmth,
+    pub(super) presence: Presence,
+    /// Where handlers are that macros wrote.
+    pub(super) sources: Vec<HandlerInfo>,
 }
 
 impl Runtime {
@@ -92,9 +97,21 @@ impl Runtime {
             options.observability.gauge_poll_interval,
             stop.clone(),
         ));
-        let env = Env::new(measured, metrics, settings(&options, extras), orchestrations, activities, tasks.clone());
+        let worker = presence::told(&options, &activities, &orchestrations, &extras.sources);
+        let settings = settings(&options, &extras);
+        let env = Env::new(measured, metrics, settings, orchestrations, activities, tasks.clone());
+        let keep = presence::keep(Arc::clone(&store), worker, extras.presence, env.drained());
+        let _presence = tasks.spawn(keep).abort_handle();
         let slots = spawn_slots(&Arc::new(env), &options, &stop);
-        Arc::new(Runtime { store, observability, stop, tasks, slots })
+        Arc::new(Runtime {
+            store,
+            observability,
+            stop,
+            tasks,
+            slots,
+            #[cfg(test)]
+            presence: _presence,
+        })
     }
 }
 
@@ -155,8 +172,8 @@ fn replayable(options: &RuntimeOptions) -> SemverRange {
 /// What `Duration::MAX` stands for where a time is counted from now: a clock has an end.
 const LONGEST: Duration = Duration::from_hours(365 * 24);
 
-fn settings(options: &RuntimeOptions, extras: Extras) -> Settings {
-    let Extras { limits, warmth } = extras;
+fn settings(options: &RuntimeOptions, extras: &Extras) -> Settings {
+    let Extras { limits, warmth, .. } = *extras;
     #[cfg(feature = "test-hooks")]
     let warmth = match crate::dispatch::test_hooks::warmth() {
         // What a test asked for by itself stands.

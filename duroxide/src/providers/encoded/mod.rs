@@ -3,6 +3,7 @@
 mod admin;
 mod codec;
 mod express;
+mod insight;
 mod payloads;
 #[cfg(test)]
 mod tests;
@@ -17,9 +18,9 @@ use async_trait::async_trait;
 use super::express::Commit;
 use super::transaction::TransactionProvider;
 use super::{
-    ActivityProgress, DispatcherCapabilityFilter, Event, EventKind, ExecutionMetadata, ExpressProvider, KvEntry,
-    OrchestrationItem, Provider, ProviderAdmin, ProviderError, ScheduledActivityIdentifier, SessionFetchConfig,
-    StartOutcome, SystemStats, TagFilter, TransferStore, WorkItem, WorkSignal,
+    ActivityProgress, DispatcherCapabilityFilter, Event, EventKind, ExecutionMetadata, ExpressProvider,
+    InsightProvider, KvEntry, OrchestrationItem, Provider, ProviderAdmin, ProviderError, ScheduledActivityIdentifier,
+    SessionFetchConfig, StartOutcome, SystemStats, TagFilter, TransferStore, WorkItem, WorkSignal,
 };
 use crate::model::error::{ErrorDetails, PoisonMessageType};
 use crate::model::status::OrchestrationStatus;
@@ -397,6 +398,10 @@ impl Provider for Encoded {
 
     fn as_transaction_capability(&self) -> Option<&dyn TransactionProvider> {
         self.inner.as_transaction_capability().map(|_| self as &dyn TransactionProvider)
+    }
+
+    fn as_insight_capability(&self) -> Option<&dyn InsightProvider> {
+        self.inner.as_insight_capability().map(|_| self as &dyn InsightProvider)
     }
 
     /// Rows are carried as they are, encoded: whoever opens the target needs the same codec.

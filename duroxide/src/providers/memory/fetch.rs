@@ -6,9 +6,11 @@ use super::tables::{Inbox, MessageKind, MessageRow, Tables};
 use crate::codec;
 use crate::model::filter::{Capability, DispatcherCapabilityFilter};
 use crate::model::ids::INITIAL_EXECUTION_ID;
+use crate::model::insight::Queue;
 use crate::model::item::OrchestrationItem;
 use crate::model::limits::ORPHANS_KEPT;
 use crate::model::work_item::WorkItem;
+use crate::providers::unreadable::{self, Reading};
 
 const OPERATION: &str = "fetch_orchestration_item";
 
@@ -125,11 +127,19 @@ impl Tables {
         let Some(inbox) = self.inboxes.get_mut(instance) else {
             return;
         };
-        let unreadable = inbox
-            .extract_if(.., |_, row| row.visible_at_ms <= now_ms && codec::from_json::<WorkItem>(&row.text).is_err());
-        self.quarantine.extend(unreadable.map(|(_, row)| row.text));
+        let is_unreadable = |row: &MessageRow| codec::from_json::<WorkItem>(&row.text).is_err();
+        let unreadable: Vec<_> =
+            inbox.extract_if(.., |_, row| row.visible_at_ms <= now_ms && is_unreadable(row)).collect();
         if inbox.is_empty() {
             self.inboxes.remove(instance);
+        }
+        for (_, row) in unreadable {
+            let reason = match unreadable::read(&row.text) {
+                Reading::Item(_) => continue,
+                Reading::LaterKind(kind) => format!("a kind that this version does not know: {kind}"),
+                Reading::Unreadable(reason) => reason,
+            };
+            self.set_row_aside(Queue::Orchestrator, Some(instance.to_owned()), row.text, reason, now_ms);
         }
     }
 
@@ -152,7 +162,7 @@ impl Tables {
         }
     }
 
-    fn is_orphaned(&self, instance: &str, inbox: &Inbox) -> bool {
+    pub(super) fn is_orphaned(&self, instance: &str, inbox: &Inbox) -> bool {
         !self.instances.contains_key(instance)
             && inbox.values().all(|row| row.kind != MessageKind::Start)
             && self.started_as(instance).is_none()

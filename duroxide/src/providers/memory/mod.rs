@@ -6,6 +6,7 @@ mod express;
 mod fetch;
 mod heartbeat;
 mod history;
+mod insight;
 mod kv;
 mod prune;
 mod queue;
@@ -15,6 +16,7 @@ mod start;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod waiting;
 mod worker;
 
 use std::collections::HashMap;
@@ -31,8 +33,8 @@ use super::management::{
 };
 use super::signal::WorkSignal;
 use super::{
-    ActivityProgress, DispatcherCapabilityFilter, Event, ExecutionMetadata, OrchestrationItem, Provider,
-    ScheduledActivityIdentifier, SessionFetchConfig, StartOutcome, SystemStats, TagFilter, WorkItem,
+    ActivityProgress, DispatcherCapabilityFilter, Event, ExecutionMetadata, InsightProvider, OrchestrationItem,
+    Provider, ScheduledActivityIdentifier, SessionFetchConfig, StartOutcome, SystemStats, TagFilter, WorkItem,
 };
 use crate::clock;
 use crate::model::VERSION;
@@ -137,7 +139,7 @@ impl MemoryProvider {
 
     /// Rows that could not be read and were put aside.
     pub fn quarantined(&self) -> Vec<String> {
-        self.with(|tables, _| tables.quarantine.clone())
+        self.with(|tables, _| tables.quarantine.values().map(|row| row.body.clone()).collect())
     }
 
     /// The highest attempt count among the messages of an instance.
@@ -274,6 +276,10 @@ impl Provider for MemoryProvider {
     }
 
     fn as_management_capability(&self) -> Option<&dyn ProviderAdmin> {
+        Some(self)
+    }
+
+    fn as_insight_capability(&self) -> Option<&dyn InsightProvider> {
         Some(self)
     }
 

@@ -7,6 +7,7 @@ use semver::Version;
 
 use super::rings::Rings;
 use crate::lease::{self, Claim, Lease};
+use crate::model::insight::{QuarantinedRow, WorkerInfo};
 use crate::model::item::{KvEntry, ScheduledActivityIdentifier};
 use crate::providers::error::ProviderError;
 use crate::seams;
@@ -39,7 +40,8 @@ pub(super) struct Tables {
     pub(super) sessions: BTreeMap<String, SessionRow>,
     pub(super) key_values: BTreeMap<String, KeyValues>,
     /// Queue rows that do not parse: out of everybody's way, but not lost.
-    pub(super) quarantine: Vec<String>,
+    pub(super) quarantine: BTreeMap<u64, QuarantinedRow>,
+    pub(super) workers: BTreeMap<String, WorkerInfo>,
     /// Who is to be told once the change is made.
     pub(super) rings: Rings,
     last_row: u64,

@@ -6,6 +6,7 @@ use super::queue::text_of;
 use super::tables::{ActivityRow, Tables};
 use crate::lease::{self, Refusal};
 use crate::model::filter::{SessionFetchConfig, TagFilter};
+use crate::model::insight::Queue;
 use crate::model::item::ScheduledActivityIdentifier;
 use crate::model::work_item::WorkItem;
 use crate::providers::error::ProviderError;
@@ -82,9 +83,10 @@ impl Tables {
     /// Out of everybody's way; its orchestration is told, which would wait for ever.
     fn set_aside(&mut self, number: u64, reason: &str, now_ms: u64) {
         let row = self.remove_activity(number).expect("found just now");
-        self.quarantine.push(row.text);
+        let instance = row.identity.as_ref().map(|of| of.instance.clone());
+        let kept = self.set_row_aside(Queue::Worker, instance, row.text, reason.to_owned(), now_ms);
         if let Some(of) = row.identity {
-            let kept = format!("entry {} of the quarantine", self.quarantine.len());
+            let kept = format!("entry {kept} of the quarantine");
             self.push_message(&unreadable::failure(&of, reason, &kept), now_ms, now_ms);
         }
     }

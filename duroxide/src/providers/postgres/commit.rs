@@ -37,12 +37,15 @@ pub(super) const COMMIT: &str = "
         WHERE q.instance_id = b.instance_id AND q.id = b.id),
     named AS (
         INSERT INTO @.instances AS i (instance_id, orchestration_name, orchestration_version, current_execution_id,
-            parent_instance_id, created_at, updated_at, custom_status, custom_status_version)
-        SELECT instance_id, name, version, execution_id, parent, ms, ms, custom_status, sets_status
+            parent_instance_id, created_at, updated_at, custom_status, custom_status_version, status)
+        SELECT instance_id, name, version, execution_id, parent, ms, ms, custom_status, sets_status,
+            COALESCE(left(status, 100), 'Running')
         FROM held, clock WHERE name IS NOT NULL AND version IS NOT NULL ORDER BY n
         ON CONFLICT (instance_id) DO UPDATE SET orchestration_name = excluded.orchestration_name,
             orchestration_version = excluded.orchestration_version, updated_at = excluded.updated_at,
             current_execution_id = GREATEST(i.current_execution_id, excluded.current_execution_id),
+            status = CASE WHEN excluded.current_execution_id >= i.current_execution_id THEN excluded.status
+                ELSE i.status END,
             custom_status = CASE excluded.custom_status_version WHEN 0 THEN i.custom_status
                 ELSE excluded.custom_status END,
             custom_status_version = i.custom_status_version + excluded.custom_status_version
@@ -50,6 +53,9 @@ pub(super) const COMMIT: &str = "
     unnamed AS (
         UPDATE @.instances i SET updated_at = ms,
             current_execution_id = GREATEST(i.current_execution_id, h.execution_id),
+            status = CASE WHEN h.execution_id > i.current_execution_id THEN COALESCE(left(h.status, 100), 'Running')
+                WHEN h.execution_id = i.current_execution_id THEN COALESCE(left(h.status, 100), i.status)
+                ELSE i.status END,
             custom_status = CASE h.sets_status WHEN 0 THEN i.custom_status ELSE h.custom_status END,
             custom_status_version = i.custom_status_version + h.sets_status
         FROM held h, clock WHERE i.instance_id = h.instance_id AND (h.name IS NULL OR h.version IS NULL)

@@ -23,7 +23,20 @@ pub(super) async fn rows(db: &Db, tx: &mut Tx<'_>, table: Table, rows: &[Row]) -
     let insert = columns.fold(db.query(&insert(table, first)), |query, (place, column)| {
         bind(query, column, rows.iter().map(|row| &row.0[place]))
     });
-    tx.all(insert).await.map(drop)
+    tx.all(insert).await?;
+    if table == Table::Executions { list_under_their_status(db, tx, rows).await } else { Ok(()) }
+}
+
+/// Instances came before their executions.
+async fn list_under_their_status(db: &Db, tx: &mut Tx<'_>, rows: &[Row]) -> Result<(), StoreError> {
+    let ids: Vec<String> =
+        rows.iter().map(|row| text(&row.0[0]).map(|id| stored(id).into_owned()).unwrap_or_default()).collect();
+    let list = db.query(
+        "UPDATE @.instances i SET status = left(e.status, 100) FROM @.executions e
+         WHERE i.instance_id = ANY($1) AND e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id
+             AND i.status <> left(e.status, 100)",
+    );
+    tx.all(list.bind(ids)).await.map(drop)
 }
 
 /// Adds the rows of instances that are not there, under numbers of this store's own; or says which is there.

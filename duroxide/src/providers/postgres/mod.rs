@@ -17,17 +17,21 @@ mod export;
 mod express;
 mod fetch;
 mod figures;
+mod find;
 mod guest;
 mod heartbeat;
 mod hints;
 mod history;
 mod import;
 mod indexed;
+mod insight;
+mod integrity;
 mod kv;
 mod lane;
 mod node;
 mod open;
 mod prune;
+mod quarantine;
 mod ready;
 mod returns;
 mod row;
@@ -38,8 +42,11 @@ mod start;
 mod take;
 mod transaction;
 mod transfer;
+mod unserved;
+mod waiting;
 mod within;
 mod worker;
+mod workers;
 mod writer;
 
 #[cfg(test)]
@@ -62,6 +69,7 @@ use crate::model::work_item::{WorkItem, kind_of};
 use crate::providers::Provider;
 use crate::providers::error::ProviderError;
 use crate::providers::express::ExpressProvider;
+use crate::providers::insight::InsightProvider;
 use crate::providers::management::ProviderAdmin;
 use crate::providers::signal::{Reach, WorkSignal};
 use crate::providers::transaction::TransactionProvider;
@@ -390,6 +398,10 @@ impl Provider for PostgresProvider {
     }
 
     fn as_transaction_capability(&self) -> Option<&dyn TransactionProvider> {
+        Some(self)
+    }
+
+    fn as_insight_capability(&self) -> Option<&dyn InsightProvider> {
         Some(self)
     }
 

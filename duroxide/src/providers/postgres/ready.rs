@@ -9,7 +9,7 @@ use super::error::{Kind, StoreError};
 use super::hints::Hints;
 use super::lane::{Reply, Serve};
 use super::row::{ActivityRow, MessageRow, int, loaded, number};
-use super::writer::{Db, Durability, Tx, database_ms, with_repeats};
+use super::writer::{Db, Durability, Query, Tx, database_ms, with_repeats};
 use crate::clock;
 use crate::model::limits::ORPHANS_KEPT;
 use crate::model::status::OrchestrationStatus;
@@ -270,18 +270,22 @@ pub(super) async fn enqueue_activity(db: &Db, hints: &Hints, activity: &Activity
 
 async fn insert_activity(db: &Db, activity: &ActivityRow) -> Result<(), StoreError> {
     let mut tx = db.begin(Durability::Flushed).await?;
-    let insert = db
-        .query(
-            "INSERT INTO @.worker_queue (instance_id, execution_id, activity_id, work_item, session_id, tag, state,
-                 visible_at)
-             VALUES ($1, $2, $3, $4, $5, $6, 1, @now)",
-        )
+    tx.all(bind_activity(db.query(INSERT_ACTIVITY), activity)).await?;
+    tx.commit_surely().await
+}
+
+/// One activity, visible now.
+pub(super) const INSERT_ACTIVITY: &str = "
+    INSERT INTO @.worker_queue (instance_id, execution_id, activity_id, work_item, session_id, tag, state, visible_at)
+    VALUES ($1, $2, $3, $4, $5, $6, 1, @now)";
+
+/// Binds what [`INSERT_ACTIVITY`] asks for.
+pub(super) fn bind_activity(query: Query, activity: &ActivityRow) -> Query {
+    query
         .bind(activity.identity.instance.clone())
         .bind(activity.identity.execution_id)
         .bind(activity.identity.activity_id)
         .bind(activity.json.clone())
         .bind(activity.session_id.clone())
-        .bind(activity.tag.clone());
-    tx.all(insert).await?;
-    tx.commit_surely().await
+        .bind(activity.tag.clone())
 }

@@ -4,9 +4,10 @@ use sqlx::{Connection, Executor, PgConnection, Row};
 
 use super::guest::Home;
 use super::open::{PostgresOpenError, Schema};
+use super::transfer;
 
 /// Each entry brings a schema from its index to the next version; entries are never changed once released.
-const MIGRATIONS: &[&str] = &[INITIAL, IDENTITY];
+const MIGRATIONS: &[&str] = &[INITIAL, IDENTITY, WORKERS];
 
 /// `@.` stands for the schema, `@now` for the database's clock in milliseconds since the Unix epoch.
 ///
@@ -181,6 +182,33 @@ const IDENTITY: &str = "
 ALTER TABLE @.store ADD COLUMN store_id UUID NOT NULL DEFAULT gen_random_uuid();
 ";
 
+/// Who is there to work, and lists of instances that are as quick as their pages are short.
+///
+/// `status` is that of the current execution: to list by it and by the time of creation takes one index over both, and
+/// so one table. Names are in an index as far as it can hold them.
+const WORKERS: &str = "
+CREATE TABLE @.workers (
+    worker_id TEXT COLLATE \"C\" PRIMARY KEY,
+    -- What it said of itself, as JSON.
+    info TEXT NOT NULL,
+    -- The store through which it works: what its leases are signed with.
+    owner TEXT NOT NULL,
+    started_at BIGINT NOT NULL,
+    seen_at BIGINT NOT NULL,
+    alive_until BIGINT NOT NULL
+) WITH (fillfactor = 50);
+
+ALTER TABLE @.instances ADD COLUMN status TEXT COLLATE \"C\" NOT NULL DEFAULT 'Running';
+UPDATE @.instances i SET status = left(e.status, 100) FROM @.executions e
+    WHERE e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id AND e.status <> 'Running';
+CREATE INDEX instances_status ON @.instances (status, created_at DESC);
+CREATE INDEX instances_name ON @.instances (left(orchestration_name, 300), status, created_at DESC);
+DROP INDEX @.instances_parent;
+CREATE INDEX instances_parent ON @.instances (parent_instance_id, created_at DESC)
+    WHERE parent_instance_id IS NOT NULL;
+CREATE INDEX instances_roots ON @.instances (created_at DESC) WHERE parent_instance_id IS NULL;
+";
+
 /// All that brings an empty database to the newest version, as one script for whoever applies it by hand.
 pub(super) fn script(schema: &Schema) -> String {
     let newest = MIGRATIONS.len();
@@ -210,6 +238,8 @@ pub(super) async fn migrate(conn: &mut PgConnection, schema: &Schema) -> Result<
     if found == 0 {
         create_schema(&mut tx, schema).await?;
     }
+    // A store that takes part in a transfer is closed; this changes its form, and nothing that was said in it.
+    transfer::lift_for_migration(&mut tx, schema).await?;
     for migration in &MIGRATIONS[found..] {
         tx.execute(sqlx::raw_sql(schema.sql(migration))).await?;
     }

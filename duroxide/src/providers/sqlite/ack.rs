@@ -184,7 +184,8 @@ fn claim(conn: &Connection, token: &str, now_ms: u64) -> Result<String, StoreErr
     Ok(instance)
 }
 
-/// Only a turn that names its orchestration creates or renames the instance; the parent never changes.
+/// Only a turn that names its orchestration creates or renames the instance; the parent never changes. The status is
+/// written by the turns that change it, because it stands in indexes.
 fn upsert_instance(conn: &Connection, instance: &str, ack: &Ack, now_ms: u64) -> Result<(), StoreError> {
     let meta = &ack.metadata;
     let (set, status) = match &ack.custom_status {
@@ -192,16 +193,8 @@ fn upsert_instance(conn: &Connection, instance: &str, ack: &Ack, now_ms: u64) ->
         None => (0, None),
     };
     let execution_id = int(ack.execution_id);
-    if let (Some(name), Some(version)) = (&meta.orchestration_name, &meta.orchestration_version) {
-        conn.prepare_cached(
-            "INSERT INTO instances (instance_id, orchestration_name, orchestration_version, current_execution_id,
-                 parent_instance_id, created_at, updated_at, custom_status, custom_status_version)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?8, ?7)
-             ON CONFLICT DO UPDATE SET orchestration_name = ?2, orchestration_version = ?3,
-                 current_execution_id = MAX(current_execution_id, ?4), updated_at = ?6,
-                 custom_status = IIF(?7, ?8, custom_status), custom_status_version = custom_status_version + ?7",
-        )?
-        .execute(params![
+    match (&meta.orchestration_name, &meta.orchestration_version, meta.status.as_deref()) {
+        (Some(name), Some(version), listed) => conn.prepare_cached(NAMED)?.execute(params![
             instance,
             name,
             version,
@@ -209,37 +202,72 @@ fn upsert_instance(conn: &Connection, instance: &str, ack: &Ack, now_ms: u64) ->
             meta.parent_instance_id,
             int(now_ms),
             set,
-            status
-        ])?;
-    } else {
-        conn.prepare_cached(
-            "UPDATE instances SET current_execution_id = MAX(current_execution_id, ?2), updated_at = ?3,
-                 custom_status = IIF(?4, ?5, custom_status), custom_status_version = custom_status_version + ?4
-             WHERE instance_id = ?1",
-        )?
-        .execute(params![instance, execution_id, int(now_ms), set, status])?;
-    }
+            status,
+            listed.unwrap_or("Running")
+        ])?,
+        (_, _, None) => {
+            conn.prepare_cached(UNNAMED)?.execute(params![instance, execution_id, int(now_ms), set, status])?
+        }
+        (_, _, Some(listed)) => {
+            conn.prepare_cached(ENDING)?.execute(params![instance, execution_id, int(now_ms), set, status, listed])?
+        }
+    };
     Ok(())
 }
+
+const NAMED: &str = "INSERT INTO instances (instance_id, orchestration_name, orchestration_version,
+         current_execution_id, parent_instance_id, created_at, updated_at, custom_status, custom_status_version,
+         status)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?8, ?7, ?9)
+     ON CONFLICT DO UPDATE SET orchestration_name = ?2, orchestration_version = ?3,
+         status = IIF(?4 >= current_execution_id, ?9, status),
+         current_execution_id = MAX(current_execution_id, ?4), updated_at = ?6,
+         custom_status = IIF(?7, ?8, custom_status), custom_status_version = custom_status_version + ?7";
+
+const UNNAMED: &str = "UPDATE instances SET current_execution_id = MAX(current_execution_id, ?2), updated_at = ?3,
+         custom_status = IIF(?4, ?5, custom_status), custom_status_version = custom_status_version + ?4
+     WHERE instance_id = ?1";
+
+const ENDING: &str = "UPDATE instances SET status = IIF(?2 >= current_execution_id, ?6, status),
+         current_execution_id = MAX(current_execution_id, ?2), updated_at = ?3,
+         custom_status = IIF(?4, ?5, custom_status), custom_status_version = custom_status_version + ?4
+     WHERE instance_id = ?1";
+
+/// An execution began without naming its orchestration: it is listed all the same.
+const BEGUN: &str = "UPDATE instances SET status = 'Running'
+     WHERE instance_id = ?1 AND current_execution_id = ?2 AND status <> 'Running'";
 
 /// The row of the execution that this turn belongs to; pinned to a version only when the turn names one.
 fn upsert_execution(conn: &Connection, instance: &str, ack: &Ack, now_ms: u64) -> Result<(), StoreError> {
     let key = (instance, int(ack.execution_id), int(now_ms));
     match &ack.metadata.pinned_duroxide_version {
-        None => conn
-            .prepare_cached(
-                "INSERT OR IGNORE INTO executions (instance_id, execution_id, started_at) VALUES (?1, ?2, ?3)",
-            )?
-            .execute(params![key.0, key.1, key.2])?,
-        Some(pinned) => conn
-            .prepare_cached(
+        None => {
+            let begun = conn
+                .prepare_cached(
+                    "INSERT OR IGNORE INTO executions (instance_id, execution_id, started_at) VALUES (?1, ?2, ?3)",
+                )?
+                .execute(params![key.0, key.1, key.2])?;
+            if begun > 0 && ack.metadata.status.is_none() && ack.metadata.orchestration_name.is_none() {
+                conn.prepare_cached(BEGUN)?.execute(params![key.0, key.1])?;
+            }
+        }
+        Some(pinned) => {
+            conn.prepare_cached(
                 "INSERT INTO executions (instance_id, execution_id, started_at, duroxide_version_major,
                      duroxide_version_minor, duroxide_version_patch) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                  ON CONFLICT DO UPDATE SET duroxide_version_major = ?4, duroxide_version_minor = ?5,
                      duroxide_version_patch = ?6",
             )?
-            .execute(params![key.0, key.1, key.2, int(pinned.major), int(pinned.minor), int(pinned.patch)])?,
-    };
+            .execute(params![
+                key.0,
+                key.1,
+                key.2,
+                int(pinned.major),
+                int(pinned.minor),
+                int(pinned.patch)
+            ])?;
+        }
+    }
     Ok(())
 }
 

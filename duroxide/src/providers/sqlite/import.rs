@@ -13,6 +13,21 @@ pub(super) fn rows(conn: &Connection, table: Table, rows: &[Row]) -> Result<(), 
     for row in rows {
         insert.execute(params_from_iter(&row.0))?;
     }
+    if table == Table::Executions {
+        list_under_their_status(conn, rows)?;
+    }
+    Ok(())
+}
+
+/// Instances came before their executions.
+fn list_under_their_status(conn: &Connection, rows: &[Row]) -> Result<(), StoreError> {
+    let mut list = conn.prepare_cached(
+        "UPDATE instances SET status = ?3
+         WHERE instance_id = ?1 AND current_execution_id = ?2 AND status <> ?3",
+    )?;
+    for row in rows {
+        list.execute(params_from_iter(&row.0[..3]))?;
+    }
     Ok(())
 }
 

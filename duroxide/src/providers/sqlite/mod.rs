@@ -17,14 +17,18 @@ mod error;
 mod export;
 mod express;
 mod fetch;
+mod find;
 mod handing;
 mod heartbeat;
 mod history;
 mod import;
+mod insight;
+mod integrity;
 mod kv;
 mod node;
 mod open;
 mod prune;
+mod quarantine;
 mod readers;
 mod ready;
 mod room;
@@ -33,7 +37,10 @@ mod schema;
 mod session;
 mod start;
 mod transfer;
+mod unserved;
+mod waiting;
 mod worker;
+mod workers;
 mod writer;
 
 #[cfg(test)]
@@ -55,7 +62,7 @@ use crate::providers::error::ProviderError;
 use crate::providers::management::ProviderAdmin;
 use crate::providers::signal::{Reach, WorkSignal};
 use crate::providers::transfer::TransferStore;
-use crate::providers::{ExpressProvider, Provider};
+use crate::providers::{ExpressProvider, InsightProvider, Provider};
 use crate::{clock, lease};
 use desk::Desk;
 use error::StoreError;
@@ -505,6 +512,10 @@ impl Provider for SqliteProvider {
     }
 
     fn as_express_capability(&self) -> Option<&dyn ExpressProvider> {
+        Some(self)
+    }
+
+    fn as_insight_capability(&self) -> Option<&dyn InsightProvider> {
         Some(self)
     }
 

@@ -9,7 +9,7 @@ use crate::clock;
 use crate::observe::target;
 
 /// Each entry brings the database from its index to the next version; entries are never changed once released.
-pub(super) const MIGRATIONS: &[&str] = &[INITIAL, PROGRESS];
+pub(super) const MIGRATIONS: &[&str] = &[INITIAL, PROGRESS, WORKERS];
 
 /// `state` of a queue row, written as a number because partial indexes want literals:
 /// 0 delayed (`visible_at` ahead), 1 ready (may be taken), 2 held (its instance or itself is leased),
@@ -154,6 +154,33 @@ ALTER TABLE worker_queue ADD COLUMN progress_at INTEGER;
 ALTER TABLE worker_queue ADD COLUMN progress_attempt INTEGER;
 ";
 
+/// Who is there to work, and lists of instances that are as quick as their pages are short.
+///
+/// `status` is that of the current execution: to list by it and by the time of creation takes one index over both, and
+/// so one table. Parents get the time into their index.
+const WORKERS: &str = "
+CREATE TABLE workers (
+    worker_id TEXT PRIMARY KEY NOT NULL,
+    -- What it said of itself, as JSON.
+    info TEXT NOT NULL,
+    -- The store through which it works: what its leases are signed with.
+    owner TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL,
+    alive_until INTEGER NOT NULL
+) WITHOUT ROWID;
+
+ALTER TABLE instances ADD COLUMN status TEXT NOT NULL DEFAULT 'Running';
+UPDATE instances SET status = e.status FROM executions e
+    WHERE e.instance_id = instances.instance_id AND e.execution_id = instances.current_execution_id
+        AND e.status <> 'Running';
+CREATE INDEX instances_status ON instances (status, created_at DESC, instance_id);
+CREATE INDEX instances_name
+    ON instances (orchestration_name, status, created_at DESC, instance_id, orchestration_version);
+DROP INDEX instances_parent;
+CREATE INDEX instances_parent ON instances (parent_instance_id, created_at DESC, instance_id);
+";
+
 /// What an opened database was written by.
 enum Form {
     /// Nobody.
@@ -182,13 +209,14 @@ pub(super) fn migrate(conn: &mut Connection) -> Result<(), SqliteOpenError> {
         Form::Ours(found) => found,
         Form::Published => adopt_published(&tx, now_ms)?,
     };
-    for migration in &MIGRATIONS[current..] {
-        tx.execute_batch(migration)?;
+    let apply = || MIGRATIONS[current..].iter().try_for_each(|migration| tx.execute_batch(migration));
+    if is_open {
+        apply()?;
+        super::ready::repair(&tx, now_ms)?;
+    } else if current < newest {
+        transfer::with_guard_lifted(&tx, apply)?;
     }
     tx.execute("UPDATE duroxide_store SET schema_version = ?1", [newest as i64])?;
-    if is_open {
-        super::ready::repair(&tx, now_ms)?;
-    }
     tx.commit()?;
     Ok(())
 }

@@ -321,10 +321,28 @@ const PINNED_HERE: &Lookup = &Lookup {
     next_tag: PINNED.next_tag,
 };
 
+/// The first ?2 rows with tag ?1 and without a session that may be taken: since when, their tag and their text.
+pub(super) const PLAIN_HEAD: &str = "SELECT visible_at, tag, work_item FROM worker_queue
+     WHERE state = 1 AND session_id IS NULL AND tag IS ?1 ORDER BY id LIMIT ?2";
+
+/// The same with a session.
+pub(super) const PINNED_HEAD: &str = "SELECT visible_at, tag, work_item FROM worker_queue
+     WHERE state = 1 AND session_id IS NOT NULL AND tag IS ?1 ORDER BY id LIMIT ?2";
+
+/// The tags of rows without a session that may be taken; `None` stands for rows without a tag.
+pub(super) fn plain_tags(conn: &Connection) -> rusqlite::Result<Vec<Option<String>>> {
+    tags(conn, PLAIN, &TagFilter::Any)
+}
+
+/// The tags of rows with a session that may be taken.
+pub(super) fn pinned_tags(conn: &Connection) -> rusqlite::Result<Vec<Option<String>>> {
+    tags(conn, PINNED, &TagFilter::Any)
+}
+
 /// The statements above, for the test that looks at their plans.
 #[cfg(test)]
 pub(super) const LOOKUPS: &[&str] =
-    &[PLAIN.first, PLAIN.next_tag, PINNED.first, PINNED.next_tag, PINNED_HERE.first, WAITING];
+    &[PLAIN.first, PLAIN.next_tag, PINNED.first, PINNED.next_tag, PINNED_HERE.first, WAITING, PLAIN_HEAD, PINNED_HEAD];
 
 fn first(
     conn: &Connection,

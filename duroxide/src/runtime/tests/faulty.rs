@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::providers::insight::*;
 use crate::providers::memory::MemoryProvider;
 use crate::providers::*;
 
@@ -81,8 +82,73 @@ impl Faulty {
     }
 }
 
+/// Only what runtimes say of themselves can fail.
+#[async_trait]
+impl InsightProvider for Faulty {
+    async fn find_instances(&self, query: &InstanceQuery) -> Result<InstancePage, ProviderError> {
+        self.inner.find_instances(query).await
+    }
+
+    async fn announce_worker(&self, worker: &WorkerInfo, alive_for: Duration) -> Result<(), ProviderError> {
+        self.through("announce_worker", self.inner.announce_worker(worker, alive_for)).await
+    }
+
+    async fn refresh_worker(&self, worker_id: &str, alive_for: Duration) -> Result<bool, ProviderError> {
+        self.through("refresh_worker", self.inner.refresh_worker(worker_id, alive_for)).await
+    }
+
+    async fn retire_worker(&self, worker_id: &str) -> Result<(), ProviderError> {
+        self.through("retire_worker", self.inner.retire_worker(worker_id)).await
+    }
+
+    async fn list_workers(&self) -> Result<Vec<WorkerInfo>, ProviderError> {
+        self.inner.list_workers().await
+    }
+
+    async fn list_unserved(&self, limit: usize) -> Result<Vec<Unserved>, ProviderError> {
+        self.inner.list_unserved(limit).await
+    }
+
+    async fn queue_overview(&self) -> Result<QueueOverview, ProviderError> {
+        self.inner.queue_overview().await
+    }
+
+    async fn list_queue(&self, queue: Queue, after: Option<u64>, limit: usize) -> Result<Vec<QueueRow>, ProviderError> {
+        self.inner.list_queue(queue, after, limit).await
+    }
+
+    async fn list_rows_of(&self, instance: &str) -> Result<Vec<QueueRow>, ProviderError> {
+        self.inner.list_rows_of(instance).await
+    }
+
+    async fn list_quarantined(
+        &self,
+        instance: Option<&str>,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<QuarantinedRow>, ProviderError> {
+        self.inner.list_quarantined(instance, after, limit).await
+    }
+
+    async fn retry_quarantined(&self, id: u64) -> Result<bool, ProviderError> {
+        self.inner.retry_quarantined(id).await
+    }
+
+    async fn drop_quarantined(&self, id: u64) -> Result<bool, ProviderError> {
+        self.inner.drop_quarantined(id).await
+    }
+
+    async fn check_integrity(&self) -> Result<Vec<String>, ProviderError> {
+        self.inner.check_integrity().await
+    }
+}
+
 #[async_trait]
 impl Provider for Faulty {
+    fn as_insight_capability(&self) -> Option<&dyn InsightProvider> {
+        (!self.is_quick).then_some(self as &dyn InsightProvider)
+    }
+
     async fn fetch_orchestration_item(
         &self,
         lock_timeout: Duration,

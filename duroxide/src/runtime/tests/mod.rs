@@ -5,6 +5,7 @@ mod faulty;
 mod figures;
 mod heartbeats;
 mod journeys;
+mod presence;
 mod shutdown;
 mod warm;
 

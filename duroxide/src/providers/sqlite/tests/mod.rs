@@ -2,6 +2,7 @@
 
 mod foreign;
 mod handing;
+mod insight;
 mod visits;
 
 use std::path::PathBuf;

@@ -14,6 +14,25 @@ pub use crate::model::insight::{
 
 use super::ProviderError;
 
+pub(crate) mod glance;
+pub(crate) mod served;
+
+/// How long a worker may be silent before it is forgotten.
+pub(crate) const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The first text behind all that begin with `prefix`, in the order of code points; `None` when there is none.
+pub(crate) fn behind_prefix(prefix: &str) -> Option<String> {
+    let mut letters: Vec<char> = prefix.chars().collect();
+    while let Some(last) = letters.pop() {
+        let next = (u32::from(last) + 1..=u32::from(char::MAX)).find_map(char::from_u32);
+        if let Some(next) = next {
+            letters.push(next);
+            return Some(letters.into_iter().collect());
+        }
+    }
+    None
+}
+
 /// The operator's half of a store, reached through
 /// [`Provider::as_insight_capability`](super::Provider::as_insight_capability).
 ///
@@ -72,4 +91,24 @@ pub trait InsightProvider: Send + Sync {
     /// Looks through the whole store for what must not be: damage of the database itself, rows that belong to
     /// nothing, histories with gaps. One line for each finding, none when all is well. May take long.
     async fn check_integrity(&self) -> Result<Vec<String>, ProviderError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::behind_prefix;
+
+    #[test]
+    fn what_is_behind_a_prefix_is_behind_all_that_begin_with_it() {
+        // Prefix, and the first text behind.
+        for (prefix, expected) in [
+            ("", None),
+            ("a", Some("b")),
+            ("order-", Some("order.")),
+            ("\u{d7ff}", Some("\u{e000}")),
+            ("a\u{10ffff}\u{10ffff}", Some("b")),
+            ("\u{10ffff}", None),
+        ] {
+            assert_eq!(behind_prefix(prefix).as_deref(), expected, "{prefix:?}");
+        }
+    }
 }
