@@ -60,7 +60,7 @@ struct Progress {
 impl Get {
     pub(crate) async fn run(self, desk: &mut Desk) -> Ended {
         let store = desk.open(Access::Look).await?;
-        let view = View::of(&store.client, &self.id, self.payloads.shown()).await?;
+        let view = View::of(&store.client, &self.id, self.payloads).await?;
         match desk.out.json {
             true => Ok(desk.out.document(&view)?),
             false => view.tell(&mut desk.out, self.payloads),
@@ -69,7 +69,7 @@ impl Get {
 }
 
 impl View {
-    pub(crate) async fn of(client: &Client, id: &str, with_payloads: bool) -> Result<Self, Failure> {
+    pub(crate) async fn of(client: &Client, id: &str, payloads: Payloads) -> Result<Self, Failure> {
         instance::known(client, id).await?;
         let info = client.get_instance_info(id).await?;
         let stats = client.get_orchestration_stats(id).await?.unwrap_or_else(nothing);
@@ -79,7 +79,7 @@ impl View {
             OrchestrationStatus::Completed { output, custom_status, .. } => (custom_status, None, Some(output)),
             OrchestrationStatus::Failed { details, custom_status, .. } => (custom_status, Some(details), None),
         };
-        let input = match with_payloads {
+        let input = match payloads.shown() {
             true => input(client, id, info.current_execution_id).await?,
             false => None,
         };
@@ -96,7 +96,7 @@ impl View {
             parent_instance_id: info.parent_instance_id,
             custom_status,
             failure_category: failure.as_ref().map(|details| details.category()),
-            failure: failure.map(|details| details.display_message()),
+            failure: failure.map(|details| payloads.reason(&details)),
             history_events: stats.history_event_count,
             history_bytes: stats.history_size_bytes,
             kv_keys: stats.kv_user_key_count,
@@ -112,7 +112,7 @@ impl View {
                 })
                 .collect(),
             input,
-            output: output.filter(|_| with_payloads),
+            output: output.filter(|_| payloads.shown()),
         })
     }
 

@@ -5,7 +5,7 @@ use duroxide::providers::insight::HandlerSort;
 use duroxide::{ConfigErrorKind, ErrorDetails, Event, OrchestrationStatus};
 use serde::Serialize;
 
-use super::payload::Payloads;
+use super::payload::{Payloads, without_fields};
 use super::{Desk, Ended, handlers, history, instance};
 use crate::failure::Failure;
 use crate::output::Tone;
@@ -51,19 +51,20 @@ impl Replay {
     pub(crate) async fn run(self, desk: &mut Desk) -> Ended {
         let store = desk.open(Access::Look).await?;
         instance::known(&store.client, &self.id).await?;
-        let message = failure(&store, &self.id).await?;
+        let (message, told) = self.failure(&store).await?;
         let (_, events) = history::read(&store.client, &self.id, None).await?;
         let info = store.client.get_instance_info(&self.id).await?;
-        let (place, code_asked_for) = parted(&events, &message);
+        let (place, asked) = parted(&events, &message);
+        let code_asked_for = asked.map(|asked| if self.payloads.shown() { asked } else { without_fields(&asked) });
         let registered_versions = registered(&store, &info.orchestration_name).await?;
         let what_to_do = advice(&info.orchestration_version, &registered_versions);
         let finding = Finding {
             instance_id: self.id.clone(),
             orchestration: info.orchestration_name,
             version: info.orchestration_version,
-            failure: message,
+            failure: told,
             history_event_id: place.map(|place| events[place].event_id),
-            history_holds: place.map(|place| format!("{:?}", history::event::tell(&events[place].kind).what)),
+            history_holds: place.map(|place| history::event::tell(&events[place].kind, self.payloads).what.to_owned()),
             code_asked_for,
             registered_versions,
             what_to_do,
@@ -73,21 +74,21 @@ impl Replay {
             false => finding.tell(desk, &events, place, self.payloads),
         }
     }
-}
 
-async fn failure(store: &Store, id: &str) -> Result<String, Failure> {
-    match store.client.get_orchestration_status(id).await? {
-        OrchestrationStatus::Failed { details, .. } => match &details {
-            ErrorDetails::Configuration { kind: ConfigErrorKind::Nondeterminism, .. } => Ok(details.display_message()),
-            ErrorDetails::Infrastructure { .. } | ErrorDetails::Application { .. } | ErrorDetails::Poison { .. } => {
-                Err(Failure::not_so(format!(
-                    "instance `{id}` failed, but not by nondeterminism: {}",
-                    details.display_message()
-                )))
+    /// The failure as it was recorded, and as it may be told.
+    async fn failure(&self, store: &Store) -> Result<(String, String), Failure> {
+        let id = &self.id;
+        let OrchestrationStatus::Failed { details, .. } = store.client.get_orchestration_status(id).await? else {
+            return Err(Failure::not_so(format!("instance `{id}` has not failed by nondeterminism")));
+        };
+        let told = self.payloads.reason(&details);
+        match &details {
+            ErrorDetails::Configuration { kind: ConfigErrorKind::Nondeterminism, .. } => {
+                Ok((details.display_message(), told))
             }
-        },
-        OrchestrationStatus::NotFound | OrchestrationStatus::Running { .. } | OrchestrationStatus::Completed { .. } => {
-            Err(Failure::not_so(format!("instance `{id}` has not failed by nondeterminism")))
+            ErrorDetails::Infrastructure { .. } | ErrorDetails::Application { .. } | ErrorDetails::Poison { .. } => {
+                Err(Failure::not_so(format!("instance `{id}` failed, but not by nondeterminism: {told}")))
+            }
         }
     }
 }
@@ -145,18 +146,9 @@ impl Finding {
     fn tell(&self, desk: &mut Desk, events: &[Event], place: Option<usize>, payloads: Payloads) -> Ended {
         let title = format!("  {} {}", self.orchestration, self.version);
         desk.out.pieces(&[(Tone::Strong, &self.instance_id), (Tone::Plain, &title)])?;
-        // The failure quotes payloads.
-        match (payloads.shown(), &self.code_asked_for) {
-            (true, Some(asked)) => {
-                desk.out.field("failed", payloads.told(&self.failure))?;
-                desk.out.field("code asked", payloads.told(asked))?;
-            }
-            (true, None) => desk.out.field("failed", payloads.told(&self.failure))?,
-            (false, Some(asked)) => {
-                let variant = asked.split([' ', '{', '(']).next().unwrap_or_default();
-                desk.out.field("code asked", format!("for {variant}"))?;
-            }
-            (false, None) => desk.out.field("failed", self.failure.split('{').next().unwrap_or_default())?,
+        desk.out.field("failed", &self.failure)?;
+        if let Some(asked) = &self.code_asked_for {
+            desk.out.field("code asked", format!("for {asked}"))?;
         }
         if let Some(place) = place {
             desk.out.field("history", format!("holds this at #{}:", events[place].event_id))?;

@@ -4,6 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{Desk, Ended};
+use crate::output::text::count;
 use crate::store::Access;
 
 /// Show totals of the store
@@ -63,7 +64,11 @@ impl Totals {
             "{}: {} running, {} completed, {} failed",
             self.instances, self.running, self.completed, self.failed
         );
-        let queued = format!("{} messages, {} activities", self.orchestrator_queue, self.worker_queue);
+        let activities = match self.worker_queue {
+            1 => "1 activity".to_owned(),
+            several => format!("{several} activities"),
+        };
+        let queued = format!("{}, {activities}", count(self.orchestrator_queue as u64, "message"));
         desk.out.field("instances", instances)?;
         desk.out.field("executions", self.executions.to_string())?;
         desk.out.field("events", self.events.to_string())?;

@@ -70,7 +70,7 @@ pub(super) async fn until_ended(
     match &ended {
         OrchestrationStatus::Completed { output, .. } => tell(out, id, Ok(output), payloads),
         OrchestrationStatus::Failed { details, .. } => {
-            tell(out, id, Err(details.display_message()), payloads)?;
+            tell(out, id, Err(payloads.reason(details)), payloads)?;
             Err(Failure::told_already())
         }
         OrchestrationStatus::NotFound | OrchestrationStatus::Running { .. } => {

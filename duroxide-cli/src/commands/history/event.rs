@@ -3,7 +3,7 @@
 use duroxide::{Event, EventKind};
 use serde_json::Value;
 
-use crate::commands::payload::Payloads;
+use crate::commands::payload::{Payloads, without_fields};
 use crate::output::{Tone, time};
 
 /// What there is to say of an event.
@@ -25,13 +25,18 @@ const PAYLOADS: &[&str] =
 pub(crate) fn document(event: &Event, payloads: Payloads) -> Value {
     let mut document = serde_json::to_value(event).unwrap_or_default();
     payloads.hide(&mut document, PAYLOADS);
+    if let Some(Value::String(message)) = document.pointer_mut("/details/Configuration/message")
+        && !payloads.shown()
+    {
+        *message = without_fields(message);
+    }
     document
 }
 
 /// For people.
-pub(crate) fn tell(kind: &EventKind) -> Telling<'_> {
+pub(crate) fn tell(kind: &EventKind, payloads: Payloads) -> Telling<'_> {
     let (what, tone) = words(kind);
-    Telling { what, tone, name: name(kind), detail: detail(kind), payload: payload(kind) }
+    Telling { what, tone, name: name(kind), detail: detail(kind, payloads), payload: payload(kind) }
 }
 
 fn words(kind: &EventKind) -> (&'static str, Tone) {
@@ -97,11 +102,11 @@ fn name(kind: &EventKind) -> Option<String> {
 }
 
 /// Errors and reasons are told: what failed and why is the first thing that an operator asks.
-fn detail(kind: &EventKind) -> Option<String> {
+fn detail(kind: &EventKind, payloads: Payloads) -> Option<String> {
     match kind {
         EventKind::OrchestrationFailed { details }
         | EventKind::ActivityFailed { details }
-        | EventKind::SubOrchestrationFailed { details } => Some(details.display_message()),
+        | EventKind::SubOrchestrationFailed { details } => Some(payloads.reason(details)),
         EventKind::OrchestrationCancelRequested { reason }
         | EventKind::ActivityCancelRequested { reason }
         | EventKind::ExternalSubscribedCancelled { reason }

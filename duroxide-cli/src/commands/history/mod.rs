@@ -86,7 +86,7 @@ pub(crate) fn document(id: &str, execution_id: u64, events: &[Event], shown: &[E
 
 /// `#3  18:43:22.123  activity asked for   charge   input 12 B`.
 pub(crate) fn line(out: &mut Out, event: &Event, payloads: Payloads) -> Ended {
-    let told = event::tell(&event.kind);
+    let told = event::tell(&event.kind, payloads);
     let number = format!("{:>4}  ", format!("#{}", event.event_id));
     let at = format!("{}  ", time::exactly(event.timestamp_ms));
     let what = format!("{:<24}", told.what);

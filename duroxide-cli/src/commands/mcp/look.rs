@@ -96,7 +96,7 @@ impl Server {
         annotations(read_only_hint = true)
     )]
     async fn get_instance(&self, Parameters(One { instance, payloads }): Parameters<One>) -> Answer {
-        answer(get::View::of(&self.client, &instance, payloads).await)
+        answer(get::View::of(&self.client, &instance, whole(payloads)).await)
     }
 
     #[tool(description = "What happened in an instance, event by event", annotations(read_only_hint = true))]
@@ -132,9 +132,14 @@ impl Server {
     }
 
     async fn events(&self, asked: Events) -> Result<history::Told, Failure> {
-        let payloads = Payloads { payloads: asked.payloads, full: asked.payloads };
+        let payloads = whole(asked.payloads);
         let (execution_id, events) = history::read(&self.client, &asked.instance, asked.execution).await?;
         let shown = history::last(&events, Some(asked.last.unwrap_or(EVENTS)));
         Ok(history::document(&asked.instance, execution_id, &events, shown, payloads))
     }
+}
+
+/// Payloads in an answer are whole, or absent.
+fn whole(wanted: bool) -> Payloads {
+    Payloads { payloads: wanted, full: wanted }
 }
