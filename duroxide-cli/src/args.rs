@@ -5,8 +5,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[cfg(feature = "mcp")]
 use crate::commands::mcp;
 use crate::commands::{
-    cancel, completions, db, delete, doctor, enqueue, export, get, graph, handlers, history, import, kv, ls, prune,
-    queue, raise, replay, start, stats, tail, tree, wait, workers,
+    cancel, completions, db, delete, doctor, enqueue, explain, export, get, graph, handlers, history, import, kv, ls,
+    prune, queue, raise, replay, start, stats, tail, tree, wait, workers,
 };
 use crate::failure::EXIT_CODES;
 
@@ -63,6 +63,7 @@ pub(crate) enum ColorWhen {
 pub(crate) enum Command {
     Ls(ls::Ls),
     Get(get::Get),
+    Explain(explain::Explain),
     History(history::History),
     Tail(tail::Tail),
     Tree(tree::Tree),

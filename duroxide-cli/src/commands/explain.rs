@@ -2,9 +2,10 @@
 
 use clap::Args;
 use duroxide::Client;
-use duroxide::insight::explain::{Explanation, Reason, Standing};
+use duroxide::insight::{Explanation, FailureKind, Reason, Standing};
 use serde::Serialize;
 
+use super::payload::without_fields;
 use super::{Desk, Ended};
 use crate::failure::Failure;
 use crate::output::{Out, Tone};
@@ -16,7 +17,7 @@ pub(crate) struct Explain {
     /// The instance
     id: String,
 
-    /// The children that it waits for, too, and theirs
+    /// Not only the children that it waits for, but theirs, too, and so on
     #[arg(long)]
     deep: bool,
 }
@@ -45,16 +46,27 @@ impl Explain {
 
 /// Why it stands there; with all descendants that are waited for, when that is wanted.
 pub(crate) async fn of(client: &Client, id: &str, deep: bool) -> Result<Told, Failure> {
-    let explanation = match deep {
-        true => client.explain_deep(id).await?,
+    let mut explanation = match deep {
+        true => client.explain_deep(id, usize::MAX).await?,
         false => client.explain(id).await?,
     };
     let is_unknown = explanation.stand == Standing::Unknown;
     if is_unknown && explanation.reasons.iter().all(|reason| matches!(reason, Reason::NoSuchInstance)) {
         return Err(Failure::unknown(id));
     }
+    hide(&mut explanation);
     let (sentences, needs_help) = (explanation.sentences(), explanation.needs_help());
     Ok(Told { explanation, sentences, needs_help })
+}
+
+/// Takes the inputs away that a failure by nondeterminism quotes; `replay --payloads` shows them.
+fn hide(explanation: &mut Explanation) {
+    for reason in &mut explanation.reasons {
+        if let Reason::Failed { kind: FailureKind::Nondeterminism, message, .. } = reason {
+            *message = without_fields(message);
+        }
+    }
+    explanation.children.iter_mut().for_each(hide);
 }
 
 fn tell(out: &mut Out, explanation: &Explanation, depth: usize) -> Ended {

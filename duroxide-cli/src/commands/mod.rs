@@ -7,6 +7,7 @@ pub(crate) mod db;
 pub(crate) mod delete;
 pub(crate) mod doctor;
 pub(crate) mod enqueue;
+pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod get;
 pub(crate) mod graph;
@@ -64,6 +65,7 @@ async fn dispatch(command: Command, desk: &mut Desk) -> Ended {
     match command {
         Command::Ls(command) => command.run(desk).await,
         Command::Get(command) => command.run(desk).await,
+        Command::Explain(command) => command.run(desk).await,
         Command::History(command) => command.run(desk).await,
         Command::Tail(command) => command.run(desk).await,
         Command::Tree(command) => command.run(desk).await,

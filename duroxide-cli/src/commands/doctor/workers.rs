@@ -42,7 +42,7 @@ pub(super) async fn look(client: &Client, chart: &mut Chart) -> Ended {
         let version = work.version.map(|version| format!(" {version}")).unwrap_or_default();
         let tag = work.tag.map(|tag| format!(" with tag `{tag}`")).unwrap_or_default();
         let found = format!(
-            "{} `{}`{version}{tag}: no live worker serves it; {} wait, for example {}",
+            "{} `{}`{version}{tag}: no live worker serves it; waiting: {}, for example {}",
             work.kind,
             work.name,
             count(work.instances, "instance"),

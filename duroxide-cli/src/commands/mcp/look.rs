@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Server;
 use super::answer::{Answer, answer};
 use crate::commands::payload::Payloads;
-use crate::commands::{get, handlers, history};
+use crate::commands::{explain, get, handlers, history};
 use crate::failure::Failure;
 
 /// Which instances.
@@ -56,6 +56,16 @@ struct One {
     payloads: bool,
 }
 
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Explaining {
+    /// The id of the instance
+    instance: String,
+    /// All descendants that are waited for, not only children
+    #[serde(default)]
+    deep: bool,
+}
+
 /// The events of an instance.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -97,6 +107,14 @@ impl Server {
     )]
     async fn get_instance(&self, Parameters(One { instance, payloads }): Parameters<One>) -> Answer {
         answer(get::View::of(&self.client, &instance, whole(payloads)).await)
+    }
+
+    #[tool(
+        description = "Say in sentences what an instance waits for, since when, and why",
+        annotations(read_only_hint = true)
+    )]
+    async fn explain(&self, Parameters(Explaining { instance, deep }): Parameters<Explaining>) -> Answer {
+        answer(explain::of(&self.client, &instance, deep).await)
     }
 
     #[tool(description = "What happened in an instance, event by event", annotations(read_only_hint = true))]
