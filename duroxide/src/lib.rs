@@ -21,6 +21,8 @@ mod compat;
 #[cfg(feature = "provider-test")]
 pub mod conformance;
 mod context;
+#[cfg(feature = "dashboard")]
+pub mod dashboard;
 mod dispatch;
 pub mod insight;
 mod lease;
@@ -127,6 +129,9 @@ mod pages {
     struct Limits;
     #[doc = include_str!("../../docs/determinism.md")]
     struct Determinism;
+    #[cfg(feature = "dashboard")]
+    #[doc = include_str!("../../docs/dashboard.md")]
+    struct Dashboard;
     #[cfg(feature = "postgres")]
     #[doc = include_str!("../../docs/postgres.md")]
     struct Postgres;
