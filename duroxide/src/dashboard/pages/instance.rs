@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::history::history;
 use super::queues::{quarantined, queue_rows};
-use super::words::{address, ago, badge, coarse, encoded, link, reveal};
+use super::words::{address, ago, badge, coarse, encoded, link, prose, reveal};
 use super::{NoView, View};
 use crate::client::Client;
 use crate::clock;
@@ -97,8 +97,10 @@ async fn not_begun(client: &Client, id: &str, now_ms: u64, may_act: bool) -> Res
 /// What the instance waits for, in sentences; marked when it does not go on by itself.
 async fn explained(client: &Client, id: &str) -> Result<Markup, NoView> {
     let explanation = client.explain(id).await?;
-    let class = if explanation.needs_help() { "alarm" } else { "explain" };
-    Ok(html! { @for sentence in explanation.sentences() { p class=(class) { (sentence) } } })
+    let sentences = explanation.reasons.iter().zip(explanation.sentences());
+    Ok(html! { @for (reason, sentence) in sentences {
+        p class=(if reason.needs_help() { "alarm" } else { "explain" }) { (prose(&sentence)) }
+    } })
 }
 
 impl Read<'_> {
