@@ -60,7 +60,7 @@ fn plain(status: StatusCode, text: String) -> Response {
 /// JSON on several lines; anything else as it is, and so is JSON that would lose a digit on the way.
 fn indented(text: &str) -> String {
     let value: Option<serde_json::Value> = serde_json::from_str(text).ok();
-    let same = value.filter(|value| value.to_string() == text);
+    let same = value.filter(|value| serde_json::to_string(value).is_ok_and(|same| same == text));
     same.and_then(|value| serde_json::to_string_pretty(&value).ok()).unwrap_or_else(|| text.to_owned())
 }
 
