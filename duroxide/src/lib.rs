@@ -21,6 +21,8 @@ mod compat;
 #[cfg(feature = "provider-test")]
 pub mod conformance;
 mod context;
+#[cfg(feature = "dashboard")]
+pub mod dashboard;
 mod dispatch;
 pub mod insight;
 mod lease;
@@ -128,6 +130,9 @@ mod pages {
     struct Limits;
     #[doc = include_str!("../../docs/determinism.md")]
     struct Determinism;
+    #[cfg(feature = "dashboard")]
+    #[doc = include_str!("../../docs/dashboard.md")]
+    struct Dashboard;
     #[doc = include_str!("../../docs/metrics.md")]
     struct Metrics;
     #[doc = include_str!("../../docs/operating.md")]

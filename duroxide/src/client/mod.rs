@@ -1,6 +1,7 @@
 //! Start, signal, cancel.
 
 mod error;
+mod explain;
 mod insight;
 mod management;
 mod traced;

@@ -111,8 +111,11 @@ impl Wanting {
             return;
         }
         let waiting = self.of((HandlerSort::Orchestration, name.to_owned(), version.map(str::to_owned), None));
+        // One of them, and the same one whoever asks: the first.
+        if waiting.counted == 0 || example < waiting.example.as_str() {
+            example.clone_into(&mut waiting.example);
+        }
         waiting.counted += instances;
-        example.clone_into(&mut waiting.example);
     }
 
     /// A message that waits for its instance: only one that begins an execution needs a handler that is not known yet.

@@ -11,7 +11,7 @@ pub(super) const FLOORS: &[&[&str]] = &[
     &["providers"],
     &["insight"],
     &["client", "transfer"],
-    &["activity"],
+    &["activity", "dashboard"],
     &["typed"],
     &["dispatch"],
     &["compat"],
