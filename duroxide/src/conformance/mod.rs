@@ -52,6 +52,7 @@ pub mod signal;
 pub mod starts;
 pub mod tags;
 pub mod traces;
+pub mod waiting;
 pub mod worker;
 
 /// A law that takes longer than this is broken: nothing in the contract waits for long.
@@ -211,6 +212,7 @@ pub fn laws() -> Vec<Law> {
         starts::LAWS,
         heartbeat::LAWS,
         insight::LAWS,
+        waiting::LAWS,
         traces::LAWS,
     ]
     .concat()
