@@ -21,6 +21,8 @@ mod compat;
 #[cfg(feature = "provider-test")]
 pub mod conformance;
 mod context;
+#[cfg(feature = "dashboard")]
+pub mod dashboard;
 mod dispatch;
 pub mod insight;
 mod lease;
@@ -40,6 +42,7 @@ mod replay;
 pub mod runtime;
 mod seams;
 pub mod testing;
+pub mod trace;
 pub mod transfer;
 #[cfg(feature = "macros")]
 pub mod typed;
@@ -127,6 +130,15 @@ mod pages {
     struct Limits;
     #[doc = include_str!("../../docs/determinism.md")]
     struct Determinism;
+    #[cfg(feature = "dashboard")]
+    #[doc = include_str!("../../docs/dashboard.md")]
+    struct Dashboard;
+    #[doc = include_str!("../../docs/metrics.md")]
+    struct Metrics;
+    #[doc = include_str!("../../docs/operating.md")]
+    struct Operating;
+    #[doc = include_str!("../../docs/debugging.md")]
+    struct Debugging;
     #[cfg(feature = "postgres")]
     #[doc = include_str!("../../docs/postgres.md")]
     struct Postgres;

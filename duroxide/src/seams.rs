@@ -15,6 +15,12 @@ pub(crate) fn lock_token() -> String {
     format!("lock_{}", new_guid())
 }
 
+/// A token that lets in whoever has it: 64 hexadecimal digits, 244 bits of which are random.
+#[cfg(feature = "dashboard")]
+pub(crate) fn secret() -> String {
+    format!("{}{}", new_guid(), new_guid()).replace('-', "")
+}
+
 /// A runtime's id: four lower-hex characters for people to read, then the rest, so that two runtimes never share one.
 pub(crate) fn runtime_id() -> String {
     new_guid().replace('-', "")

@@ -1,7 +1,7 @@
 //! Orders as durable orchestrations. Kill it and start it again: every order ends exactly as it should.
 //!
 //! ```text
-//! cargo run --example checkout -- [ORDERS.jsonl] [--db FILE | --db postgres://USER:PASSWORD@HOST/DATABASE]
+//! cargo run --example checkout -- [ORDERS.jsonl] [--db FILE | --db postgres://USER:PASSWORD@HOST/DATABASE] [--picture FILE.svg]
 //! ```
 
 mod flow;
@@ -38,8 +38,9 @@ async fn main() -> ExitCode {
 
 /// Processes all good orders; returns a sentence for each bad line.
 async fn run() -> Result<Vec<String>, String> {
-    let (path, database) = arguments()?;
+    let Arguments { path, database, picture } = arguments()?;
     let (orders, mistakes) = orders::read(&path)?;
+    let first = orders.first().map(|order| order.id.clone());
     let store = store::open(&database).await?;
     let options = RuntimeOptions {
         orchestration_concurrency: 4,
@@ -52,8 +53,12 @@ async fn run() -> Result<Vec<String>, String> {
     let runtime = runtime.start().await.map_err(|error| error.to_string())?;
 
     println!("{} orders from {}, progress in {}", orders.len(), path.display(), store::shown(&database));
-    let ended = process(&Client::new(store), orders).await?;
+    let client = Client::new(store);
+    let ended = process(&client, orders).await?;
     println!("{}", report::summary(&ended));
+    if let (Some(picture), Some(first)) = (picture, first) {
+        report::draw(&client, &first, &picture).await?;
+    }
     runtime.shutdown(None).await;
     Ok(mistakes)
 }
@@ -81,10 +86,19 @@ async fn process(client: &Client, orders: Vec<orders::Order>) -> Result<Vec<(Str
     Ok(ended)
 }
 
-/// The orders, and where progress is kept: a file or a URL.
-fn arguments() -> Result<(PathBuf, String), String> {
-    const USAGE: &str = "usage: checkout [ORDERS.jsonl] [--db FILE | --db postgres://USER:PASSWORD@HOST/DATABASE]";
-    let (mut path, mut database) = (None, "checkout.db".to_owned());
+/// What the program is told.
+struct Arguments {
+    path: PathBuf,
+    /// Where progress is kept: a file or a URL.
+    database: String,
+    /// Where the timeline of the first order is drawn to.
+    picture: Option<PathBuf>,
+}
+
+fn arguments() -> Result<Arguments, String> {
+    const USAGE: &str = "usage: checkout [ORDERS.jsonl] [--db FILE | --db postgres://USER:PASSWORD@HOST/DATABASE] \
+                         [--picture FILE.svg]";
+    let (mut path, mut database, mut picture) = (None, "checkout.db".to_owned(), None);
     let mut arguments = std::env::args_os().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.to_str() {
@@ -92,6 +106,7 @@ fn arguments() -> Result<(PathBuf, String), String> {
                 let place = arguments.next().ok_or("--db needs a file or a URL")?;
                 database = place.into_string().map_err(|_| "--db needs a file or a URL in UTF-8")?;
             }
+            Some("--picture") => picture = Some(arguments.next().ok_or("--picture needs a file")?.into()),
             Some(option) if option.starts_with('-') => {
                 return Err(format!("unknown option {option}; {USAGE}"));
             }
@@ -99,5 +114,5 @@ fn arguments() -> Result<(PathBuf, String), String> {
             _ => return Err(format!("only one orders file; {USAGE}")),
         }
     }
-    Ok((path.unwrap_or_else(|| SHIPPED_ORDERS.into()), database))
+    Ok(Arguments { path: path.unwrap_or_else(|| SHIPPED_ORDERS.into()), database, picture })
 }

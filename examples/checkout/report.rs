@@ -1,9 +1,12 @@
-//! Progress while orders are processed, and the table at the end.
+//! Progress while orders are processed; the table and the picture at the end.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
+use std::path::Path;
 
-use duroxide::CallError;
+use duroxide::insight::picture::{self, Layout};
+use duroxide::insight::timeline::Timeline;
+use duroxide::{CallError, Client};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::flow::Outcome;
@@ -36,6 +39,16 @@ impl Progress {
             None => {}
         }
     }
+}
+
+/// Draws what one order did over time.
+///
+/// # Errors
+/// A sentence that says what could not be read or written.
+pub(crate) async fn draw(client: &Client, id: &str, file: &Path) -> Result<(), String> {
+    let history = client.read_execution_history(id, 1).await.map_err(|error| error.to_string())?;
+    let drawn = picture::svg(&Timeline::of(&history, 0), &Layout::default());
+    std::fs::write(file, drawn).map_err(|error| format!("cannot write {}: {error}", file.display()))
 }
 
 /// Counts and sums by kind of end.

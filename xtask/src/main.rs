@@ -2,12 +2,15 @@
 
 mod bench;
 mod bless;
+mod chromium;
 mod compat;
 mod compile_time;
+mod debian;
 mod failure;
 mod link;
 mod mutate;
 mod net;
+mod picture;
 mod postgres;
 mod power;
 mod prove;
@@ -86,6 +89,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[FILE ...]",
         help: "cargo-mutants on replay/ and lease/policy.rs, or the named files of the pure core (hours)",
         run: mutate::run,
+    },
+    Command {
+        name: "picture",
+        arguments: "",
+        help: "draw what one order of the checkout example did over time, into docs/timeline.svg",
+        run: picture::run,
     },
     Command {
         name: "compat",

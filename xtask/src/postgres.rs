@@ -1,45 +1,22 @@
 //! PostgreSQL's server programs, which the tests start a private server with.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
+use crate::debian::Needed;
 use crate::failure::Failure;
 use crate::workspace::Workspace;
 
-/// What brings them on Debian and its relatives.
-const INSTALL: &[&str] = &["apt-get", "install", "--yes", "--no-install-recommends", "postgresql"];
+const SERVER: Needed =
+    Needed { what: "PostgreSQL's server programs are", packages: &["postgresql"], is_installed: || found().is_some() };
 
 /// Installs the server programs when they are missing and this may; says what to do otherwise.
 pub(crate) fn ensure(_workspace: &Workspace) -> Result<(), Failure> {
-    if is_installed() {
-        return Ok(());
-    }
-    let shown = INSTALL.join(" ");
-    if is_root() {
-        println!("$ {shown}");
-        let installed = Command::new(INSTALL[0])
-            .args(&INSTALL[1..])
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .stdin(Stdio::null())
-            .status()
-            .map_err(|error| Failure::because(format!("cannot run `{shown}`"), error))?;
-        if installed.success() && is_installed() {
-            return Ok(());
-        }
-    }
-    Err(Failure::Failed(format!("PostgreSQL's server programs are missing; `sudo {shown}` brings them")))
+    SERVER.ensure()
 }
 
 /// Where the server programs are.
 pub(crate) fn bin() -> Result<PathBuf, Failure> {
-    let missing = || {
-        Failure::Failed(format!("PostgreSQL's server programs are missing; `sudo {}` brings them", INSTALL.join(" ")))
-    };
-    found().ok_or_else(missing)
-}
-
-fn is_installed() -> bool {
-    found().is_some()
+    found().ok_or_else(|| SERVER.missing())
 }
 
 /// Where the tests look: under Debian's roof, then in the path.
@@ -51,9 +28,4 @@ fn found() -> Option<PathBuf> {
 
 fn has_server(bin: &Path) -> bool {
     ["initdb", "pg_ctl", "postgres"].iter().all(|program| bin.join(program).exists())
-}
-
-fn is_root() -> bool {
-    let id = Command::new("id").arg("-u").output();
-    id.is_ok_and(|id| id.stdout.trim_ascii() == b"0")
 }

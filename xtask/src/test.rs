@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::chromium;
 use crate::failure::Failure;
 use crate::net;
 use crate::postgres;
@@ -52,6 +53,11 @@ const STEPS: &[Step] = &[
         name: "postgres",
         what: "PostgreSQL's server programs are there; their Debian package is installed if it may be",
         run: postgres::ensure,
+    },
+    Step {
+        name: "chromium",
+        what: "Chromium is there, to look at the dashboard with; its Debian package is installed if it may be",
+        run: chromium::ensure,
     },
     Step {
         name: "test",

@@ -51,6 +51,7 @@ pub mod sessions;
 pub mod signal;
 pub mod starts;
 pub mod tags;
+pub mod traces;
 pub mod worker;
 
 /// A law that takes longer than this is broken: nothing in the contract waits for long.
@@ -210,6 +211,7 @@ pub fn laws() -> Vec<Law> {
         starts::LAWS,
         heartbeat::LAWS,
         insight::LAWS,
+        traces::LAWS,
     ]
     .concat()
 }

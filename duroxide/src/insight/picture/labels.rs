@@ -45,7 +45,7 @@ pub(super) fn sentence(bar: &Bar) -> String {
 pub(super) fn stand(timeline: &Timeline) -> String {
     let length = span(timeline.to_ms - timeline.from_ms);
     match &timeline.end {
-        None => format!("running since {length}"),
+        None => format!("running for {length}"),
         Some(End::Completed) => format!("completed in {length}"),
         Some(End::Failed { .. }) => format!("failed after {length}"),
         Some(End::Cancelled { .. }) => format!("cancelled after {length}"),

@@ -4,7 +4,7 @@
 use crate::insight::span::span;
 
 /// Only stretches of this length are broken: below it everybody can see the scale for themselves.
-const BROKEN_MS: u64 = 10_000;
+const BROKEN_MS: u64 = 2_000;
 /// A broken stretch is so many times longer than the longest that is drawn to scale.
 const BROKEN_TIMES: u64 = 20;
 /// The part of the width that one broken stretch takes, and all of them.

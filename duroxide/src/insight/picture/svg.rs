@@ -157,9 +157,13 @@ impl Svg {
         }
         let hidden = bar.attempts.len().saturating_sub(SEGMENTS_MAX);
         let shown = &bar.attempts[hidden..];
-        let first = if hidden > 0 { bar.from_ms } else { shown[0].from_ms };
-        if shown.len() > 1 || bar.is_between_attempts() || hidden > 0 {
-            let (from, to) = (plot.x(first), plot.x(bar.to_ms));
+        // What lies between two attempts, before the first that is shown, and behind the last while another is due.
+        let begins = (hidden > 0).then_some(bar.from_ms);
+        let ends = bar.is_between_attempts().then_some(bar.to_ms);
+        let from = begins.into_iter().chain(shown.iter().map(|attempt| attempt.to_ms));
+        let to = shown.iter().map(|attempt| attempt.from_ms).skip(usize::from(begins.is_none())).chain(ends);
+        for (from_ms, to_ms) in from.zip(to) {
+            let (from, to) = (plot.x(from_ms), plot.x(to_ms));
             self.add(format_args!(r#"<path class="wait" d="M{from:.1} {middle}H{to:.1}"/>"#));
         }
         for (at, attempt) in shown.iter().enumerate() {

@@ -1,5 +1,6 @@
 //! One execution over time: a bar for everything it asked for, with attempts, retries and waits.
 
+mod closing;
 mod reading;
 mod retries;
 

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
+use super::closing::ended;
 use super::retries::{Call, Purpose, Retries, has_fired};
 use super::{Attempt, Bar, BarKind, End, Mark, MarkKind, Outcome, Timeline, Wait};
 use crate::insight::span::span;
-use crate::model::error::{AppErrorKind, ErrorDetails};
+use crate::model::error::ErrorDetails;
 use crate::model::event::{Event, EventKind};
 use crate::model::ids::{SYSCALL_CALL_POLICY, SYSCALL_PREFIX, build_child_instance_id};
 use crate::replay::read_policy;
@@ -20,7 +21,7 @@ pub(super) fn read(history: &[Event], now_ms: u64) -> Timeline {
 }
 
 /// What an event that has no answer yet stands for.
-enum Open<'a> {
+pub(super) enum Open<'a> {
     Attempt { bar: usize, attempt: usize, call: Call<'a> },
     Deadline { bar: usize, attempt: usize },
     Wait { bar: usize, wait: usize },
@@ -36,20 +37,20 @@ struct Queue {
 }
 
 #[derive(Default)]
-struct Reading<'a> {
-    bars: Vec<Bar>,
-    marks: Vec<Mark>,
-    open: HashMap<u64, Open<'a>>,
+pub(super) struct Reading<'a> {
+    pub(super) bars: Vec<Bar>,
+    pub(super) marks: Vec<Mark>,
+    pub(super) open: HashMap<u64, Open<'a>>,
     signals: HashMap<&'a str, VecDeque<u64>>,
     queues: HashMap<&'a str, Queue>,
-    retries: Retries<'a>,
+    pub(super) retries: Retries<'a>,
     /// Timers that are drawn as waits of a call.
-    absorbed: BTreeSet<usize>,
+    pub(super) absorbed: BTreeSet<usize>,
     /// Attempts whose limit has passed.
     late: BTreeSet<(usize, usize)>,
     /// The turn has asked for something: the next answer begins another.
     has_asked: bool,
-    end: Option<(u64, End)>,
+    pub(super) end: Option<(u64, End)>,
 }
 
 impl<'a> Reading<'a> {
@@ -338,81 +339,8 @@ impl<'a> Reading<'a> {
             queue.waiting.retain(|wait| *wait != source);
         }
     }
-
-    fn into_timeline(mut self, history: &[Event], now_ms: u64) -> Timeline {
-        let newest = history.iter().map(|event| event.timestamp_ms).max().unwrap_or(now_ms);
-        let from_ms = history.first().map_or(now_ms, |event| event.timestamp_ms);
-        // Workers' clocks differ: what is written has happened.
-        let to_ms = self.end.as_ref().map_or(now_ms.max(newest), |(at_ms, _)| (*at_ms).max(newest));
-        let last = if self.end.is_some() { Outcome::Left } else { Outcome::Open };
-        self.close(to_ms, &last);
-        for bar in 0..self.bars.len() {
-            self.bars[bar].attempts_max = self.retries.attempts_max(bar);
-        }
-        let (name, version) = history.iter().find_map(started).unwrap_or_default();
-        let first = history.first();
-        let absorbed = self.absorbed;
-        let kept = self.bars.into_iter().enumerate().filter(|(at, _)| !absorbed.contains(at)).map(|(_, bar)| bar);
-        Timeline {
-            instance_id: first.map(|event| event.instance_id.clone()).unwrap_or_default(),
-            execution_id: first.map(|event| event.execution_id).unwrap_or_default(),
-            name,
-            version,
-            from_ms,
-            to_ms,
-            end: self.end.map(|(_, end)| end),
-            bars: kept.collect(),
-            marks: self.marks,
-            event_count: history.len(),
-        }
-    }
-
-    /// What has no answer lasts until `to_ms`.
-    fn close(&mut self, to_ms: u64, last: &Outcome) {
-        for open in self.open.values() {
-            match open {
-                Open::Attempt { bar, attempt, .. } => {
-                    let attempt = &mut self.bars[*bar].attempts[*attempt];
-                    attempt.to_ms = to_ms.max(attempt.from_ms);
-                    attempt.outcome = last.clone();
-                }
-                Open::Wait { bar, wait } => {
-                    let wait = &mut self.bars[*bar].waits[*wait];
-                    wait.to_ms = to_ms.max(wait.from_ms);
-                }
-                Open::Bar(_) | Open::Deadline { .. } | Open::Policy { .. } => {}
-            }
-        }
-        for bar in self.bars.iter_mut().filter(|bar| bar.outcome == Outcome::Open) {
-            bar.to_ms = to_ms.max(bar.from_ms);
-            bar.outcome = last.clone();
-        }
-    }
 }
 
 fn failed(details: &ErrorDetails) -> Outcome {
     Outcome::Failed { message: details.display_message() }
-}
-
-fn ended(details: &ErrorDetails) -> End {
-    match details {
-        ErrorDetails::Application { kind: AppErrorKind::Cancelled { reason }, .. } => {
-            End::Cancelled { reason: reason.clone() }
-        }
-        ErrorDetails::Application {
-            kind: AppErrorKind::ActivityFailed | AppErrorKind::OrchestrationFailed | AppErrorKind::Panicked,
-            ..
-        }
-        | ErrorDetails::Infrastructure { .. }
-        | ErrorDetails::Configuration { .. }
-        | ErrorDetails::Poison { .. } => End::Failed { message: details.display_message() },
-    }
-}
-
-fn started(event: &Event) -> Option<(String, String)> {
-    match &event.kind {
-        EventKind::OrchestrationStarted { name, version, .. } => Some((name.clone(), version.clone())),
-        // A search for one kind; all others are passed over.
-        _ => None,
-    }
 }

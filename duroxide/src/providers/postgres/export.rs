@@ -14,7 +14,7 @@ pub(super) fn key(table: Table) -> &'static [usize] {
         Table::Instances => &[1],
         Table::OrchestratorQueue => &[1, 0],
         Table::WorkerQueue => &[1, 2, 3, 0],
-        Table::Sessions | Table::Quarantine => &[0],
+        Table::Sessions | Table::Quarantine | Table::Traces => &[0],
         Table::Executions | Table::KvStore | Table::KvDelta => &[0, 1],
         Table::History => &[0, 1, 2],
     }

@@ -40,6 +40,7 @@ mod session;
 mod spoilt;
 mod start;
 mod take;
+mod traces;
 mod transaction;
 mod transfer;
 mod unserved;
@@ -66,7 +67,6 @@ use crate::model::start::StartOutcome;
 use crate::model::stats::SystemStats;
 use crate::model::status::OrchestrationStatus;
 use crate::model::work_item::{WorkItem, kind_of};
-use crate::providers::Provider;
 use crate::providers::error::ProviderError;
 use crate::providers::express::ExpressProvider;
 use crate::providers::insight::InsightProvider;
@@ -74,6 +74,7 @@ use crate::providers::management::ProviderAdmin;
 use crate::providers::signal::{Reach, WorkSignal};
 use crate::providers::transaction::TransactionProvider;
 use crate::providers::transfer::TransferStore;
+use crate::providers::{Provider, TraceProvider};
 use error::StoreError;
 use hints::Hints;
 use lane::{Lane, Size};
@@ -402,6 +403,10 @@ impl Provider for PostgresProvider {
     }
 
     fn as_insight_capability(&self) -> Option<&dyn InsightProvider> {
+        Some(self)
+    }
+
+    fn as_trace_capability(&self) -> Option<&dyn TraceProvider> {
         Some(self)
     }
 

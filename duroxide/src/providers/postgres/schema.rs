@@ -7,7 +7,7 @@ use super::open::{PostgresOpenError, Schema};
 use super::transfer;
 
 /// Each entry brings a schema from its index to the next version; entries are never changed once released.
-const MIGRATIONS: &[&str] = &[INITIAL, IDENTITY, WORKERS];
+const MIGRATIONS: &[&str] = &[INITIAL, IDENTITY, WORKERS, TRACES];
 
 /// `@.` stands for the schema, `@now` for the database's clock in milliseconds since the Unix epoch.
 ///
@@ -207,6 +207,15 @@ DROP INDEX @.instances_parent;
 CREATE INDEX instances_parent ON @.instances (parent_instance_id, created_at DESC)
     WHERE parent_instance_id IS NOT NULL;
 CREATE INDEX instances_roots ON @.instances (created_at DESC) WHERE parent_instance_id IS NULL;
+";
+
+/// The trace in which an instance was started, from before the instance exists: only for those that were started in one.
+const TRACES: &str = "
+CREATE TABLE @.traces (
+    instance_id TEXT COLLATE \"C\" PRIMARY KEY,
+    traceparent TEXT NOT NULL,
+    tracestate TEXT
+);
 ";
 
 /// All that brings an empty database to the newest version, as one script for whoever applies it by hand.

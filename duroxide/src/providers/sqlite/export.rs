@@ -9,7 +9,12 @@ use crate::providers::transfer::{Cell, Column, ColumnKind, Cursor, Fits, Row, Ta
 /// By which columns rows are walked through, by their places: each time a step into an index.
 pub(super) fn key(table: Table) -> &'static [usize] {
     match table {
-        Table::Instances | Table::OrchestratorQueue | Table::WorkerQueue | Table::Sessions | Table::Quarantine => &[0],
+        Table::Instances
+        | Table::OrchestratorQueue
+        | Table::WorkerQueue
+        | Table::Sessions
+        | Table::Quarantine
+        | Table::Traces => &[0],
         Table::Executions | Table::KvStore | Table::KvDelta => &[0, 1],
         Table::History => &[0, 1, 2],
     }

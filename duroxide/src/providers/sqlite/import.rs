@@ -82,6 +82,7 @@ fn own_columns(table: Table) -> (&'static str, &'static str) {
         | Table::WorkerQueue
         | Table::KvStore
         | Table::KvDelta
-        | Table::Quarantine => ("", ""),
+        | Table::Quarantine
+        | Table::Traces => ("", ""),
     }
 }

@@ -36,6 +36,7 @@ mod row;
 mod schema;
 mod session;
 mod start;
+mod traces;
 mod transfer;
 mod unserved;
 mod waiting;
@@ -62,7 +63,7 @@ use crate::providers::error::ProviderError;
 use crate::providers::management::ProviderAdmin;
 use crate::providers::signal::{Reach, WorkSignal};
 use crate::providers::transfer::TransferStore;
-use crate::providers::{ExpressProvider, InsightProvider, Provider};
+use crate::providers::{ExpressProvider, InsightProvider, Provider, TraceProvider};
 use crate::{clock, lease};
 use desk::Desk;
 use error::StoreError;
@@ -516,6 +517,10 @@ impl Provider for SqliteProvider {
     }
 
     fn as_insight_capability(&self) -> Option<&dyn InsightProvider> {
+        Some(self)
+    }
+
+    fn as_trace_capability(&self) -> Option<&dyn TraceProvider> {
         Some(self)
     }
 

@@ -9,7 +9,7 @@ use crate::clock;
 use crate::observe::target;
 
 /// Each entry brings the database from its index to the next version; entries are never changed once released.
-pub(super) const MIGRATIONS: &[&str] = &[INITIAL, PROGRESS, WORKERS];
+pub(super) const MIGRATIONS: &[&str] = &[INITIAL, PROGRESS, WORKERS, TRACES];
 
 /// `state` of a queue row, written as a number because partial indexes want literals:
 /// 0 delayed (`visible_at` ahead), 1 ready (may be taken), 2 held (its instance or itself is leased),
@@ -179,6 +179,15 @@ CREATE INDEX instances_name
     ON instances (orchestration_name, status, created_at DESC, instance_id, orchestration_version);
 DROP INDEX instances_parent;
 CREATE INDEX instances_parent ON instances (parent_instance_id, created_at DESC, instance_id);
+";
+
+/// The trace in which an instance was started, from before the instance exists: only for those that were started in one.
+const TRACES: &str = "
+CREATE TABLE traces (
+    instance_id TEXT PRIMARY KEY NOT NULL,
+    traceparent TEXT NOT NULL,
+    tracestate TEXT
+) WITHOUT ROWID;
 ";
 
 /// What an opened database was written by.
