@@ -12,6 +12,9 @@ use crate::providers::ProviderError;
 /// How deep children are explained at most.
 const DEPTH_MAX: usize = 16;
 
+/// How often an instance is looked at until it stands still meanwhile.
+const LOOKS: usize = 3;
+
 /// How many instances one explanation speaks of at most.
 const INSTANCES_MAX: usize = 100;
 
@@ -71,7 +74,30 @@ impl Client {
         })
     }
 
+    /// What is known of an instance at one moment. History and queues are read one after the other, and a turn in
+    /// between would leave an activity that is in neither.
     async fn facts(&self, instance: &str) -> Result<Facts, ClientError> {
+        for _ in 0..LOOKS {
+            let facts = self.look(instance).await?;
+            if self.is_where_it_was(&facts).await? {
+                return Ok(facts);
+            }
+        }
+        // It moves all the time: then nothing of it is lost, and what is queued will be something else in a moment.
+        Ok(Facts { rows: None, ..self.look(instance).await? })
+    }
+
+    /// Whether no turn was committed since the history was read.
+    async fn is_where_it_was(&self, facts: &Facts) -> Result<bool, ClientError> {
+        let Some(Ok(events)) = &facts.history else {
+            return Ok(true);
+        };
+        let stats = known(self.store.get_instance_stats(&facts.instance_id).await)?;
+        let is_same = |found: u64| usize::try_from(found).is_ok_and(|found| found == events.len());
+        Ok(stats.ok().flatten().is_none_or(|stats| is_same(stats.history_event_count)))
+    }
+
+    async fn look(&self, instance: &str) -> Result<Facts, ClientError> {
         let mut facts = Facts { instance_id: instance.to_owned(), ..Facts::default() };
         if let Some(admin) = self.store.as_management_capability() {
             facts.info = known(admin.get_instance_info(instance).await)?.ok();

@@ -88,13 +88,15 @@ pub(super) async fn rows(db: &Db, queue: Queue, after: Option<u64>, limit: usize
 /// The rows of an instance in both queues.
 pub(super) async fn rows_of(db: &Db, instance: &str) -> Result<Vec<QueueRow>, StoreError> {
     let mut all = Vec::new();
-    for queue in [Queue::Orchestrator, Queue::Worker] {
+    // The activity first: when it ends in between, it is seen twice, and not never.
+    for queue in [Queue::Worker, Queue::Orchestrator] {
         let select = format!("{} WHERE q.instance_id = $1 ORDER BY q.id LIMIT $2", select(queue));
         let rows = db.all(|| db.query(&select).bind(stored(instance).into_owned()).bind(int(MAX_PAGE as u64))).await?;
         for row in &rows {
             all.push(told(row, queue)?);
         }
     }
+    all.sort_by_key(|row| row.queue);
     Ok(all)
 }
 
