@@ -42,6 +42,7 @@ mod replay;
 pub mod runtime;
 mod seams;
 pub mod testing;
+pub mod trace;
 pub mod transfer;
 #[cfg(feature = "macros")]
 pub mod typed;
@@ -132,6 +133,12 @@ mod pages {
     #[cfg(feature = "dashboard")]
     #[doc = include_str!("../../docs/dashboard.md")]
     struct Dashboard;
+    #[doc = include_str!("../../docs/metrics.md")]
+    struct Metrics;
+    #[doc = include_str!("../../docs/operating.md")]
+    struct Operating;
+    #[doc = include_str!("../../docs/debugging.md")]
+    struct Debugging;
     #[cfg(feature = "postgres")]
     #[doc = include_str!("../../docs/postgres.md")]
     struct Postgres;

@@ -8,8 +8,10 @@ use tokio_util::sync::CancellationToken;
 use super::heartbeat::HeartbeatError;
 use crate::client::Client;
 use crate::model::limits::Limits;
+use crate::model::trace::TraceContext;
 use crate::observe::target;
 use crate::providers::{Provider, ProviderError};
+use crate::trace::Propagation;
 
 /// What an activity knows of itself and may ask for.
 ///
@@ -42,6 +44,9 @@ pub(crate) struct Backing {
     pub(crate) limits: Limits,
     /// Fires when the lease is lost.
     pub(crate) cancellation: CancellationToken,
+    /// What the work of this run is a part of.
+    pub(crate) trace: Option<TraceContext>,
+    pub(crate) propagation: Propagation,
 }
 
 struct Inner {
@@ -150,7 +155,7 @@ impl ActivityContext {
     /// [`HeartbeatError::Cancelled`] when nobody waits for the result any more; the context is cancelled from then on.
     /// The others do not keep the activity from going on.
     pub async fn heartbeat(&self, progress: impl Into<String>) -> Result<(), HeartbeatError> {
-        let Backing { store, token, limits, cancellation } = &self.inner.backing;
+        let Backing { store, token, limits, cancellation, .. } = &self.inner.backing;
         let progress = progress.into();
         limits.progress(&progress)?;
         if cancellation.is_cancelled() {
@@ -217,8 +222,15 @@ impl ActivityContext {
 
     /// A client of the store this activity came from.
     pub fn get_client(&self) -> Client {
-        let Backing { store, limits, .. } = &self.inner.backing;
-        Client::new(Arc::clone(store)).with_limits(*limits)
+        let Backing { store, limits, propagation, .. } = &self.inner.backing;
+        Client::new(Arc::clone(store)).with_limits(*limits).propagating(propagation.clone())
+    }
+
+    /// The trace that this run is a part of, to be passed on in the headers of what it asks of other services: the
+    /// context of its own span, or of the start of its instance when nobody records spans here. `None` when the
+    /// instance was started in no trace, or the runtime has no [propagator](crate::trace::Propagator).
+    pub fn trace_context(&self) -> Option<&TraceContext> {
+        self.inner.backing.trace.as_ref()
     }
 }
 

@@ -4,6 +4,7 @@ mod error;
 mod explain;
 mod insight;
 mod management;
+mod traced;
 #[cfg(feature = "postgres")]
 mod transaction;
 mod typed;
@@ -25,6 +26,7 @@ use crate::model::start::StartOutcome;
 use crate::model::status::OrchestrationStatus;
 use crate::model::work_item::WorkItem;
 use crate::providers::Provider;
+use crate::trace::{Propagation, Propagator};
 
 pub use error::ClientError;
 
@@ -36,18 +38,32 @@ pub use error::ClientError;
 pub struct Client {
     store: Arc<dyn Provider>,
     limits: Limits,
+    propagation: Propagation,
 }
 
 impl Client {
     /// A client of `store`.
     pub fn new(store: Arc<dyn Provider>) -> Self {
-        Client { store, limits: Limits::default() }
+        Client { store, limits: Limits::default(), propagation: Propagation::default() }
     }
 
     /// The same client with other bounds on what it sends.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// The same client, whose starts become part of the caller's trace: its context is stored with the start, in the same
+    /// transaction, and turns, activities and children descend from it wherever they run, if their runtimes have a
+    /// [propagator](crate::runtime::RuntimeBuilder::propagator), too. A store that keeps no contexts takes the start without.
+    #[must_use]
+    pub fn with_propagator(self, propagator: Arc<dyn Propagator>) -> Self {
+        self.propagating(Propagation(Some(propagator)))
+    }
+
+    pub(crate) fn propagating(mut self, propagation: Propagation) -> Self {
+        self.propagation = propagation;
         self
     }
 
@@ -187,7 +203,7 @@ impl Client {
         input: String,
     ) -> Result<StartOutcome, ClientError> {
         let start = self.start_message(instance.to_owned(), orchestration.to_owned(), version, input)?;
-        Ok(self.store.enqueue_start(start).await?)
+        self.begin(start, None).await
     }
 
     /// The events of the newest execution.
@@ -203,7 +219,8 @@ impl Client {
         version: Option<String>,
         input: String,
     ) -> Result<(), ClientError> {
-        self.send(self.start_message(instance, orchestration, version, input)?).await
+        let start = self.start_message(instance, orchestration, version, input)?;
+        self.begin(start, Some(self.limits.queue_depth)).await.map(drop)
     }
 
     /// The message that starts a root instance.

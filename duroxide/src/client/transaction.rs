@@ -1,6 +1,7 @@
 //! The same calls as a part of a PostgreSQL transaction of the caller's: both or neither happen.
 
 use sqlx::PgTransaction;
+use tracing::Instrument;
 
 use super::{Client, ClientError};
 use crate::model::start::StartOutcome;
@@ -103,7 +104,15 @@ impl Client {
         input: String,
     ) -> Result<StartOutcome, TransactionError> {
         let start = self.start_message(instance, orchestration, version, input)?;
-        self.transactions()?.enqueue_start_in(OpenTransaction::postgres(tx), start).await
+        let (span, trace) = self.traced(&start);
+        let store = self.transactions()?;
+        let starting = async {
+            match trace {
+                Some(trace) => store.start_traced_in(OpenTransaction::postgres(tx), start, &trace).await,
+                None => store.enqueue_start_in(OpenTransaction::postgres(tx), start).await,
+            }
+        };
+        starting.instrument(span).await
     }
 
     async fn start_or_leave(

@@ -51,6 +51,8 @@ pub mod sessions;
 pub mod signal;
 pub mod starts;
 pub mod tags;
+pub mod traces;
+pub mod waiting;
 pub mod worker;
 
 /// A law that takes longer than this is broken: nothing in the contract waits for long.
@@ -210,6 +212,8 @@ pub fn laws() -> Vec<Law> {
         starts::LAWS,
         heartbeat::LAWS,
         insight::LAWS,
+        traces::LAWS,
+        waiting::LAWS,
     ]
     .concat()
 }

@@ -6,6 +6,7 @@ pub(crate) mod durable;
 pub(crate) mod future;
 pub(crate) mod handler;
 pub(crate) mod kv;
+pub(crate) mod measure;
 pub(crate) mod orchestration;
 pub(crate) mod retry;
 pub(crate) mod schedule;

@@ -7,11 +7,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 use super::keeper::{Kept, Lease};
 use super::processor::{Processor, Weigh};
 use super::session;
 use super::supply::{Look, Supply};
+use super::traced::{self, Traced};
 use super::within::{self, Answer};
 use super::{Env, Redelivery, builtin, follow, with_retries};
 use crate::activity::ActivityHandler;
@@ -20,6 +22,7 @@ use crate::clock;
 use crate::lease::is_poisoned;
 use crate::model::error::{AppErrorKind, ErrorDetails, PoisonMessageType};
 use crate::model::ids::SYSCALL_PREFIX;
+use crate::model::trace::TraceContext;
 use crate::model::work_item::{WorkItem, kind_of};
 use crate::mutants::{Bug, is_planted};
 use crate::observe::target;
@@ -27,6 +30,7 @@ use crate::providers::ProviderError;
 use crate::providers::express::{ActivityRequest, FetchedActivity};
 use crate::providers::running::{Entered, Running};
 use crate::providers::signal::WorkQueue;
+use crate::trace::spans;
 
 /// Wait before an activity is run again whose result could not be stored, or that found no room for its session.
 const AGAIN_DELAY: Duration = Duration::from_millis(100);
@@ -127,6 +131,18 @@ enum Ended {
     Cancelled,
     /// The whole process goes down, and this task will follow.
     Aborted,
+}
+
+impl Ended {
+    /// The word for it in spans.
+    fn outcome(&self) -> &'static str {
+        match self {
+            Ended::Answered(Answer::Returned(Ok(_)) | Answer::Stored) => "success",
+            Ended::Answered(Answer::Returned(Err(_))) => "app_error",
+            Ended::Answered(Answer::Unknown(_)) => "infra_error",
+            Ended::Cancelled | Ended::Aborted => "cancelled",
+        }
+    }
 }
 
 /// The message that tells an orchestration how its activity ended.
@@ -325,16 +341,22 @@ impl Activities {
     ) -> Option<Result<String, String>> {
         let began = Instant::now();
         let input = std::mem::take(&mut job.input);
-        let context = self.context(worker_id, token, kept, attempt, job).await;
+        let Traced { span, context: trace } = traced::activity(&self.env, job, worker_id, attempt).await;
+        let context = self.context(worker_id, token, kept, attempt, job, trace).await;
         let limits = self.env.settings.limits;
         let task = if handler.is_transactional() {
             let (env, token) = (Arc::clone(&self.env), Arc::clone(token));
             let call = within::Call::new(handler, (context, input), job, limits);
-            self.env.tasks.spawn(async move { within::run(&*env.store, &token, call).await })
+            let work = async move { within::run(&*env.store, &token, call).await };
+            self.env.tasks.spawn(work.instrument(span.clone()))
         } else {
-            self.env.tasks.spawn(async move { Answer::Returned(handler.invoke(context, input).await) })
+            let work = async move { Answer::Returned(handler.invoke(context, input).await) };
+            self.env.tasks.spawn(work.instrument(span.clone()))
         };
-        match self.ended(AbortOnDropHandle::new(task), kept).await {
+        let ended = self.ended(AbortOnDropHandle::new(task), kept).await;
+        spans::ended(&span, ended.outcome());
+        drop(span);
+        match ended {
             Ended::Answered(Answer::Returned(result)) => return Some(limits.returned(result)),
             Ended::Answered(Answer::Stored) => record(&self.env, job, "success", began),
             Ended::Answered(Answer::Unknown(error)) => self.unstored(token, job, &error).await,
@@ -377,6 +399,7 @@ impl Activities {
         kept: &Kept,
         attempt: u32,
         job: &Job,
+        trace: Option<TraceContext>,
     ) -> ActivityContext {
         let store = &self.env.store;
         let named = self.env.names.of(&**store, &job.instance, job.execution_id).await;
@@ -398,6 +421,8 @@ impl Activities {
             limits: self.env.settings.limits,
             // A child token: user code that cancels its own does not end the lease.
             cancellation: kept.lost().child_token(),
+            trace,
+            propagation: self.env.settings.propagation.clone(),
         };
         ActivityContext::new(identity, backing)
     }
@@ -495,6 +520,14 @@ impl Activities {
 }
 
 impl Job {
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn tag(&self) -> Option<&str> {
+        self.tag.as_deref()
+    }
+
     /// The item itself when it is no activity.
     fn of(item: WorkItem) -> Result<Self, Box<WorkItem>> {
         match item {

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use super::activity::{self, Done};
 use super::orchestration;
@@ -16,7 +17,7 @@ use super::processor::Weigh;
 use super::report::Report;
 use super::verdict::Head;
 use super::warm::{Left, Next, Suspended, Turn};
-use super::{Env, LIGHT_COMMIT_BYTES};
+use super::{Env, LIGHT_COMMIT_BYTES, traced};
 use crate::clock;
 use crate::mutants::{Bug, is_planted};
 use crate::replay::{Outcome, TurnInput};
@@ -89,18 +90,22 @@ async fn run(env: &Arc<Env>, suspended: Suspended, ended: Vec<Done>) -> Option<S
     let Suspended { mut execution, head: base, figures, takes_completions } = suspended;
     let head = Head::of_running(&execution, base.last_event_id);
     let report = Report::of_turn(&head, &figures, false);
+    let traced = traced::turn(env, &head).await;
     let commit = {
         let _code = env.code.acquire().await.expect("nobody closes the semaphore");
         let messages = ended.iter().map(Done::message).collect();
-        execution.advance(TurnInput { start: None, messages, now_ms: clock::now_ms() });
-        orchestration::conclude(env, &mut execution, &head, None).await
+        let input = TurnInput { start: None, messages, now_ms: clock::now_ms() };
+        traced.span.in_scope(|| execution.advance(input));
+        orchestration::conclude(env, &mut execution, &head, None).instrument(traced.span.clone()).await
     };
-    let report = report.concluded(&commit, &execution);
+    let report = report.concluded(&commit, &mut execution);
     let waits = *execution.outcome() == Outcome::Continue;
     let outgoing = Outgoing::new(env, &head, &commit, report);
     let tokens: Vec<String> = ended.iter().map(|done| done.token().to_string()).collect();
     let express = env.store.as_express_capability()?;
+    traced::hand_down(env, &traced, &commit).await;
     let committed = express.complete_with_turn(&tokens, &head.instance, base, commit, outgoing.handover(env)).await;
+    traced.span.record("committed", matches!(committed, Ok(Some(_))));
     let Ok(Some(committed)) = committed else {
         // Whoever comes first now replays. Why it failed shows when the completions are stored by themselves.
         drop(execution);

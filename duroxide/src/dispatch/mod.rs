@@ -10,12 +10,14 @@ mod names;
 pub(crate) mod orchestration;
 mod outgoing;
 mod processor;
+mod remembered;
 mod report;
 pub(crate) mod session;
 pub(crate) mod settings;
 mod supply;
 #[cfg(feature = "test-hooks")]
 pub mod test_hooks;
+mod traced;
 pub(crate) mod triage;
 pub(crate) mod verdict;
 mod warm;
@@ -83,6 +85,7 @@ pub(crate) struct Env {
     keeper: Keeper,
     signal: Option<Arc<WorkSignal>>,
     names: Names,
+    contexts: traced::Contexts,
     running: Arc<Running>,
     sessions: Sessions,
     warm: Arc<Warm>,
@@ -110,6 +113,7 @@ impl Env {
         Env {
             keeper: Keeper::start(Arc::clone(&store), &tasks),
             names: Names::default(),
+            contexts: traced::Contexts::default(),
             // Whichever runtime of this process runs an activity, a cancel by any of them reaches it.
             running: signal.as_ref().map_or_else(Arc::default, |signal| Arc::clone(signal.running())),
             signal,

@@ -1,13 +1,10 @@
 //! Which orchestration asked for an activity: remembered, so that an activity need not read its parent's history.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use super::remembered::Remembered;
 use crate::model::event::EventKind;
 use crate::providers::Provider;
-
-/// Instances remembered at most; an entry takes about 200 bytes.
-const REMEMBERED: usize = 10_000;
 
 /// Name and version of an orchestration.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,16 +19,10 @@ impl Named {
     }
 }
 
-/// Names by instance, of its latest known execution; the oldest entry goes first.
+/// Names by instance, of its latest known execution.
 #[derive(Default)]
 pub(super) struct Names {
-    known: Mutex<Known>,
-}
-
-#[derive(Default)]
-struct Known {
-    by_instance: HashMap<Arc<str>, (u64, Named)>,
-    in_order: VecDeque<Arc<str>>,
+    known: Remembered<(u64, Named)>,
 }
 
 impl Names {
@@ -65,47 +56,18 @@ impl Names {
     }
 
     fn find(&self, instance: &str, execution_id: u64) -> Option<Named> {
-        let known = self.known();
-        let (known_id, named) = known.by_instance.get(instance)?;
-        (*known_id == execution_id).then(|| named.clone())
+        let (known_id, named) = self.known.find(instance)?;
+        (known_id == execution_id).then_some(named)
     }
 
     fn insert(&self, instance: &str, execution_id: u64, named: Named) {
-        let mut known = self.known();
-        if let Some(entry) = known.by_instance.get_mut(instance) {
-            *entry = (execution_id, named);
-            return;
-        }
-        if known.in_order.len() >= REMEMBERED
-            && let Some(oldest) = known.in_order.pop_front()
-        {
-            known.by_instance.remove(&oldest);
-        }
-        let instance: Arc<str> = instance.into();
-        known.in_order.push_back(Arc::clone(&instance));
-        known.by_instance.insert(instance, (execution_id, named));
-    }
-
-    fn known(&self) -> MutexGuard<'_, Known> {
-        // Entries are replaced whole.
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.insert(instance, (execution_id, named));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn memory_is_bounded_and_the_oldest_goes_first() {
-        let names = Names::default();
-        for i in 0..=REMEMBERED {
-            names.note(&format!("i-{i}"), 1, "Order", "1.0.0");
-        }
-        assert_eq!(names.find("i-0", 1), None);
-        assert!(names.find("i-1", 1).is_some());
-        assert_eq!(names.known().by_instance.len(), REMEMBERED);
-    }
 
     #[test]
     fn an_id_used_again_for_something_else_is_known_by_its_new_name() {

@@ -9,7 +9,8 @@ use crate::model::commit::Commit;
 use crate::model::error::ErrorDetails;
 use crate::model::event::{Event, EventKind};
 use crate::model::ids::{INITIAL_EXECUTION_ID, SYSCALL_PREFIX};
-use crate::observe::MetricsProvider;
+use crate::model::measure::Measure;
+use crate::observe::{self, MetricsProvider};
 use crate::replay::{Execution, Outcome};
 
 /// Collected while the turn runs, recorded when it is committed.
@@ -24,6 +25,7 @@ pub(super) struct Report {
     /// How many turns there were, this one included.
     turns: u64,
     end: Option<End>,
+    measures: Vec<Measure>,
 }
 
 struct End {
@@ -46,11 +48,13 @@ impl Report {
             started_ms: history.started_ms,
             turns: history.turns + 1,
             end: None,
+            measures: Vec::new(),
         }
     }
 
     /// What is known after it.
-    pub(super) fn concluded(mut self, commit: &Commit, execution: &Execution) -> Self {
+    pub(super) fn concluded(mut self, commit: &Commit, execution: &mut Execution) -> Self {
+        self.measures = execution.take_measures();
         if let Some(end) = commit.delta.iter().rev().find(|event| event.is_terminal()) {
             let began_ms = self.started_ms.unwrap_or_else(|| first_ms(&commit.delta));
             self.end = Some(End {
@@ -64,6 +68,7 @@ impl Report {
     }
 
     pub(super) fn record(self, metrics: &MetricsProvider) {
+        self.measures.iter().for_each(observe::record_measure);
         if self.is_first_turn {
             let by = if self.is_continue_as_new { "continueAsNew" } else { "client" };
             metrics.record_orchestration_start(&self.name, &self.version, by);

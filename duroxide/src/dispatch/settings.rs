@@ -6,6 +6,7 @@ use super::keeper::Terms;
 use super::warm::Warmth;
 use crate::model::filter::{DispatcherCapabilityFilter, SemverRange, TagFilter};
 use crate::model::limits::Limits;
+use crate::trace::Propagation;
 
 /// How long work waits whose handler is not registered here: another process may have it, or a deployment be on its
 /// way.
@@ -66,6 +67,8 @@ pub(crate) struct Settings {
     pub(crate) replayable: SemverRange,
     /// Activities that are taken here.
     pub(crate) tags: TagFilter,
+    /// How traces are carried on, if they are.
+    pub(crate) propagation: Propagation,
     /// Orchestrations that may run code at once.
     pub(crate) code_at_once: usize,
     /// How many executions stay in memory between their turns.

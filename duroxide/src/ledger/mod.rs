@@ -5,6 +5,7 @@ pub(crate) mod bindings;
 pub(crate) mod joins;
 pub(crate) mod kv;
 pub(crate) mod mailbox;
+pub(crate) mod measures;
 pub(crate) mod probe;
 #[cfg(test)]
 mod tests;
@@ -13,12 +14,14 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::model::action::Action;
+use crate::model::measure::Measure;
 use crate::model::retry::RetryPolicy;
 
 use bindings::{Bindings, Class, Found, Reply};
 use joins::Joins;
 use kv::Overlay;
 use mailbox::Mailbox;
+use measures::{Kept, Measures};
 use probe::Probe;
 
 /// Who writes on a ledger; never changes during an execution.
@@ -88,6 +91,7 @@ pub(crate) struct Book {
     pub mailbox: Mailbox,
     pub kv: Overlay,
     pub custom_status: Option<String>,
+    pub measures: Measures,
     /// A misuse of the API that must fail the orchestration, not abort the process.
     pub misuse: Option<String>,
     /// Set when continue-as-new was asked for: the code waits for nothing else then.
@@ -160,6 +164,11 @@ impl Book {
         if !self.detached {
             self.emitted.push_back(Emitted { token, action, policy: None });
         }
+    }
+
+    /// Keeps a figure that the code measured; what is left of code that was given up measures nothing.
+    pub(crate) fn measure(&mut self, measure: Measure) -> Kept {
+        if self.detached { Kept::Replayed } else { self.measures.keep(measure) }
     }
 
     /// The answer to a request, once. Whoever asks in vain is called when it is there.

@@ -10,11 +10,13 @@ pub(crate) mod info;
 pub(crate) mod insight;
 pub(crate) mod item;
 pub(crate) mod limits;
+pub(crate) mod measure;
 pub(crate) mod prune;
 pub(crate) mod retry;
 pub(crate) mod start;
 pub(crate) mod stats;
 pub(crate) mod status;
+pub(crate) mod trace;
 pub(crate) mod work_item;
 
 #[cfg(test)]

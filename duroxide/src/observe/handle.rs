@@ -17,6 +17,11 @@ impl ObservabilityHandle {
     /// When the metrics cannot be set up. Logs that cannot be are no error: most programs bring their own subscriber.
     pub fn init(config: &ObservabilityConfig) -> Result<Self, String> {
         let _ = init_logging(config);
+        Self::without_logs(config)
+    }
+
+    /// Sets up metrics alone: logs are the program's own affair.
+    pub(crate) fn without_logs(config: &ObservabilityConfig) -> Result<Self, String> {
         Ok(ObservabilityHandle { metrics: Arc::new(MetricsProvider::new(config)?) })
     }
 

@@ -3,11 +3,13 @@
 //! Every figure goes two ways: to whatever recorder the process installed behind the `metrics` facade, and into
 //! counters of this runtime alone, which a snapshot reads.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use ::metrics::{counter, gauge, histogram};
 
 use super::logging::ObservabilityConfig;
+use crate::model::measure::{Figure, Measure};
 
 /// The counters of one runtime at one moment.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -87,6 +89,24 @@ fn turns_label(turn_count: u64) -> &'static str {
         6..=10 => "6-10",
         11..=50 => "11-50",
         51.. => "50+",
+    }
+}
+
+/// The label that says which execution it was: one that continues for ever would make a new series each time.
+pub(super) fn execution_label(execution_id: u64) -> Cow<'static, str> {
+    match execution_id {
+        0..=10 => execution_id.to_string().into(),
+        11..=100 => "11-100".into(),
+        101..=1_000 => "101-1000".into(),
+        1_001.. => "1000+".into(),
+    }
+}
+
+/// A figure of orchestration code, whose turn was committed.
+pub(crate) fn record_measure(Measure { name, labels, figure }: &Measure) {
+    match figure {
+        Figure::Count(by) => counter!(*name, labels).increment(*by),
+        Figure::Sample(sample) => histogram!(*name, labels).record(*sample),
     }
 }
 
@@ -205,7 +225,7 @@ impl MetricsProvider {
     pub fn record_continue_as_new(&self, orchestration_name: &str, execution_id: u64) {
         bump(&self.orch_continue_as_new);
         counter!("duroxide_orchestration_continue_as_new_total",
-            "orchestration_name" => orchestration_name.to_owned(), "execution_id" => execution_id.to_string())
+            "orchestration_name" => orchestration_name.to_owned(), "execution_id" => execution_label(execution_id))
         .increment(1);
     }
 

@@ -1,5 +1,6 @@
 //! Logs and metrics, named once.
 
+pub(crate) mod catalog;
 mod handle;
 mod logging;
 mod metrics;
@@ -9,6 +10,7 @@ mod tests;
 
 pub use handle::ObservabilityHandle;
 pub use logging::{LogFormat, ObservabilityConfig, init_logging};
+pub(crate) use metrics::record_measure;
 pub use metrics::{MetricsProvider, MetricsSnapshot};
 
 /// Log targets: they are public surface, since filters name them.

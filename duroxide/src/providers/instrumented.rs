@@ -8,11 +8,12 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::express::{ActivityRequest, Commit, Committed, FetchedActivity, FetchedTurn, Handover, Head, TurnRequest};
+use super::traces::TraceContext;
 use super::transaction::{OpenTransaction, TransactionError, TransactionProvider, TransactionWork, Within};
 use super::{
     ActivityProgress, DispatcherCapabilityFilter, Event, ExecutionMetadata, ExpressProvider, InsightProvider,
     OrchestrationItem, Provider, ProviderAdmin, ProviderError, ScheduledActivityIdentifier, SessionFetchConfig,
-    StartOutcome, SystemStats, TagFilter, TransferStore, WorkItem, WorkSignal,
+    StartOutcome, SystemStats, TagFilter, TraceProvider, TransferStore, WorkItem, WorkSignal,
 };
 use crate::model::status::OrchestrationStatus;
 use crate::observe::MetricsProvider;
@@ -213,6 +214,10 @@ impl Provider for InstrumentedProvider {
         self.inner.as_insight_capability()
     }
 
+    fn as_trace_capability(&self) -> Option<&dyn TraceProvider> {
+        self.inner.as_trace_capability()
+    }
+
     fn as_transfer_capability(&self) -> Option<&dyn TransferStore> {
         self.inner.as_transfer_capability()
     }
@@ -330,6 +335,15 @@ impl TransactionProvider for InstrumentedProvider {
         item: WorkItem,
     ) -> Result<StartOutcome, TransactionError> {
         self.transactions()?.enqueue_start_in(tx, item).await
+    }
+
+    async fn start_traced_in(
+        &self,
+        tx: OpenTransaction<'_, '_>,
+        item: WorkItem,
+        trace: &TraceContext,
+    ) -> Result<StartOutcome, TransactionError> {
+        self.transactions()?.start_traced_in(tx, item, trace).await
     }
 
     async fn complete_within(&self, token: &str, work: &mut dyn TransactionWork) -> Result<Within, ProviderError> {

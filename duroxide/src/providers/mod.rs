@@ -23,6 +23,7 @@ pub(crate) mod running;
 pub mod signal;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+pub mod traces;
 pub mod transaction;
 pub mod transfer;
 pub(crate) mod unreadable;
@@ -46,6 +47,7 @@ pub use management::{
     PruneOptions, PruneResult, QueueDepths, SystemMetrics,
 };
 pub use signal::WorkSignal;
+pub use traces::TraceProvider;
 pub use transaction::TransactionProvider;
 pub use transfer::TransferStore;
 
@@ -213,6 +215,11 @@ pub trait Provider: Any + Send + Sync {
     /// The transactional half, if the store has it: users' transactions may start and signal orchestrations, and
     /// activities may write in one transaction with their completions.
     fn as_transaction_capability(&self) -> Option<&dyn TransactionProvider> {
+        None
+    }
+
+    /// The half that keeps the trace contexts of instances, if the store has it.
+    fn as_trace_capability(&self) -> Option<&dyn TraceProvider> {
         None
     }
 

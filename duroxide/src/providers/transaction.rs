@@ -9,6 +9,7 @@ use async_trait::async_trait;
 #[cfg(feature = "postgres")]
 use sqlx::PgTransaction;
 
+use super::traces::TraceContext;
 use super::{ProviderError, StartOutcome, WorkItem};
 
 /// The transactional half of a store, reached through
@@ -38,6 +39,22 @@ pub trait TransactionProvider: Send + Sync {
         tx: OpenTransaction<'_, '_>,
         item: WorkItem,
     ) -> Result<StartOutcome, TransactionError>;
+
+    /// [`enqueue_start_in`](Self::enqueue_start_in), and the trace context of a start that is queued is kept in the same
+    /// transaction.
+    ///
+    /// By default the start is enqueued without it.
+    ///
+    /// # Errors
+    /// As there.
+    async fn start_traced_in(
+        &self,
+        tx: OpenTransaction<'_, '_>,
+        item: WorkItem,
+        _trace: &TraceContext,
+    ) -> Result<StartOutcome, TransactionError> {
+        self.enqueue_start_in(tx, item).await
+    }
 
     /// Runs the work of a leased activity in a transaction of its own, and commits what it wrote together with what
     /// [`ack_work_item`](super::Provider::ack_work_item) does. The lease is checked in that transaction.

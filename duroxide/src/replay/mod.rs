@@ -37,6 +37,7 @@ use crate::model::error::ErrorDetails;
 use crate::model::event::{Event, EventKind};
 use crate::model::item::KvEntry;
 use crate::model::limits::Limits;
+use crate::model::measure::Measure;
 use crate::model::work_item::WorkItem;
 
 use history::History;
@@ -142,6 +143,7 @@ impl Execution {
         let mut book = Book::default();
         book.now_ms = now_ms;
         book.replaying = !history.is_empty();
+        book.measures.counts = history.is_empty();
         book.kv = Overlay::new(kv_snapshot, history.iter().filter_map(recorded_set_ms));
         let ledger = Ledger::new(identity, book);
         let defined_at = handler.defined_at();
@@ -224,6 +226,11 @@ impl Execution {
     /// Whether it failed because it exceeded a limit; final after [`conclude`](Self::conclude).
     pub(crate) fn is_over_limit(&self) -> bool {
         self.over_limit
+    }
+
+    /// What the code measured in this turn, once: to be recorded when the turn is committed.
+    pub(crate) fn take_measures(&mut self) -> Vec<Measure> {
+        self.ledger.with(|book| book.measures.take())
     }
 
     /// Who waits for this orchestration.

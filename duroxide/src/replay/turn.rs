@@ -55,11 +55,21 @@ impl Row for &Event {
 impl Execution {
     /// Leads the code through the new events, then until it is quiet.
     pub(super) fn run(&mut self, first_new: usize) {
+        self.catch_up();
         // Walking appends nothing, so the turn's events can be lent to it.
         let delta = std::mem::take(&mut self.delta);
         self.walk(&delta[first_new..]);
         self.delta = delta;
         self.settle();
+    }
+
+    /// Lets the code see what the last stored event led to. The turn that stored it had done so; from here on what the
+    /// code does is new.
+    fn catch_up(&mut self) {
+        if !self.ledger.with(|book| book.measures.counts) {
+            self.poll_if_changed();
+            self.ledger.with(|book| book.measures.counts = true);
+        }
     }
 
     /// What the turn came to: a failure of the machine first, then cancellation, the next execution, the code's word.

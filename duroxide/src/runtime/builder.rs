@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::limits::Limits;
 use super::presence::{self, Presence};
 use super::registry::{ActivityRegistry, OrchestrationRegistry};
-use super::start::Extras;
+use super::start::{Extras, Logs};
 use super::{Runtime, RuntimeOptions, Warmth};
 use crate::providers::Provider;
+use crate::trace::{Propagation, Propagator};
 use crate::typed::{self, Entry, Expectation, Handler, Handlers, Problem, Problems, States};
 
 /// A runtime under construction; made by [`Runtime::builder`].
@@ -44,7 +45,7 @@ impl Runtime {
         RuntimeBuilder {
             store,
             options: RuntimeOptions::default(),
-            extras: Extras::default(),
+            extras: Extras { logs: Logs::Theirs, ..Extras::default() },
             states: States::default(),
             entries: Vec::new(),
             expected: Vec::new(),
@@ -85,6 +86,21 @@ impl RuntimeBuilder {
     /// Sets how the runtime says that it is there.
     pub fn presence(mut self, presence: Presence) -> Self {
         self.extras.presence = presence;
+        self
+    }
+
+    /// Sets up logs for the whole process as [`RuntimeOptions::observability`] says, unless it has a `tracing` subscriber
+    /// already. Without this the runtime installs none: logs are the program's own affair.
+    pub fn logs(mut self) -> Self {
+        self.extras.logs = Logs::Ours;
+        self
+    }
+
+    /// Carries the traces of starts on into every turn, activity and child: each instance's context is read once, and those
+    /// of what it starts are stored before the turn that starts it. Clients that activities take from their context carry
+    /// them on as well; others have [their own](crate::Client::with_propagator). Without one, no trace is looked for.
+    pub fn propagator(mut self, propagator: Arc<dyn Propagator>) -> Self {
+        self.extras.propagation = Propagation(Some(propagator));
         self
     }
 

@@ -20,20 +20,34 @@ use crate::model::VERSION;
 use crate::model::filter::SemverRange;
 use crate::model::insight::HandlerInfo;
 use crate::model::limits::Limits;
-use crate::observe::{ObservabilityHandle, target};
+use crate::observe::{ObservabilityHandle, catalog, target};
 use crate::providers::Provider;
 use crate::providers::instrumented::InstrumentedProvider;
 use crate::registry::OrchestrationRegistry;
 use crate::seams;
+use crate::trace::Propagation;
 
 /// What only the builder can set: programs build [`RuntimeOptions`] literally, so that it cannot grow.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Extras {
     pub(super) limits: Limits,
     pub(super) warmth: Warmth,
+    pub(super) propagation: Propagation,
+    pub(super) logs: Logs,
     pub(super) presence: Presence,
     /// Where handlers are that macros wrote.
     pub(super) sources: Vec<HandlerInfo>,
+}
+
+/// Who sets up the logs of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Logs {
+    /// The runtime, as its options say, unless somebody has: what 0.1 did and its programs count on.
+    #[default]
+    Ours,
+    /// The program.
+    #[cfg_attr(not(feature = "macros"), expect(dead_code, reason = "only the builder leaves them"))]
+    Theirs,
 }
 
 impl Runtime {
@@ -60,6 +74,9 @@ impl Runtime {
 
     /// Runs on `store`. Must be called on a tokio runtime with time enabled; the current-thread flavour will do.
     ///
+    /// Sets up logs as the options say, unless the process has a `tracing` subscriber already, as 0.1 does; a runtime of
+    /// [`builder`](Runtime::builder) does not unless it is asked to.
+    ///
     /// The returned handle is needed to shut down; dropping it does not.
     ///
     /// # Panics
@@ -83,9 +100,14 @@ impl Runtime {
         extras: Extras,
     ) -> Arc<Self> {
         check(&options);
-        let observability = ObservabilityHandle::init(&options.observability).ok();
+        let observability = match extras.logs {
+            Logs::Ours => ObservabilityHandle::init(&options.observability),
+            Logs::Theirs => ObservabilityHandle::without_logs(&options.observability),
+        };
+        let observability = observability.ok();
         let metrics = observability.as_ref().map(|handle| Arc::clone(handle.metrics_provider())).unwrap_or_default();
         announce(&*store, &options);
+        catalog::describe();
         let measured: Arc<dyn Provider> =
             Arc::new(InstrumentedProvider::new(Arc::clone(&store), Some(Arc::clone(&metrics))));
         gauges::refresh(&*store, &metrics).await;
@@ -174,6 +196,7 @@ const LONGEST: Duration = Duration::from_hours(365 * 24);
 
 fn settings(options: &RuntimeOptions, extras: &Extras) -> Settings {
     let Extras { limits, warmth, .. } = *extras;
+    let propagation = extras.propagation.clone();
     #[cfg(feature = "test-hooks")]
     let warmth = match crate::dispatch::test_hooks::warmth() {
         // What a test asked for by itself stands.
@@ -198,6 +221,7 @@ fn settings(options: &RuntimeOptions, extras: &Extras) -> Settings {
         cancellation_grace: options.activity_cancellation_grace_period,
         replayable: replayable(options),
         tags: options.worker_tag_filter.clone(),
+        propagation,
         code_at_once: options.orchestration_concurrency,
         warmth,
         node_id: options.worker_node_id.clone(),

@@ -14,6 +14,7 @@ use crate::dispatch::activity::completion;
 use crate::model::limits::Limits;
 use crate::model::work_item::WorkItem;
 use crate::providers::memory::MemoryProvider;
+use crate::trace::Propagation;
 
 /// What an activity returned, as history keeps it.
 pub(super) type Outcome = Result<String, String>;
@@ -131,6 +132,8 @@ fn run(handler: &dyn ActivityHandler, task: &Task, by: &(String, String), store:
         token: Arc::clone(&task.token),
         limits: Limits::default(),
         cancellation: CancellationToken::new(),
+        trace: None,
+        propagation: Propagation::default(),
     };
     let context = ActivityContext::new(identity, backing);
     let woken = Arc::new(Woken::default());

@@ -85,6 +85,7 @@ use crash::Crashes;
 use world::World;
 
 pub use crate::context::delay::Delay;
+pub use crate::model::measure::{Figure, Measure};
 pub use asked::Asked;
 pub use crash::crash_everywhere;
 #[cfg(feature = "macros")]
@@ -243,6 +244,12 @@ impl Harness {
     /// Everything that an instance asked for, in order, over all its executions.
     pub fn asked_by(&self, id: &str) -> Vec<Asked> {
         asked::asked(&self.world.history(id))
+    }
+
+    /// Everything that orchestrations measured by [`counter`](crate::OrchestrationContext::counter) and
+    /// [`histogram`](crate::OrchestrationContext::histogram), in the order of the turns that did.
+    pub fn measured(&self) -> &[Measure] {
+        &self.world.measures
     }
 
     /// The events of an instance, all its executions.

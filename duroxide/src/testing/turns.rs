@@ -9,6 +9,7 @@ use crate::dispatch::builtin;
 use crate::dispatch::verdict::{Head, Turn};
 use crate::model::commit::Commit;
 use crate::model::event::Event;
+use crate::model::measure::Measure;
 use crate::providers::Provider;
 use crate::replay::{Call, Execution, Opening, Outcome, SystemCall, TurnInput};
 
@@ -30,6 +31,8 @@ pub(super) struct Warm {
 /// A turn, run.
 pub(super) struct Driven {
     pub(super) commit: Commit,
+    /// What the code measured.
+    pub(super) measures: Vec<Measure>,
     /// `None` when the execution has ended.
     pub(super) goes_on: Option<Warm>,
 }
@@ -48,6 +51,7 @@ impl Turns {
         let fits = |warm: &Warm| warm.execution_id == turn.head.execution_id && warm.events == events;
         let mut live = warm.filter(fits).map_or_else(|| opened(turn, now_ms), |warm| warm.execution);
         let commit = driven(&mut live, turn, store, now_ms);
+        let measures = live.take_measures();
         if self.compares {
             let again = driven(&mut opened(turn, now_ms), turn, store, now_ms);
             compare(&turn.head, &commit, &again);
@@ -55,7 +59,7 @@ impl Turns {
         let events = events + commit.delta.len();
         let goes_on = *live.outcome() == Outcome::Continue;
         let goes_on = goes_on.then_some(Warm { execution: live, execution_id: turn.head.execution_id, events });
-        Driven { commit, goes_on }
+        Driven { commit, measures, goes_on }
     }
 
     /// The turn was stored: its execution may stay.

@@ -22,6 +22,7 @@ use crate::model::commit::Commit;
 use crate::model::error::ErrorDetails;
 use crate::model::filter::{SemverRange, SessionFetchConfig, TagFilter};
 use crate::model::ids::INITIAL_EXECUTION_ID;
+use crate::model::measure::Measure;
 use crate::model::status::OrchestrationStatus;
 use crate::model::work_item::WorkItem;
 use crate::providers::memory::MemoryProvider;
@@ -54,6 +55,8 @@ pub(super) struct World {
     began: u64,
     /// Instances that the test itself started.
     started: BTreeSet<String>,
+    /// What was measured, in the order of the commits.
+    pub(super) measures: Vec<Measure>,
     turns_left: usize,
     replayable: SemverRange,
     unregistered: UnregisteredBackoffConfig,
@@ -89,6 +92,7 @@ impl World {
             running: BTreeMap::new(),
             began: 0,
             started: BTreeSet::new(),
+            measures: Vec::new(),
             turns_left: TURNS_MAX,
             replayable: SemverRange::new(Version::new(0, 0, 0), Version::new(u64::MAX, 0, 0)),
             unregistered: UnregisteredBackoffConfig::default(),
@@ -201,7 +205,7 @@ impl World {
     fn run(&mut self, token: &str, turn: Turn) {
         let instance = turn.head.instance.clone();
         let events = turn.history.len();
-        let Driven { mut commit, goes_on } = self.turns.drive(&turn, &*self.store, self.now_ms());
+        let Driven { mut commit, measures, goes_on } = self.turns.drive(&turn, &*self.store, self.now_ms());
         let point = |stored| Point::turn(&turn.head, events, stored);
         if self.crashes.passing(point(false)) {
             at_once(self.store.abandon_orchestration_item(token, None, true)).expect(OURS);
@@ -209,6 +213,7 @@ impl World {
         }
         commit.orchestrator_items.extend(notices(&turn.collisions));
         self.commit(token, commit);
+        self.measures.extend(measures);
         self.turns.keep(instance, goes_on);
         if self.crashes.passing(point(true)) {
             self.die();

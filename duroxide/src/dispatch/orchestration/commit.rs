@@ -9,7 +9,7 @@ use crate::dispatch::outgoing::{self, Outgoing};
 use crate::dispatch::report;
 use crate::dispatch::verdict::{Closing, IfRefused, Notice};
 use crate::dispatch::warm::{self, Suspended};
-use crate::dispatch::{Redelivery, closing, follow, with_retries};
+use crate::dispatch::{Redelivery, closing, follow, traced, with_retries};
 use crate::model::commit::Commit;
 use crate::model::work_item::WorkItem;
 use crate::mutants::{Bug, is_planted};
@@ -31,14 +31,19 @@ enum Acked {
 impl Orchestrations {
     /// Commits a turn and does what follows from success or failure.
     pub(super) async fn finish(&self, done: Box<Done>) {
-        let Done { token, head, commit, collisions, report, _kept, warm, base, figures, waiting, .. } = *done;
+        let Done { token, head, commit, collisions, report, _kept, warm, base, figures, waiting, traced, .. } = *done;
         let (token, head) = (&token, &head);
         let outgoing = Outgoing::new(&self.env, head, &commit, report);
         let plain_head = match self.env.store.as_express_capability() {
             Some(_) => base,
             None => warm::head_of(base, &commit.delta),
         };
-        match self.commit_turn(token, base, commit, outgoing.handover(&self.env)).await {
+        traced::hand_down(&self.env, &traced, &commit).await;
+        let acked = self.commit_turn(token, base, commit, outgoing.handover(&self.env)).await;
+        traced.span.record("committed", matches!(acked, Acked::Done(_)));
+        // The span ends with the commit: what follows are turns of their own.
+        drop(traced);
+        match acked {
             Acked::Done(committed) => {
                 let (end, leased) = match committed {
                     Some(Committed { head, leased }) => (head, leased),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use crate::clock;
 use crate::context::handler::OrchestrationHandler;
@@ -13,6 +14,7 @@ use crate::dispatch::keeper::{Kept, Lease};
 use crate::dispatch::processor::{Processor, Weigh};
 use crate::dispatch::report::Report;
 use crate::dispatch::supply::{Look, Supply};
+use crate::dispatch::traced::{self, Traced};
 use crate::dispatch::triage::triage;
 use crate::dispatch::verdict::{Closing, Head, Notice, Reluctance, Rules, Turn, Verdict};
 use crate::dispatch::warm::{self, Figures, Suspended};
@@ -22,6 +24,7 @@ use crate::model::commit::Commit;
 use crate::model::filter::DispatcherCapabilityFilter;
 use crate::model::ids::INITIAL_EXECUTION_ID;
 use crate::model::item::OrchestrationItem;
+use crate::model::limits::Limits;
 use crate::model::work_item::WorkItem;
 use crate::mutants::{Bug, is_planted};
 use crate::observe::target;
@@ -81,6 +84,7 @@ pub(crate) struct Done {
     figures: Figures,
     /// The execution, if its code waits, and whether its next completions may be committed with their turn.
     waiting: Option<(Box<Execution>, bool)>,
+    traced: Traced,
 }
 
 /// What a turn needs.
@@ -98,6 +102,16 @@ struct Prepared {
 enum Stage {
     Resting(Box<Execution>),
     Opened { handler: Arc<dyn OrchestrationHandler>, opening: Opening },
+}
+
+impl Stage {
+    /// The execution, led through its history if it did not rest.
+    fn execution(self, limits: Limits) -> Box<Execution> {
+        match self {
+            Stage::Resting(execution) => execution,
+            Stage::Opened { handler, opening } => Box::new(Execution::open(handler, opening).within(limits)),
+        }
+    }
 }
 
 impl Weigh for Box<Done> {
@@ -272,21 +286,21 @@ impl Orchestrations {
         let Prepared { head, messages, collisions, is_continue_as_new, base, figures, stage } = prepared;
         let report = Report::of_turn(&head, &figures, is_continue_as_new);
         let takes_completions = messages.iter().all(leaves_completions_alone);
+        let traced = traced::turn(&self.env, &head).await;
         let _code = self.env.code.acquire().await.expect("nobody closes the semaphore");
-        let mut execution = match stage {
-            Stage::Resting(execution) => execution,
-            Stage::Opened { handler, opening } => {
-                Box::new(Execution::open(handler, opening).within(self.env.settings.limits))
-            }
-        };
-        execution.advance(TurnInput { start: head.start.clone(), messages, now_ms: clock::now_ms() });
-        let mut commit = conclude(&self.env, &mut execution, &head, Some(&kept)).await;
-        let report = report.concluded(&commit, &execution);
+        let mut execution = traced.span.in_scope(|| {
+            let mut execution = stage.execution(self.env.settings.limits);
+            execution.advance(TurnInput { start: head.start.clone(), messages, now_ms: clock::now_ms() });
+            execution
+        });
+        let concluding = conclude(&self.env, &mut execution, &head, Some(&kept));
+        let mut commit = concluding.instrument(traced.span.clone()).await;
+        let report = report.concluded(&commit, &mut execution);
         let waits = *execution.outcome() == Outcome::Continue;
         // Who looks after executions of older versions is told of each turn of them, so each is a replay.
         let waiting = (waits && !execution.is_foreign()).then_some((execution, takes_completions));
         commit.orchestrator_items.extend(self.messages(&collisions).await);
-        Done { began, token, _kept: kept, head, commit, collisions, report, warm, base, figures, waiting }
+        Done { began, token, _kept: kept, head, commit, collisions, report, warm, base, figures, waiting, traced }
     }
 
     fn tell(&self, instance: &str, attempt: u32, delay: Duration, why: &Reluctance) {

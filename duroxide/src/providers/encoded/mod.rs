@@ -7,6 +7,7 @@ mod insight;
 mod payloads;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod transaction;
 
 use std::collections::HashMap;
@@ -20,7 +21,7 @@ use super::transaction::TransactionProvider;
 use super::{
     ActivityProgress, DispatcherCapabilityFilter, Event, EventKind, ExecutionMetadata, ExpressProvider,
     InsightProvider, KvEntry, OrchestrationItem, Provider, ProviderAdmin, ProviderError, ScheduledActivityIdentifier,
-    SessionFetchConfig, StartOutcome, SystemStats, TagFilter, TransferStore, WorkItem, WorkSignal,
+    SessionFetchConfig, StartOutcome, SystemStats, TagFilter, TraceProvider, TransferStore, WorkItem, WorkSignal,
 };
 use crate::model::error::{ErrorDetails, PoisonMessageType};
 use crate::model::status::OrchestrationStatus;
@@ -402,6 +403,10 @@ impl Provider for Encoded {
 
     fn as_insight_capability(&self) -> Option<&dyn InsightProvider> {
         self.inner.as_insight_capability().map(|_| self as &dyn InsightProvider)
+    }
+
+    fn as_trace_capability(&self) -> Option<&dyn TraceProvider> {
+        self.inner.as_trace_capability().map(|_| self as &dyn TraceProvider)
     }
 
     /// Rows are carried as they are, encoded: whoever opens the target needs the same codec.

@@ -6,6 +6,7 @@ use super::Encoded;
 use crate::model::start::StartOutcome;
 use crate::model::work_item::WorkItem;
 use crate::providers::error::ProviderError;
+use crate::providers::traces::TraceContext;
 use crate::providers::transaction::{OpenTransaction, TransactionError, TransactionProvider, TransactionWork, Within};
 
 impl Encoded {
@@ -37,6 +38,18 @@ impl TransactionProvider for Encoded {
         const OPERATION: &str = "enqueue_start_in";
         let encoded = self.encoded_item(OPERATION, item.clone())?;
         let outcome = self.transactions(OPERATION)?.enqueue_start_in(tx, encoded).await?;
+        Ok(self.compared_again(OPERATION, &item, outcome)?)
+    }
+
+    async fn start_traced_in(
+        &self,
+        tx: OpenTransaction<'_, '_>,
+        item: WorkItem,
+        trace: &TraceContext,
+    ) -> Result<StartOutcome, TransactionError> {
+        const OPERATION: &str = "start_traced_in";
+        let encoded = self.encoded_item(OPERATION, item.clone())?;
+        let outcome = self.transactions(OPERATION)?.start_traced_in(tx, encoded, trace).await?;
         Ok(self.compared_again(OPERATION, &item, outcome)?)
     }
 

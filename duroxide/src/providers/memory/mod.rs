@@ -16,6 +16,7 @@ mod start;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod waiting;
 mod worker;
 
@@ -34,7 +35,8 @@ use super::management::{
 use super::signal::WorkSignal;
 use super::{
     ActivityProgress, DispatcherCapabilityFilter, Event, ExecutionMetadata, InsightProvider, OrchestrationItem,
-    Provider, ScheduledActivityIdentifier, SessionFetchConfig, StartOutcome, SystemStats, TagFilter, WorkItem,
+    Provider, ScheduledActivityIdentifier, SessionFetchConfig, StartOutcome, SystemStats, TagFilter, TraceProvider,
+    WorkItem,
 };
 use crate::clock;
 use crate::model::VERSION;
@@ -280,6 +282,10 @@ impl Provider for MemoryProvider {
     }
 
     fn as_insight_capability(&self) -> Option<&dyn InsightProvider> {
+        Some(self)
+    }
+
+    fn as_trace_capability(&self) -> Option<&dyn TraceProvider> {
         Some(self)
     }
 

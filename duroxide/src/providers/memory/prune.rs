@@ -56,6 +56,9 @@ impl Tables {
             let rows: Vec<_> = self.inboxes[&child].iter().map(|(row, message)| (*row, start_in(message))).collect();
             let unborn = unborn(&rows, self.executions.contains_key(&child), |parent| gone.contains(parent));
             deleted += count(unborn.len());
+            if !unborn.is_empty() {
+                self.traces.remove(&child);
+            }
             self.take_back(&child, &unborn, now_ms);
         }
         deleted
@@ -78,6 +81,7 @@ impl Tables {
         self.instances.remove(id);
         self.locks.remove(id);
         self.key_values.remove(id);
+        self.traces.remove(id);
         let executions = self.executions.remove(id).unwrap_or_default();
         let events = self.history.remove(id).unwrap_or_default();
         let messages = self.inboxes.remove(id).unwrap_or_default();

@@ -9,6 +9,7 @@ use super::rings::Rings;
 use crate::lease::{self, Claim, Lease};
 use crate::model::insight::{QuarantinedRow, WorkerInfo};
 use crate::model::item::{KvEntry, ScheduledActivityIdentifier};
+use crate::model::trace::TraceContext;
 use crate::providers::error::ProviderError;
 use crate::seams;
 
@@ -39,6 +40,8 @@ pub(super) struct Tables {
     pub(super) activity_tokens: BTreeMap<String, u64>,
     pub(super) sessions: BTreeMap<String, SessionRow>,
     pub(super) key_values: BTreeMap<String, KeyValues>,
+    /// The contexts in which instances were started, some before they exist.
+    pub(super) traces: BTreeMap<String, TraceContext>,
     /// Queue rows that do not parse: out of everybody's way, but not lost.
     pub(super) quarantine: BTreeMap<u64, QuarantinedRow>,
     pub(super) workers: BTreeMap<String, WorkerInfo>,

@@ -6,9 +6,10 @@ use sqlx::{PgConnection, PgTransaction, Row};
 use super::error::{StoreError, is_aborted};
 use super::hints::{self, Hints};
 use super::row::{MessageRow, int, loaded};
-use super::start;
 use super::writer::{Ask, Db, Query};
+use super::{start, traces};
 use crate::model::start::StartOutcome;
+use crate::model::trace::TraceContext;
 use crate::model::work_item::WorkItem;
 use crate::providers::signal::Reach;
 use crate::providers::transaction::TransactionError;
@@ -56,6 +57,7 @@ pub(super) async fn enqueue_start(
     tx: &mut PgTransaction<'_>,
     start: &WorkItem,
     message: &MessageRow,
+    trace: Option<&TraceContext>,
     operation: &str,
 ) -> Result<StartOutcome, TransactionError> {
     let guest = &mut Guest(tx);
@@ -66,6 +68,10 @@ pub(super) async fn enqueue_start(
         return Ok(found);
     }
     post(db, hints, guest, message, None, operation).await?;
+    if let Some(trace) = trace {
+        let keep = traces::keep(db, &[(loaded(message.instance.clone()), trace.clone())]);
+        guest.ask(keep).await.map_err(|error| error.during(operation))?;
+    }
     Ok(StartOutcome::Queued)
 }
 

@@ -16,6 +16,7 @@ mod error;
 mod export;
 mod express;
 mod fetch;
+mod figures;
 mod find;
 mod guest;
 mod heartbeat;
@@ -39,6 +40,7 @@ mod session;
 mod spoilt;
 mod start;
 mod take;
+mod traces;
 mod transaction;
 mod transfer;
 mod unserved;
@@ -51,6 +53,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use figures::ServerFigures;
 pub use open::{PostgresOpenError, PostgresOptions};
 pub use sqlx::PgTransaction;
 
@@ -64,7 +67,6 @@ use crate::model::start::StartOutcome;
 use crate::model::stats::SystemStats;
 use crate::model::status::OrchestrationStatus;
 use crate::model::work_item::{WorkItem, kind_of};
-use crate::providers::Provider;
 use crate::providers::error::ProviderError;
 use crate::providers::express::ExpressProvider;
 use crate::providers::insight::InsightProvider;
@@ -72,6 +74,7 @@ use crate::providers::management::ProviderAdmin;
 use crate::providers::signal::{Reach, WorkSignal};
 use crate::providers::transaction::TransactionProvider;
 use crate::providers::transfer::TransferStore;
+use crate::providers::{Provider, TraceProvider};
 use error::StoreError;
 use hints::Hints;
 use lane::{Lane, Size};
@@ -147,7 +150,10 @@ impl PostgresProvider {
         let schema = Schema::new(&options.schema)?;
         let mut conn = open::first(&pool).await?;
         open::check_server(&mut conn).await?;
-        schema::migrate(&mut conn, &schema).await?;
+        match options.is_visitor {
+            true => schema::check(&mut conn, &schema).await?,
+            false => schema::migrate(&mut conn, &schema).await?,
+        }
         transfer::check(&mut conn, &schema).await?;
         let home = schema::home(&mut conn, &schema).await?;
         drop(conn);
@@ -397,6 +403,10 @@ impl Provider for PostgresProvider {
     }
 
     fn as_insight_capability(&self) -> Option<&dyn InsightProvider> {
+        Some(self)
+    }
+
+    fn as_trace_capability(&self) -> Option<&dyn TraceProvider> {
         Some(self)
     }
 

@@ -64,6 +64,7 @@ async fn delete_in(db: &Db, tx: &mut Tx<'_>, ids: &[String], force: bool) -> Res
         ("orchestrator_queue", None),
         ("kv_store", None),
         ("kv_delta", None),
+        ("traces", None),
         ("instances", None),
     ] {
         let deleted = delete_from(db, tx, table, ids).await?;
@@ -114,6 +115,9 @@ async fn delete_unborn(db: &Db, tx: &mut Tx<'_>, children: &[String], parents: &
         let exists = !tx.all(begun.bind(child.clone())).await?.is_empty();
         let unborn = unborn(&messages, exists, |parent| parents.iter().any(|given| *given == stored(parent)));
         deleted += unborn.len() as u64;
+        if !unborn.is_empty() {
+            delete_from(db, tx, "traces", std::slice::from_ref(child)).await?;
+        }
         let delete = db.query("DELETE FROM @.orchestrator_queue WHERE instance_id = $1 AND id = ANY($2)");
         tx.all(delete.bind(child.clone()).bind(unborn)).await?;
     }

@@ -7,7 +7,7 @@ use super::open::{PostgresOpenError, Schema};
 use super::transfer;
 
 /// Each entry brings a schema from its index to the next version; entries are never changed once released.
-const MIGRATIONS: &[&str] = &[INITIAL, IDENTITY, WORKERS];
+const MIGRATIONS: &[&str] = &[INITIAL, IDENTITY, WORKERS, TRACES];
 
 /// `@.` stands for the schema, `@now` for the database's clock in milliseconds since the Unix epoch.
 ///
@@ -209,6 +209,15 @@ CREATE INDEX instances_parent ON @.instances (parent_instance_id, created_at DES
 CREATE INDEX instances_roots ON @.instances (created_at DESC) WHERE parent_instance_id IS NULL;
 ";
 
+/// The trace in which an instance was started, from before the instance exists: only for those that were started in one.
+const TRACES: &str = "
+CREATE TABLE @.traces (
+    instance_id TEXT COLLATE \"C\" PRIMARY KEY,
+    traceparent TEXT NOT NULL,
+    tracestate TEXT
+);
+";
+
 /// All that brings an empty database to the newest version, as one script for whoever applies it by hand.
 pub(super) fn script(schema: &Schema) -> String {
     let newest = MIGRATIONS.len();
@@ -249,6 +258,17 @@ pub(super) async fn migrate(conn: &mut PgConnection, schema: &Schema) -> Result<
         .await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// Refuses whatever is not of the newest version; changes nothing.
+pub(super) async fn check(conn: &mut PgConnection, schema: &Schema) -> Result<(), PostgresOpenError> {
+    let expected = MIGRATIONS.len();
+    match version(conn, schema).await? {
+        found if found == expected => Ok(()),
+        found if found > expected => Err(PostgresOpenError::NewerSchema { found, expected }),
+        0 => Err(PostgresOpenError::OlderSchema { expected, found: format!("no tables in {}", schema.quoted()) }),
+        found => Err(PostgresOpenError::OlderSchema { expected, found: found.to_string() }),
+    }
 }
 
 /// What tells this store from others.

@@ -8,6 +8,7 @@ use super::{guest, message_row, within};
 use crate::model::start::StartOutcome;
 use crate::model::work_item::WorkItem;
 use crate::providers::error::ProviderError;
+use crate::providers::traces::{TraceContext, started};
 use crate::providers::transaction::{OpenTransaction, TransactionError, TransactionProvider, TransactionWork, Within};
 
 #[async_trait]
@@ -33,7 +34,19 @@ impl TransactionProvider for PostgresProvider {
             return Err(ProviderError::permanent(OPERATION, "expected a StartOrchestration").into());
         }
         let message = MessageRow::new(&item).map_err(|error| error.during(OPERATION))?;
-        guest::enqueue_start(&self.db, &self.hints, tx.into_postgres(), &item, &message, OPERATION).await
+        guest::enqueue_start(&self.db, &self.hints, tx.into_postgres(), &item, &message, None, OPERATION).await
+    }
+
+    async fn start_traced_in(
+        &self,
+        tx: OpenTransaction<'_, '_>,
+        item: WorkItem,
+        trace: &TraceContext,
+    ) -> Result<StartOutcome, TransactionError> {
+        const OPERATION: &str = "start_traced_in";
+        started(&item)?;
+        let (message, trace) = (MessageRow::new(&item).map_err(|error| error.during(OPERATION))?, Some(trace));
+        guest::enqueue_start(&self.db, &self.hints, tx.into_postgres(), &item, &message, trace, OPERATION).await
     }
 
     async fn complete_within(&self, token: &str, work: &mut dyn TransactionWork) -> Result<Within, ProviderError> {

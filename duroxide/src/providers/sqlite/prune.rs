@@ -89,6 +89,7 @@ fn delete_unborn(conn: &Connection, parent: &str, wakes: &mut Wakes) -> rusqlite
         if unborn.is_empty() {
             continue;
         }
+        conn.prepare_cached("DELETE FROM traces WHERE instance_id = ?1")?.execute([&child])?;
         let mut held = conn.prepare_cached(
             "SELECT 1 FROM orchestrator_queue q JOIN instance_locks l USING (instance_id)
              WHERE q.id = ?1 AND q.lock_token = l.lock_token",
@@ -147,6 +148,7 @@ fn delete_one(conn: &Connection, instance: &str, result: &mut DeleteInstanceResu
     delete("DELETE FROM instance_locks WHERE instance_id = ?1")?;
     delete("DELETE FROM kv_store WHERE instance_id = ?1")?;
     delete("DELETE FROM kv_delta WHERE instance_id = ?1")?;
+    delete("DELETE FROM traces WHERE instance_id = ?1")?;
     delete("DELETE FROM instances WHERE instance_id = ?1")?;
     Ok(())
 }

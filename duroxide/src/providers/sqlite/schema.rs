@@ -9,7 +9,7 @@ use crate::clock;
 use crate::observe::target;
 
 /// Each entry brings the database from its index to the next version; entries are never changed once released.
-pub(super) const MIGRATIONS: &[&str] = &[INITIAL, PROGRESS, WORKERS];
+pub(super) const MIGRATIONS: &[&str] = &[INITIAL, PROGRESS, WORKERS, TRACES];
 
 /// `state` of a queue row, written as a number because partial indexes want literals:
 /// 0 delayed (`visible_at` ahead), 1 ready (may be taken), 2 held (its instance or itself is leased),
@@ -181,6 +181,15 @@ DROP INDEX instances_parent;
 CREATE INDEX instances_parent ON instances (parent_instance_id, created_at DESC, instance_id);
 ";
 
+/// The trace in which an instance was started, from before the instance exists: only for those that were started in one.
+const TRACES: &str = "
+CREATE TABLE traces (
+    instance_id TEXT PRIMARY KEY NOT NULL,
+    traceparent TEXT NOT NULL,
+    tracestate TEXT
+) WITHOUT ROWID;
+";
+
 /// What an opened database was written by.
 enum Form {
     /// Nobody.
@@ -219,6 +228,29 @@ pub(super) fn migrate(conn: &mut Connection) -> Result<(), SqliteOpenError> {
     tx.execute("UPDATE duroxide_store SET schema_version = ?1", [newest as i64])?;
     tx.commit()?;
     Ok(())
+}
+
+/// Refuses whatever is not open and of the newest version; changes nothing.
+pub(super) fn check(conn: &mut Connection) -> Result<(), SqliteOpenError> {
+    let expected = MIGRATIONS.len();
+    let tx = conn.transaction()?;
+    if let Found::Moved(to) = transfer::look(&tx)? {
+        return Err(SqliteOpenError::Moved { to });
+    }
+    let found = match form(&tx)? {
+        Form::Ours(found) if found == expected => return Ok(()),
+        Form::Ours(found) if found > expected => return Err(SqliteOpenError::NewerSchema { found, expected }),
+        Form::Ours(found) => found.to_string(),
+        Form::Published => "a database of duroxide 0.1".to_owned(),
+        Form::Empty => "none".to_owned(),
+    };
+    Err(SqliteOpenError::OlderSchema { expected, found })
+}
+
+/// All that brings an empty database to the newest version, as one script.
+pub(super) fn script() -> String {
+    let newest = MIGRATIONS.len();
+    format!("BEGIN;\n{}\nUPDATE duroxide_store SET schema_version = {newest};\nCOMMIT;\n", MIGRATIONS.concat())
 }
 
 /// Returns the version of the schema that the rows are in now.

@@ -24,6 +24,8 @@ pub enum Table {
     KvDelta,
     /// Rows that could not be read.
     Quarantine,
+    /// The trace contexts in which instances were started.
+    Traces,
 }
 
 /// What a column is.
@@ -124,11 +126,13 @@ const SESSIONS: &[Column] = &[text("session_id"), text("worker_id"), number("las
 const QUARANTINE: &[Column] =
     &[number("id"), text("queue"), text("instance_id"), document("body"), text("reason"), number("at_ms")];
 
+const TRACES: &[Column] = &[text("instance_id"), text("traceparent"), text("tracestate")];
+
 const KEY_VALUES: &[Column] = &[text("instance_id"), text("key"), text("value"), number("last_updated_at_ms")];
 
 impl Table {
     /// All, in the order in which they are copied.
-    pub const ALL: [Table; 9] = [
+    pub const ALL: [Table; 10] = [
         Table::Instances,
         Table::Executions,
         Table::History,
@@ -138,6 +142,7 @@ impl Table {
         Table::KvStore,
         Table::KvDelta,
         Table::Quarantine,
+        Table::Traces,
     ];
 
     /// The names of what nobody changes while a store is closed: what is copied, and the leases.
@@ -157,6 +162,7 @@ impl Table {
             Table::KvStore => "kv_store",
             Table::KvDelta => "kv_delta",
             Table::Quarantine => "quarantine",
+            Table::Traces => "traces",
         }
     }
 
@@ -171,7 +177,23 @@ impl Table {
             Table::WorkerQueue => WORKER_QUEUE,
             Table::Sessions => SESSIONS,
             Table::Quarantine => QUARANTINE,
+            Table::Traces => TRACES,
             Table::KvStore | Table::KvDelta => KEY_VALUES,
+        }
+    }
+
+    /// The place of the column of this name, if there is one.
+    pub fn place_of(self, name: &str) -> Option<usize> {
+        self.columns().iter().position(|column| column.name == name)
+    }
+
+    /// Whether the first column is a number that the store itself gives out.
+    pub(crate) fn is_numbered(self) -> bool {
+        match self {
+            Table::Instances | Table::OrchestratorQueue | Table::WorkerQueue | Table::Quarantine => true,
+            Table::Executions | Table::History | Table::Sessions | Table::KvStore | Table::KvDelta | Table::Traces => {
+                false
+            }
         }
     }
 

@@ -14,6 +14,7 @@ mod joins;
 mod limits;
 mod long;
 mod machine;
+mod measures;
 mod mismatches;
 #[cfg(feature = "macros")]
 mod policies;
@@ -31,6 +32,7 @@ use crate::model::error::{AppErrorKind, ErrorDetails};
 use crate::model::event::{Event, EventKind};
 use crate::model::item::KvEntry;
 use crate::model::limits::Limits;
+use crate::model::measure::Measure;
 use crate::model::work_item::WorkItem;
 
 /// One orchestration, told turn by turn.
@@ -45,6 +47,8 @@ pub(super) struct Story {
     limits: Limits,
     /// What the last turn came to.
     outcome: Outcome,
+    /// What the last turn measured.
+    measured: Vec<Measure>,
 }
 
 impl Story {
@@ -63,6 +67,7 @@ impl Story {
             kv: HashMap::new(),
             limits: Limits::default(),
             outcome: Outcome::Continue,
+            measured: Vec::new(),
         }
     }
 
@@ -115,6 +120,8 @@ impl Story {
         assert_eq!(format!("{commit:#?}"), format!("{again:#?}"), "live and cold must decide the same");
         self.outcome = live.outcome().clone();
         assert_eq!(self.outcome, *cold.outcome());
+        self.measured = live.take_measures();
+        assert_eq!(self.measured, cold.take_measures(), "live and cold must measure the same");
         self.history.extend(commit.delta.iter().cloned());
         if self.outcome == Outcome::Continue {
             self.live = Some(live);

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 
 use crate::providers::insight::*;
 use crate::providers::memory::MemoryProvider;
+use crate::providers::traces::TraceContext;
 use crate::providers::*;
 
 /// What happens instead of an operation.
@@ -273,6 +274,10 @@ impl Provider for Faulty {
         self.is_quick.then_some(&*self.inner)
     }
 
+    fn as_trace_capability(&self) -> Option<&dyn TraceProvider> {
+        Some(self)
+    }
+
     fn as_management_capability(&self) -> Option<&dyn ProviderAdmin> {
         self.inner.as_management_capability()
     }
@@ -295,5 +300,28 @@ impl Provider for Faulty {
 
     async fn get_instance_stats(&self, instance: &str) -> Result<Option<SystemStats>, ProviderError> {
         self.inner.get_instance_stats(instance).await
+    }
+}
+
+#[async_trait]
+impl TraceProvider for Faulty {
+    async fn start_traced(
+        &self,
+        start: WorkItem,
+        waiting_max: Option<usize>,
+        trace: &TraceContext,
+    ) -> Result<StartOutcome, ProviderError> {
+        self.note("trace start".to_owned());
+        self.inner.start_traced(start, waiting_max, trace).await
+    }
+
+    async fn keep_traces(&self, traces: &[(String, TraceContext)]) -> Result<(), ProviderError> {
+        self.note("trace keep".to_owned());
+        self.through("keep_traces", self.inner.keep_traces(traces)).await
+    }
+
+    async fn read_trace(&self, instance: &str) -> Result<Option<TraceContext>, ProviderError> {
+        self.note("trace read".to_owned());
+        self.through("read_trace", self.inner.read_trace(instance)).await
     }
 }

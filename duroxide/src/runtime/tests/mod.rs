@@ -5,8 +5,12 @@ mod faulty;
 mod figures;
 mod heartbeats;
 mod journeys;
+#[cfg(feature = "macros")]
+mod measures;
 mod presence;
 mod shutdown;
+#[cfg(feature = "macros")]
+mod traces;
 mod warm;
 
 use std::sync::Arc;

@@ -7,7 +7,7 @@ pub(super) const FLOORS: &[&[&str]] = &[
     &["ledger"],
     &["context"],
     &["replay", "registry"],
-    &["observe"],
+    &["observe", "trace"],
     &["providers"],
     &["insight"],
     &["client", "transfer"],

@@ -1,0 +1,75 @@
+//! The contexts in which instances were started.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::row::MessageRow;
+use super::{SqliteProvider, ready, room, start};
+use crate::clock;
+use crate::model::trace::TraceContext;
+use crate::providers::traces::{TraceProvider, queued, started};
+use crate::providers::{ProviderError, StartOutcome, WorkItem};
+
+/// Keeps a context, unless its instance exists or has one.
+fn keep(conn: &Connection, instance: &str, trace: &TraceContext) -> rusqlite::Result<()> {
+    conn.prepare_cached(
+        "INSERT INTO traces (instance_id, traceparent, tracestate)
+         SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM instances WHERE instance_id = ?1)
+         ON CONFLICT DO NOTHING",
+    )?
+    .execute(params![instance, trace.traceparent(), trace.tracestate()])?;
+    Ok(())
+}
+
+fn read(conn: &Connection, instance: &str) -> rusqlite::Result<Option<TraceContext>> {
+    let found: Option<(String, Option<String>)> = conn
+        .prepare_cached("SELECT traceparent, tracestate FROM traces WHERE instance_id = ?1")?
+        .query_row([instance], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    Ok(found.and_then(|(parent, state)| TraceContext::new(&parent, state.as_deref()).ok()))
+}
+
+#[async_trait]
+impl TraceProvider for SqliteProvider {
+    async fn start_traced(
+        &self,
+        item: WorkItem,
+        waiting_max: Option<usize>,
+        trace: &TraceContext,
+    ) -> Result<StartOutcome, ProviderError> {
+        const OPERATION: &str = "start_traced";
+        started(&item)?;
+        let message = MessageRow::new(&item).map_err(|error| error.during(OPERATION))?;
+        let trace = trace.clone();
+        self.write(OPERATION, move |conn, wakes| {
+            let now_ms = clock::now_ms();
+            let outcome = match waiting_max {
+                Some(waiting_max) => {
+                    room::check(conn, &message.instance, waiting_max)?;
+                    ready::enqueue(conn, &message, now_ms, now_ms, wakes)?;
+                    queued(Some(waiting_max))
+                }
+                None => start::enqueue(conn, &item, &message, now_ms, wakes)?,
+            };
+            if outcome == queued(waiting_max) {
+                keep(conn, &message.instance, &trace)?;
+            }
+            Ok(outcome)
+        })
+        .await
+    }
+
+    async fn keep_traces(&self, traces: &[(String, TraceContext)]) -> Result<(), ProviderError> {
+        let traces = traces.to_vec();
+        // What a power cut takes here is taken with the turn that was not committed yet.
+        self.lease("keep_traces", move |conn, _| {
+            traces.iter().try_for_each(|(instance, trace)| Ok(keep(conn, instance, trace)?))
+        })
+        .await
+    }
+
+    async fn read_trace(&self, instance: &str) -> Result<Option<TraceContext>, ProviderError> {
+        let instance = instance.to_owned();
+        self.look("read_trace", move |conn| Ok(read(conn, &instance)?)).await
+    }
+}
