@@ -134,14 +134,16 @@ fn select(names: &[String]) -> Result<Vec<&'static Step>, Failure> {
     Ok(STEPS.iter().filter(wanted).collect())
 }
 
-/// The library with no feature, then with each one on its own: a user may pick any of them.
+/// The library and the command line with no feature, then with each one on its own: a user may pick any of them.
 fn each_feature_alone(workspace: &Workspace) -> Result<(), Failure> {
-    let clippy =
-        |more: &str| workspace.cargo(&format!("clippy -p duroxide --no-default-features{more} -- -D warnings"));
-    clippy("")?;
-    let features = &workspace.package("duroxide")?.features;
-    for feature in features.iter().filter(|feature| *feature != "default") {
-        clippy(&format!(" --features {feature}"))?;
+    for package in ["duroxide", "duroxide-cli"] {
+        let clippy =
+            |more: &str| workspace.cargo(&format!("clippy -p {package} --no-default-features{more} -- -D warnings"));
+        clippy("")?;
+        let features = &workspace.package(package)?.features;
+        for feature in features.iter().filter(|feature| *feature != "default") {
+            clippy(&format!(" --features {feature}"))?;
+        }
     }
     Ok(())
 }

@@ -97,6 +97,26 @@ pub enum TransferError {
         /// Where it is.
         store: String,
     },
+    /// There is no such instance.
+    #[error("instance {instance}: expected one of this store, found none")]
+    UnknownInstance {
+        /// Which one.
+        instance: String,
+    },
+    /// An instance that is to be taken in is there already, or something was sent to its id. Nothing was changed.
+    #[error("instance {instance}: expected an id that is free, found one that is taken; nothing was changed")]
+    InstanceExists {
+        /// Which one.
+        instance: String,
+    },
+    /// An exported instance that cannot be read.
+    #[error("line {line}: {reason}")]
+    Line {
+        /// Which line, from 1.
+        line: usize,
+        /// What was expected, and what was found.
+        reason: String,
+    },
     /// A store failed.
     #[error(transparent)]
     Store(#[from] ProviderError),

@@ -19,6 +19,7 @@
 mod copy;
 mod digest;
 mod error;
+mod instance;
 mod plan;
 mod report;
 
@@ -29,6 +30,7 @@ use std::future::IntoFuture;
 use std::pin::Pin;
 
 pub use error::TransferError;
+pub use instance::{InstanceExport, export_instances, import_instances};
 pub use report::{Phase, TableReport, TransferProgress, TransferReport};
 
 use crate::providers::Provider;

@@ -12,3 +12,4 @@ mod roles;
 pub(crate) mod server;
 mod spoilt;
 mod stage;
+mod visits;

@@ -30,6 +30,23 @@ pub(super) async fn rows(db: &Db, table: Table, after: Option<&Cursor>, fits: Fi
     db.all(build).await?.iter().map(|row| read(row, table.columns())).collect()
 }
 
+/// All rows of an instance, of one moment.
+pub(super) async fn instance(db: &Db, instance: &str) -> Result<Vec<(Table, Row)>, StoreError> {
+    let mut tx = db.pool().begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    let mut rows = Vec::new();
+    for table in Table::ALL.into_iter().filter(|table| table.place_of("instance_id").is_some()) {
+        let columns = table.columns();
+        let names: Vec<String> = columns.iter().map(expression).collect();
+        let order = if table.is_numbered() { columns[0].name } else { "1, 2, 3" };
+        let select = format!("SELECT {} FROM @.{table} WHERE instance_id = $1 ORDER BY {order}", names.join(", "));
+        for row in db.query(&select).bind(stored(instance).into_owned()).fetch_all(&mut *tx).await? {
+            rows.push((table, read(&row, columns)?));
+        }
+    }
+    tx.rollback().await?;
+    Ok(rows)
+}
+
 fn bind(query: Query, cell: &Cell) -> Query {
     match cell {
         Cell::Null => query.bind(None::<String>),

@@ -1,21 +1,26 @@
 //! Rows of another store, added to this one.
 
+use sqlx::Row as _;
+
 use super::error::StoreError;
 use super::export::{is_text, key};
 use super::indexed;
 use super::row::stored;
 use super::writer::{Db, Query, Tx};
-use crate::providers::transfer::{Cell, Column, ColumnKind, Row, Table};
+use crate::providers::transfer::{Cell, Column, ColumnKind, Row, Table, by_table, instances_of};
 
 /// Adds rows, as one statement. Their ids come along, so that a row that is there already is an error and not a second
-/// one.
+/// one; where the first has none, all are given the next.
 pub(super) async fn rows(db: &Db, tx: &mut Tx<'_>, table: Table, rows: &[Row]) -> Result<(), StoreError> {
     for row in rows {
         let key = row.cursor(key(table)).0;
         let texts: Vec<&str> = key.iter().filter_map(text).collect();
         indexed::check(&format!("key of a row of {table}"), &texts)?;
     }
-    let insert = (0..).zip(table.columns()).fold(db.query(&insert(table)), |query, (place, column)| {
+    let is_given = table.is_numbered() && rows.first().is_some_and(|row| row.0[0] == Cell::Null);
+    let first = usize::from(is_given);
+    let columns = (0..).zip(table.columns()).skip(first);
+    let insert = columns.fold(db.query(&insert(table, first)), |query, (place, column)| {
         bind(query, column, rows.iter().map(|row| &row.0[place]))
     });
     tx.all(insert).await?;
@@ -34,8 +39,31 @@ async fn list_under_their_status(db: &Db, tx: &mut Tx<'_>, rows: &[Row]) -> Resu
     tx.all(list.bind(ids)).await.map(drop)
 }
 
-fn insert(table: Table) -> String {
-    let columns = table.columns();
+/// Adds the rows of instances that are not there, under numbers of this store's own; or says which is there.
+pub(super) async fn instances(db: &Db, tx: &mut Tx<'_>, given: &[(Table, Row)]) -> Result<Option<String>, StoreError> {
+    for instance in instances_of(given) {
+        if is_known(db, tx, instance).await? {
+            return Ok(Some(instance.to_owned()));
+        }
+    }
+    for (table, of_table) in by_table(given.to_vec()) {
+        rows(db, tx, table, &of_table).await?;
+    }
+    Ok(None)
+}
+
+async fn is_known(db: &Db, tx: &mut Tx<'_>, instance: &str) -> Result<bool, StoreError> {
+    let look = "SELECT EXISTS (SELECT 1 FROM @.instances WHERE instance_id = $1)
+        OR EXISTS (SELECT 1 FROM @.executions WHERE instance_id = $1)
+        OR EXISTS (SELECT 1 FROM @.history WHERE instance_id = $1)
+        OR EXISTS (SELECT 1 FROM @.orchestrator_queue WHERE instance_id = $1)";
+    let found = tx.all(db.query(look).bind(stored(instance).into_owned())).await?;
+    Ok(found[0].try_get(0)?)
+}
+
+/// Without its first columns.
+fn insert(table: Table, first: usize) -> String {
+    let columns = &table.columns()[first..];
     let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
     let array = |(n, column): (usize, &Column)| {
         if is_text(column) { format!("${n}::text[]") } else { format!("${n}::bigint[]") }

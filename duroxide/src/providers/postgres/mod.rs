@@ -16,6 +16,7 @@ mod error;
 mod export;
 mod express;
 mod fetch;
+mod figures;
 mod find;
 mod guest;
 mod heartbeat;
@@ -52,6 +53,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use figures::ServerFigures;
 pub use open::{PostgresOpenError, PostgresOptions};
 pub use sqlx::PgTransaction;
 
@@ -148,7 +150,10 @@ impl PostgresProvider {
         let schema = Schema::new(&options.schema)?;
         let mut conn = open::first(&pool).await?;
         open::check_server(&mut conn).await?;
-        schema::migrate(&mut conn, &schema).await?;
+        match options.is_visitor {
+            true => schema::check(&mut conn, &schema).await?,
+            false => schema::migrate(&mut conn, &schema).await?,
+        }
         transfer::check(&mut conn, &schema).await?;
         let home = schema::home(&mut conn, &schema).await?;
         drop(conn);

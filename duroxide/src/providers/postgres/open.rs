@@ -60,6 +60,17 @@ pub enum PostgresOpenError {
         /// The schema's version.
         found: usize,
     },
+    /// A visitor found what he may not bring to the newest version.
+    #[error(
+        "database schema: expected version {expected}, found {found}; a visitor changes nothing: \
+         `PostgresProvider::connect`, as every worker does it, or `duroxide db migrate` brings it there"
+    )]
+    OlderSchema {
+        /// The version this crate works on.
+        expected: usize,
+        /// What is there instead.
+        found: String,
+    },
     /// Tables of ours are there, but in a form this crate does not know.
     #[error("database schema: expected an empty schema or one of this crate, found a queue without a version")]
     ForeignSchema,
@@ -92,11 +103,12 @@ impl From<sqlx::Error> for PostgresOpenError {
 pub struct PostgresOptions {
     pub(super) schema: String,
     pub(super) session_features: bool,
+    pub(super) is_visitor: bool,
 }
 
 impl Default for PostgresOptions {
     fn default() -> Self {
-        PostgresOptions { schema: SCHEMA.to_owned(), session_features: true }
+        PostgresOptions { schema: SCHEMA.to_owned(), session_features: true, is_visitor: false }
     }
 }
 
@@ -114,6 +126,14 @@ impl PostgresOptions {
     pub fn session_features(mut self, on: bool) -> Self {
         self.session_features = on;
         self
+    }
+
+    /// For a program that runs nothing and only looks, or sends messages and administers: it creates and migrates
+    /// nothing, takes no place among the stores of the schema, and keeps no connection of its own. A schema that is
+    /// not of the newest version is refused with [`OlderSchema`](PostgresOpenError::OlderSchema).
+    pub fn visitor(mut self) -> Self {
+        self.is_visitor = true;
+        self.session_features(false)
     }
 }
 

@@ -260,6 +260,17 @@ pub(super) async fn migrate(conn: &mut PgConnection, schema: &Schema) -> Result<
     Ok(())
 }
 
+/// Refuses whatever is not of the newest version; changes nothing.
+pub(super) async fn check(conn: &mut PgConnection, schema: &Schema) -> Result<(), PostgresOpenError> {
+    let expected = MIGRATIONS.len();
+    match version(conn, schema).await? {
+        found if found == expected => Ok(()),
+        found if found > expected => Err(PostgresOpenError::NewerSchema { found, expected }),
+        0 => Err(PostgresOpenError::OlderSchema { expected, found: format!("no tables in {}", schema.quoted()) }),
+        found => Err(PostgresOpenError::OlderSchema { expected, found: found.to_string() }),
+    }
+}
+
 /// What tells this store from others.
 pub(super) async fn home(conn: &mut PgConnection, schema: &Schema) -> Result<Home, PostgresOpenError> {
     let look = schema.sql("SELECT store_id::text, current_database()::text FROM @.store");

@@ -114,6 +114,28 @@ impl TransferStore for PostgresProvider {
         self.hints.tell(WorkQueue::Worker);
         Ok(())
     }
+
+    async fn export_instance(&self, instance: &str) -> Result<Vec<(Table, Row)>, ProviderError> {
+        let exported = with_repeats(|| export::instance(&self.db, instance));
+        exported.await.map_err(|error| error.during("export_instance"))
+    }
+
+    async fn import_instances(&self, rows: Vec<(Table, Row)>) -> Result<Option<String>, ProviderError> {
+        let imported = with_repeats(|| async {
+            let mut tx = self.db.begin_long().await?;
+            match import::instances(&self.db, &mut tx, &rows).await {
+                Ok(None) => tx.commit_surely().await.map(|()| None),
+                hindered => {
+                    tx.rollback().await;
+                    hindered
+                }
+            }
+        });
+        let taken = imported.await.map_err(|error| error.during("import_instances"))?;
+        self.hints.tell(WorkQueue::Orchestrator);
+        self.hints.tell(WorkQueue::Worker);
+        Ok(taken)
+    }
 }
 
 /// What a store takes part in.

@@ -35,15 +35,13 @@ pub(super) fn rows(
     after: Option<&Cursor>,
     fits: Fits,
 ) -> Result<Vec<Row>, StoreError> {
-    let columns = table.columns();
     let mut statement = conn.prepare_cached(&select(table, after.is_some()))?;
     let key = after.map(|Cursor(cells)| cells.as_slice()).unwrap_or_default();
     let limit = Cell::Number(i64::try_from(fits.rows).unwrap_or(i64::MAX));
     let mut found = statement.query(params_from_iter(key.iter().chain([&limit])))?;
     let (mut rows, mut bytes) = (Vec::new(), 0);
     while let Some(row) = found.next()? {
-        let cells = (0..).zip(columns).map(|(index, column)| cell(row.get_ref(index)?, table, *column));
-        let row = Row(cells.collect::<Result<_, StoreError>>()?);
+        let row = read(row, table)?;
         bytes += row.bytes();
         if bytes > fits.bytes && !rows.is_empty() {
             break;
@@ -53,15 +51,52 @@ pub(super) fn rows(
     Ok(rows)
 }
 
-fn select(table: Table, is_continued: bool) -> String {
+/// All rows of an instance; what is held is ready, as nobody holds it elsewhere.
+pub(super) fn instance(conn: &Connection, instance: &str) -> Result<Vec<(Table, Row)>, StoreError> {
+    let mut rows = Vec::new();
+    for table in Table::ALL.into_iter().filter(|table| table.place_of("instance_id").is_some()) {
+        let select = format!("{} WHERE instance_id = ?1 ORDER BY {}", columns_of(table), key_of(table));
+        let mut statement = conn.prepare_cached(&select)?;
+        let mut found = statement.query([instance])?;
+        while let Some(row) = found.next()? {
+            let mut row = read(row, table)?;
+            if let Some(state) = table.place_of("state")
+                && row.0[state] == Cell::Number(HELD)
+            {
+                row.0[state] = Cell::Number(READY);
+            }
+            rows.push((table, row));
+        }
+    }
+    Ok(rows)
+}
+
+/// States of a queue row, see `schema`.
+const READY: i64 = 1;
+const HELD: i64 = 2;
+
+fn read(row: &rusqlite::Row<'_>, table: Table) -> Result<Row, StoreError> {
+    let cells = (0..).zip(table.columns()).map(|(index, column)| cell(row.get_ref(index)?, table, *column));
+    Ok(Row(cells.collect::<Result<_, StoreError>>()?))
+}
+
+fn columns_of(table: Table) -> String {
     let columns: Vec<String> = table.columns().iter().map(|&column| expression(table, column)).collect();
+    format!("SELECT {} FROM {table}", columns.join(", "))
+}
+
+fn key_of(table: Table) -> String {
     let key: Vec<&str> = key(table).iter().map(|&place| own_name(table, table.columns()[place])).collect();
-    let (columns, key) = (columns.join(", "), key.join(", "));
+    key.join(", ")
+}
+
+fn select(table: Table, is_continued: bool) -> String {
+    let (columns, key) = (columns_of(table), key_of(table));
     let behind = match is_continued {
         true => format!("WHERE ({key}) > ({})", vec!["?"; key.split(',').count()].join(", ")),
         false => String::new(),
     };
-    format!("SELECT {columns} FROM {table} {behind} ORDER BY {key} LIMIT ?")
+    format!("{columns} {behind} ORDER BY {key} LIMIT ?")
 }
 
 /// An activity that nobody can cancel has no identity here, and an empty one elsewhere.

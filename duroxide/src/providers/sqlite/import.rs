@@ -4,9 +4,10 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::error::StoreError;
 use super::export::own_name;
-use crate::providers::transfer::{Row, Table};
+use crate::providers::transfer::{Row, Table, by_table, instances_of};
 
-/// Adds rows. Their ids come along, so that a row that is there already is an error and not a second one.
+/// Adds rows. Their ids come along, so that a row that is there already is an error and not a second one; one without is
+/// given the next.
 pub(super) fn rows(conn: &Connection, table: Table, rows: &[Row]) -> Result<(), StoreError> {
     let mut insert = conn.prepare_cached(&insert(table))?;
     for row in rows {
@@ -28,6 +29,29 @@ fn list_under_their_status(conn: &Connection, rows: &[Row]) -> Result<(), StoreE
         list.execute(params_from_iter(&row.0[..3]))?;
     }
     Ok(())
+}
+
+/// Adds the rows of instances that are not there, under numbers of this store's own; or says which is there.
+pub(super) fn instances(conn: &Connection, given: Vec<(Table, Row)>) -> Result<Option<String>, StoreError> {
+    for instance in instances_of(&given) {
+        if is_known(conn, instance)? {
+            return Ok(Some(instance.to_owned()));
+        }
+    }
+    for (table, of_table) in by_table(given) {
+        rows(conn, table, &of_table)?;
+    }
+    Ok(None)
+}
+
+fn is_known(conn: &Connection, instance: &str) -> Result<bool, StoreError> {
+    for table in [Table::Instances, Table::Executions, Table::History, Table::OrchestratorQueue] {
+        let look = format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE instance_id = ?1)");
+        if conn.prepare_cached(&look)?.query_row([instance], |row| row.get(0))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn insert(table: Table) -> String {

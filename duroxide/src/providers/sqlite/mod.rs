@@ -47,7 +47,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use open::SqliteOpenError;
+pub use open::{SqliteOpenError, Visit};
 
 use crate::model::VERSION;
 use crate::model::commit::{Commit, ExecutionMetadata};
@@ -120,12 +120,27 @@ impl SqliteProvider {
         SqliteProvider::open_at(Location::file(path.as_ref())).await
     }
 
+    /// Opens a file as a program that runs nothing and only looks, or sends messages and administers. It takes no place
+    /// among the stores of the file, creates, migrates and repairs nothing, and takes no lease back from anybody.
+    ///
+    /// # Errors
+    /// See [`SqliteOpenError`]: [`Missing`](SqliteOpenError::Missing) when there is no such file, and
+    /// [`OlderSchema`](SqliteOpenError::OlderSchema) when it is not of the newest version.
+    pub async fn visit(path: impl AsRef<Path>, visit: Visit) -> Result<Self, SqliteOpenError> {
+        SqliteProvider::open_at(Location::visited(path.as_ref(), visit)).await
+    }
+
+    /// All that creates the newest tables in an empty database, as SQL for people to read.
+    pub fn schema_sql() -> String {
+        schema::script()
+    }
+
     /// Opens a file and never flushes it: a power cut may take everything, and leave what is no database.
     #[cfg(feature = "test-hooks")]
     #[doc(hidden)]
     pub async fn open_without_flushes(path: impl AsRef<Path>) -> Result<Self, SqliteOpenError> {
         let path = path.as_ref().to_owned();
-        SqliteProvider::open_at(Location::File { path, create: true, synchronous: Synchronous::Off }).await
+        SqliteProvider::open_at(Location::File { path, create: true, synchronous: Synchronous::Off, visit: None }).await
     }
 
     /// A fresh database in memory, gone when the last user of it is.
@@ -154,15 +169,15 @@ impl SqliteProvider {
 
     fn open_blocking(location: &Location, pool: SqlitePool) -> Result<Self, SqliteOpenError> {
         let mut conn = location.connect()?;
-        // A log that is left may be read where nothing can be written: then the first write tells.
-        schema::migrate(&mut conn).map_err(|error| location.explain(error))?;
+        match location.visit() {
+            // A log that is left may be read where nothing can be written: then the first write tells.
+            None => schema::migrate(&mut conn).map_err(|error| location.explain(error))?,
+            Some(_) => schema::check(&mut conn)?,
+        }
         let thread_error = |error| SqliteOpenError::Thread(Box::new(error));
         let (readers, desk, sync, node) = match location {
-            Location::File { path, synchronous, .. } => {
-                // Under its one real name: a store that came by a link must see the slots of the others.
-                let real = path.canonicalize().unwrap_or_else(|_| path.clone());
-                let node = Node::beside(&real);
-                node::reclaim(&mut conn, &real, &node)?;
+            Location::File { path, synchronous, visit, .. } => {
+                let node = SqliteProvider::place(&mut conn, path, *visit)?;
                 let readers = Arc::new(Readers::new(path.clone()));
                 let sync = match synchronous {
                     Synchronous::Full => Sync::PerTransaction(true),
@@ -175,9 +190,24 @@ impl SqliteProvider {
             Location::Memory { .. } => (None, None, Sync::Fixed, Node::alone()),
         };
         let signal = Arc::new(WorkSignal::reaching(Reach::All));
-        ready::seed(&conn, &signal)?;
+        if location.visit().is_none() {
+            ready::seed(&conn, &signal)?;
+        }
         let writer = Writer::start(conn, sync, Arc::clone(&signal)).map_err(thread_error)?;
         Ok(SqliteProvider { writer, readers, desk, pool, signal, place: location.told(), node })
+    }
+
+    /// Its place among the stores of the file; those that are dead lose their leases. A visitor has none, and leaves
+    /// all of them as they are.
+    fn place(conn: &mut Connection, path: &Path, visit: Option<Visit>) -> Result<Node, SqliteOpenError> {
+        // Under its one real name: a store that came by a link must see the slots of the others.
+        let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        if visit.is_some() {
+            return Ok(Node::visiting(&real));
+        }
+        let node = Node::beside(&real);
+        node::reclaim(conn, &real, &node)?;
+        Ok(node)
     }
 
     /// Folds the write-ahead log into the database file.

@@ -29,6 +29,11 @@ impl Node {
         Node { owner: seams::new_guid().into(), database: None, _slot: None }
     }
 
+    /// Without a slot, beside those that have one.
+    pub(super) fn visiting(database: &Path) -> Self {
+        Node { owner: seams::new_guid().into(), database: Some(database.to_owned()), _slot: None }
+    }
+
     /// The lowest free slot. Where files cannot be locked, leases of the dead end by themselves.
     pub(super) fn beside(database: &Path) -> Self {
         let free = (0..SLOTS).find_map(|slot| Some((slot, try_slot(database, slot)?)));

@@ -93,6 +93,17 @@ pub enum SqliteOpenError {
         /// The newest that was applied.
         found: i64,
     },
+    /// A visitor found what he may not bring to the newest version.
+    #[error(
+        "database schema: expected version {expected}, found {found}; a visitor changes nothing: \
+         `SqliteProvider::open`, as every worker does it, or `duroxide db migrate` brings it there"
+    )]
+    OlderSchema {
+        /// The version this crate works on.
+        expected: usize,
+        /// What is there instead.
+        found: String,
+    },
     /// Tables of ours are there, but in a form this crate does not know.
     #[error("database schema: expected an empty database or one of this crate, found a queue without a version")]
     ForeignSchema,
@@ -149,11 +160,20 @@ impl Synchronous {
     }
 }
 
+/// What a program that runs nothing does with a file in which others work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Visit {
+    /// Looks: whatever would change something is refused.
+    Reading,
+    /// Sends messages and administers.
+    Writing,
+}
+
 /// Where a database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Location {
-    /// In a file.
-    File { path: PathBuf, create: bool, synchronous: Synchronous },
+    /// In a file; of a visitor, or of a store that may work.
+    File { path: PathBuf, create: bool, synchronous: Synchronous, visit: Option<Visit> },
     /// In this process, under a name that no other database has.
     Memory { name: String },
 }
@@ -167,7 +187,20 @@ impl Location {
 
     /// A database in a file, with everything flushed that is acknowledged.
     pub(super) fn file(path: impl Into<PathBuf>) -> Self {
-        Location::File { path: anchored(path.into()), create: true, synchronous: Synchronous::Full }
+        Location::File { path: anchored(path.into()), create: true, synchronous: Synchronous::Full, visit: None }
+    }
+
+    /// The same for a visitor: it must be there.
+    pub(super) fn visited(path: impl Into<PathBuf>, visit: Visit) -> Self {
+        let (create, synchronous) = (false, Synchronous::Full);
+        Location::File { path: anchored(path.into()), create, synchronous, visit: Some(visit) }
+    }
+
+    pub(super) fn visit(&self) -> Option<Visit> {
+        match self {
+            Location::File { visit, .. } => *visit,
+            Location::Memory { .. } => None,
+        }
     }
 
     /// `sqlite:PATH`, `sqlite://PATH`, `sqlite::memory:`, each with `?mode=…` and `&synchronous=…`.
@@ -196,7 +229,8 @@ impl Location {
         if path.is_empty() {
             return Err(SqliteOpenError::Url { found: "no path".to_owned() });
         }
-        Ok(Location::File { path: anchored(PathBuf::from(percent_decoded(path))), create, synchronous })
+        let path = anchored(PathBuf::from(percent_decoded(path)));
+        Ok(Location::File { path, create, synchronous, visit: None })
     }
 
     /// For people.
@@ -218,7 +252,7 @@ impl Location {
     /// Says which file it is about, where SQLite does not.
     pub(super) fn explain(&self, error: SqliteOpenError) -> SqliteOpenError {
         match (self, error) {
-            (Location::File { path, .. }, SqliteOpenError::Database(error)) => explained(path, error),
+            (Location::File { path, visit: None, .. }, SqliteOpenError::Database(error)) => explained(path, error),
             (Location::File { .. } | Location::Memory { .. }, error) => error,
         }
     }
@@ -235,7 +269,10 @@ impl Location {
             }
         };
         prepare(&conn)?;
-        enforce_journal(&conn, self)?;
+        // A visitor may have come to the wrong file: nothing is done to it before it is known.
+        if self.visit().is_none() {
+            enforce_journal(&conn, self)?;
+        }
         let pragmas = match self {
             Location::File { synchronous, .. } => {
                 let (value, expected) = synchronous.pragma();
@@ -246,6 +283,9 @@ impl Location {
         };
         for (pragma, value, expected) in pragmas {
             enforce(&conn, pragma, *value, expected)?;
+        }
+        if self.visit() == Some(Visit::Reading) {
+            conn.execute_batch(QUERY_ONLY)?;
         }
         Ok(conn)
     }
@@ -276,9 +316,12 @@ pub(super) fn connect_reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
     prepare(&conn)?;
-    conn.execute_batch("PRAGMA query_only = ON")?;
+    conn.execute_batch(QUERY_ONLY)?;
     Ok(conn)
 }
+
+/// Whatever would change something is refused on this connection.
+const QUERY_ONLY: &str = "PRAGMA query_only = ON";
 
 fn prepare(conn: &Connection) -> rusqlite::Result<()> {
     conn.set_prepared_statement_cache_capacity(STATEMENTS);

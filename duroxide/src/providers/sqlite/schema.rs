@@ -230,6 +230,29 @@ pub(super) fn migrate(conn: &mut Connection) -> Result<(), SqliteOpenError> {
     Ok(())
 }
 
+/// Refuses whatever is not open and of the newest version; changes nothing.
+pub(super) fn check(conn: &mut Connection) -> Result<(), SqliteOpenError> {
+    let expected = MIGRATIONS.len();
+    let tx = conn.transaction()?;
+    if let Found::Moved(to) = transfer::look(&tx)? {
+        return Err(SqliteOpenError::Moved { to });
+    }
+    let found = match form(&tx)? {
+        Form::Ours(found) if found == expected => return Ok(()),
+        Form::Ours(found) if found > expected => return Err(SqliteOpenError::NewerSchema { found, expected }),
+        Form::Ours(found) => found.to_string(),
+        Form::Published => "a database of duroxide 0.1".to_owned(),
+        Form::Empty => "none".to_owned(),
+    };
+    Err(SqliteOpenError::OlderSchema { expected, found })
+}
+
+/// All that brings an empty database to the newest version, as one script.
+pub(super) fn script() -> String {
+    let newest = MIGRATIONS.len();
+    format!("BEGIN;\n{}\nUPDATE duroxide_store SET schema_version = {newest};\nCOMMIT;\n", MIGRATIONS.concat())
+}
+
 /// Returns the version of the schema that the rows are in now.
 fn adopt_published(conn: &Connection, now_ms: u64) -> Result<usize, SqliteOpenError> {
     adopt::set_aside(conn)?;

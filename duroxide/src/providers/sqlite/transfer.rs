@@ -96,6 +96,23 @@ impl TransferStore for SqliteProvider {
         })
         .await
     }
+
+    async fn export_instance(&self, instance: &str) -> Result<Vec<(Table, Row)>, ProviderError> {
+        let instance = instance.to_owned();
+        self.read_with("export_instance", move |conn| export::instance(conn, &instance)).await
+    }
+
+    async fn import_instances(&self, rows: Vec<(Table, Row)>) -> Result<Option<String>, ProviderError> {
+        let signal = self.signal.clone();
+        self.administer("import_instances", move |conn, wakes| {
+            let taken = import::instances(conn, rows)?;
+            wakes.ready(WorkQueue::Orchestrator);
+            wakes.ready(WorkQueue::Worker);
+            ready::seed(conn, &signal)?;
+            Ok(taken)
+        })
+        .await
+    }
 }
 
 /// What the store takes part in.

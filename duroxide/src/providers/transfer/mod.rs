@@ -77,6 +77,67 @@ pub trait TransferStore: Send + Sync {
         fence: u64,
         rows: Rows,
     ) -> Result<(), ProviderError>;
+
+    /// All rows that belong to an instance, without what leases there are on them, in the order of [`Table::ALL`]; none
+    /// when there is no such instance. Sessions are nobody's.
+    ///
+    /// The default looks through everything, and not at one moment.
+    async fn export_instance(&self, instance: &str) -> Result<Vec<(Table, Row)>, ProviderError> {
+        let mut found = Vec::new();
+        for table in Table::ALL {
+            let Some(place) = table.place_of("instance_id") else {
+                continue;
+            };
+            let mut after = None;
+            loop {
+                let rows = self.export_rows(table, after.as_ref(), PAGE).await?;
+                let Some(last) = rows.last() else {
+                    break;
+                };
+                after = Some(self.cursor_of(table, last));
+                let is_its = |row: &Row| matches!(&row.0[place], Cell::Text(id) if id == instance);
+                found.extend(rows.into_iter().filter(is_its).map(|row| (table, row)));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Adds the rows of instances that are not there, in one commit and under row ids of this store's own. `Some` of the
+    /// first that is there, or to which something was sent; then nothing changes.
+    ///
+    /// # Errors
+    /// Permanent where it is not provided, as here.
+    async fn import_instances(&self, rows: Vec<(Table, Row)>) -> Result<Option<String>, ProviderError> {
+        let _ = rows;
+        Err(ProviderError::permanent("import_instances", "expected a store that can take single instances in"))
+    }
+}
+
+/// What is read at once where everything is looked through.
+const PAGE: Fits = Fits { rows: 500, bytes: 1024 * 1024 };
+
+/// The rows of each table, without the numbers that each store gives out itself.
+pub(crate) fn by_table(rows: Vec<(Table, Row)>) -> Vec<(Table, Vec<Row>)> {
+    let mut of_tables: Vec<(Table, Vec<Row>)> = Table::ALL.into_iter().map(|table| (table, Vec::new())).collect();
+    for (table, mut row) in rows {
+        if table.is_numbered() {
+            row.0[0] = Cell::Null;
+        }
+        if let Some((_, rows)) = of_tables.iter_mut().find(|(of, _)| *of == table) {
+            rows.push(row);
+        }
+    }
+    of_tables.retain(|(_, rows)| !rows.is_empty());
+    of_tables
+}
+
+/// The instances among these rows.
+pub(crate) fn instances_of(rows: &[(Table, Row)]) -> impl Iterator<Item = &str> {
+    let place = Table::Instances.place_of("instance_id");
+    rows.iter().filter(|(table, _)| *table == Table::Instances).filter_map(move |(_, row)| match &row.0[place?] {
+        Cell::Text(id) => Some(id.as_str()),
+        Cell::Null | Cell::Number(_) => None,
+    })
 }
 
 /// What came of closing a store.

@@ -182,6 +182,24 @@ impl Table {
         }
     }
 
+    /// The place of the column of this name, if there is one.
+    pub fn place_of(self, name: &str) -> Option<usize> {
+        self.columns().iter().position(|column| column.name == name)
+    }
+
+    /// Whether the first column is a number that the store itself gives out.
+    pub(crate) fn is_numbered(self) -> bool {
+        match self {
+            Table::Instances | Table::OrchestratorQueue | Table::WorkerQueue | Table::Quarantine => true,
+            Table::Executions
+            | Table::History
+            | Table::Sessions
+            | Table::KvStore
+            | Table::KvDelta
+            | Table::Traces => false,
+        }
+    }
+
     /// The columns of this kind, by their places.
     pub(crate) fn places_of(self, kind: ColumnKind) -> impl Iterator<Item = usize> {
         (0..).zip(self.columns()).filter(move |(_, column)| column.kind == kind).map(|(place, _)| place)

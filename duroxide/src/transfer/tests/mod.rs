@@ -2,6 +2,8 @@
 
 #[cfg(feature = "sqlite")]
 mod faults;
+#[cfg(feature = "sqlite")]
+mod instance;
 
 use super::digest::{Digest, shifted};
 use super::plan::{Conflict, Next, next};

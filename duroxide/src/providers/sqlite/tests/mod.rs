@@ -3,6 +3,7 @@
 mod foreign;
 mod handing;
 mod insight;
+mod visits;
 
 use std::path::PathBuf;
 use std::sync::mpsc;
@@ -406,7 +407,8 @@ async fn a_file_we_create_is_for_its_owner_only() {
 async fn urls_are_read_and_unknown_parts_refused() {
     // A relative path is one below where the program is now.
     let at = |path: &str| std::env::current_dir().unwrap().join(path);
-    let file = |path: &str, create| Location::File { path: at(path), create, synchronous: Synchronous::Full };
+    let file =
+        |path: &str, create| Location::File { path: at(path), create, synchronous: Synchronous::Full, visit: None };
     // URL -> location
     let table = [
         ("sqlite:a.db", file("a.db", false)),
@@ -418,7 +420,7 @@ async fn urls_are_read_and_unknown_parts_refused() {
         ("sqlite:a.db?mode=rwc&synchronous=full", file("a.db", true)),
         (
             "sqlite:a.db?synchronous=normal",
-            Location::File { path: at("a.db"), create: false, synchronous: Synchronous::Normal },
+            Location::File { path: at("a.db"), create: false, synchronous: Synchronous::Normal, visit: None },
         ),
     ];
     for (url, location) in table {

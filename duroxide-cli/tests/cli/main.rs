@@ -1,0 +1,16 @@
+//! The real program, run on real stores.
+
+mod changes;
+mod codes;
+mod hostile;
+mod large;
+mod lists;
+mod live;
+#[cfg(feature = "mcp")]
+mod mcp;
+mod moves;
+mod pages;
+mod program;
+mod shop;
+mod sick;
+mod typed;
