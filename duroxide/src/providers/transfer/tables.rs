@@ -191,12 +191,9 @@ impl Table {
     pub(crate) fn is_numbered(self) -> bool {
         match self {
             Table::Instances | Table::OrchestratorQueue | Table::WorkerQueue | Table::Quarantine => true,
-            Table::Executions
-            | Table::History
-            | Table::Sessions
-            | Table::KvStore
-            | Table::KvDelta
-            | Table::Traces => false,
+            Table::Executions | Table::History | Table::Sessions | Table::KvStore | Table::KvDelta | Table::Traces => {
+                false
+            }
         }
     }
 
