@@ -212,8 +212,8 @@ pub fn laws() -> Vec<Law> {
         starts::LAWS,
         heartbeat::LAWS,
         insight::LAWS,
-        waiting::LAWS,
         traces::LAWS,
+        waiting::LAWS,
     ]
     .concat()
 }
