@@ -18,6 +18,7 @@ use std::time::Duration;
 use duroxide::providers::sqlite::SqliteProvider;
 use duroxide::runtime::Runtime;
 use duroxide::trace::OpenTelemetry;
+use duroxide::typed::StartError;
 use duroxide::{Client, OrchestrationContext, activity, event, orchestration};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::Resource;
@@ -66,6 +67,11 @@ async fn order(ctx: OrchestrationContext, id: String) -> Result<String, String> 
     Ok(format!("{label}, approved by {}", approved.by))
 }
 
+/// The handler of a request: whatever span it is in, the order becomes part of its trace.
+async fn place(client: &Client, id: &str) -> Result<(), StartError> {
+    order::start(client, id, id.to_owned()).await.map(drop)
+}
+
 /// Sends spans to the collector: those of the library, by their target, and the program's own.
 fn collect(service: &'static str) -> Result<SdkTracerProvider, Box<dyn std::error::Error>> {
     let exporter = opentelemetry_otlp::SpanExporter::builder().with_http().build()?;
@@ -93,8 +99,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     match command.as_str() {
         "order" => {
             let provider = collect("shop")?;
-            let request = info_span!("POST /orders");
-            order::start(&client, id, id.clone()).instrument(request).await?;
+            place(&client, id).instrument(info_span!("POST /orders")).await?;
             provider.shutdown()?;
         }
         "approve" => order::attach(&client, id).enqueue(Approved { by: "Ada".to_owned() }).await?,

@@ -2,8 +2,6 @@
 //!
 //! A program of its own, because the subscriber is that of the whole process.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot set its scene has failed")]
-
 use std::sync::Arc;
 
 use duroxide::providers::memory::MemoryProvider;

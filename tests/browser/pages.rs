@@ -6,14 +6,14 @@ use futures_util::StreamExt as _;
 use tower::ServiceExt as _;
 
 use crate::request::{act, get, send, with};
-use crate::scene::{Scene, TOKEN};
+use crate::scene::{PATIENCE, Scene, TOKEN};
 
 /// Every page, with something that it must say.
 const PAGES: [(&str, &str); 11] = [
     ("/overview", "Started in the last"),
     ("/instances", "order-7"),
     ("/instances?status=Failed", "order-8"),
-    ("/instance?id=order-7", "waits for approval"),
+    ("/instance?id=order-7", "<p class=\"explain\">"),
     ("/instance?id=order-8", "out of &lt;i&gt;unicorns"),
     ("/instance?id=count-1&execution=2", "This is execution 2"),
     ("/queues", "Set aside"),
@@ -123,11 +123,7 @@ async fn an_instance_is_started_cancelled_and_deleted() {
     let started = act(&router, "/start-instance", &body).await;
     assert_eq!(started.status, 200, "{}", started.text);
     assert!(started.text.contains(r#""next":"instance?id=order-9""#), "{}", started.text);
-    scene
-        .client
-        .wait_for_status_change("order-9", 0, std::time::Duration::from_millis(10), crate::scene::PATIENCE)
-        .await
-        .unwrap();
+    scene.client.wait_for_status_change("order-9", 0, std::time::Duration::from_millis(10), PATIENCE).await.unwrap();
     assert_eq!(act(&router, "/start-instance", &body).await.status, 409, "its id is taken");
     assert_eq!(act(&router, "/delete", "id=order-9").await.status, 409, "it runs");
     assert_eq!(act(&router, "/cancel", "id=order-9&reason=enough").await.status, 200);
@@ -174,12 +170,14 @@ async fn a_page_that_is_watched_follows_and_streams_are_bounded() {
     let mut stream = first.into_body().into_data_stream();
     let mut seen = String::new();
     while !seen.contains("waits for approval") {
-        seen += &String::from_utf8_lossy(&stream.next().await.expect("the stream goes on").expect("bytes"));
+        let next = tokio::time::timeout(PATIENCE, stream.next()).await.expect("the page follows");
+        seen += &String::from_utf8_lossy(&next.expect("the stream goes on").expect("bytes"));
     }
     scene.client.raise_event("order-7", "approved", "ann").await.unwrap();
     seen.clear();
     while !seen.contains("Completed") {
-        seen += &String::from_utf8_lossy(&stream.next().await.expect("the stream goes on").expect("bytes"));
+        let next = tokio::time::timeout(PATIENCE, stream.next()).await.expect("the page follows");
+        seen += &String::from_utf8_lossy(&next.expect("the stream goes on").expect("bytes"));
     }
     assert!(!seen.contains("approved by ann"), "no payload travels by itself");
     let mut held = Vec::new();

@@ -150,7 +150,7 @@ async fn acting_needs_to_be_enabled_a_post_and_the_token_in_a_header() {
         (&acts, "POST", Some("wrong"), 403),
         (&acts, "POST", None, 403),
         (&acts, "PUT", Some(&token), 405),
-        (&looks, "POST", Some(&token), 403),
+        (&looks, "POST", Some(TOKEN), 403),
     ];
     for (router, method, brought, status) in table {
         let mut headers = vec![("authorization", bearer()), (FORM.0, FORM.1.to_owned())];

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use duroxide::providers::insight::InstanceQuery;
 use duroxide::providers::sqlite::SqliteProvider;
 use duroxide::providers::{Provider, TagFilter};
 use duroxide::runtime::{Runtime, RuntimeOptions};
@@ -161,6 +162,9 @@ async fn clients_read_an_adopted_file_before_anything_runs() {
     assert_eq!(client.list_executions("chain").await.unwrap(), [1, 2, 3]);
     assert_eq!(client.get_instance_tree("parent").await.unwrap().size(), 3);
     assert_eq!(client.list_instances_by_status("Running").await.unwrap().len(), 15);
+    let running = InstanceQuery { status: Some("Running".to_owned()), limit: 100, ..InstanceQuery::default() };
+    assert_eq!(client.find_instances(&running).await.unwrap().rows.len(), 15);
+    assert_eq!(client.list_workers().await.unwrap(), []);
     let depths = store.get_queue_depths().await.unwrap();
     // The instance that was not started and the messages; the activity that ran is nobody's any more.
     assert_eq!((depths.orchestrator_queue, depths.worker_queue), (8, 3));

@@ -7,8 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use duroxide::providers::memory::MemoryProvider;
 use duroxide::providers::{
-    ActivityProgress, DispatcherCapabilityFilter, Event, ExecutionMetadata, KvEntry, OrchestrationItem, Provider,
-    ProviderAdmin, ProviderError, ScheduledActivityIdentifier, SessionFetchConfig, SystemStats, TagFilter, WorkItem,
+    ActivityProgress, DispatcherCapabilityFilter, Event, ExecutionMetadata, InsightProvider, KvEntry,
+    OrchestrationItem, Provider, ProviderAdmin, ProviderError, ScheduledActivityIdentifier, SessionFetchConfig,
+    SystemStats, TagFilter, WorkItem,
 };
 
 /// The rule it breaks.
@@ -52,6 +53,8 @@ pub(crate) enum Flaw {
     InventsValues,
     MeasuresNothing,
     LeavesUnbornChildren,
+    TellsNothing,
+    Babbles,
 }
 
 pub(crate) struct FlawedStore {
@@ -64,6 +67,10 @@ pub(crate) struct FlawedStore {
 impl FlawedStore {
     pub(crate) fn new(sound: MemoryProvider, flaw: Flaw) -> Self {
         FlawedStore { sound, flaw, children: Mutex::default() }
+    }
+
+    pub(crate) fn flaw(&self) -> Flaw {
+        self.flaw
     }
 
     fn has(&self, flaw: Flaw) -> bool {
@@ -102,6 +109,10 @@ impl FlawedStore {
 
 #[async_trait]
 impl Provider for FlawedStore {
+    fn as_insight_capability(&self) -> Option<&dyn InsightProvider> {
+        matches!(self.flaw, Flaw::TellsNothing | Flaw::Babbles).then_some(self as &dyn InsightProvider)
+    }
+
     async fn fetch_orchestration_item(
         &self,
         lock_timeout: Duration,

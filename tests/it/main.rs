@@ -6,6 +6,7 @@ mod adoption;
 mod defects;
 mod differential;
 mod encoded;
+mod flawed_insight;
 mod flawed_store;
 mod postgres;
 mod providers;

@@ -418,6 +418,20 @@ caught! {
         MeasuresNothing by management::stats_describe_the_current_execution;
 }
 
+/// What a store tells operators may be wrong in two ways, and every law for it catches one of them at least.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_tells_operators_nothing_or_nonsense_breaks_every_law_for_it() {
+    let laws = [conformance::insight::LAWS, conformance::waiting::LAWS].concat();
+    for law in laws.into_iter().filter(|law| !law.needs_hooks) {
+        law.hold(&Virtual::new(None)).await.expect("a sound store keeps it");
+        let mut is_broken = false;
+        for flaw in [Flaw::TellsNothing, Flaw::Babbles] {
+            is_broken |= law.hold(&Virtual::new(Some(flaw))).await.is_err();
+        }
+        assert!(is_broken, "{law:?} catches neither");
+    }
+}
+
 /// Memory needs no time of its own: laws only wait for leases to expire.
 #[tokio::test(start_paused = true)]
 async fn laws_wait_for_conditions_and_not_for_long() {

@@ -31,6 +31,9 @@ impl Client {
 
     /// Work for which no live worker has a handler or serves the tag, most instances first.
     ///
+    /// Workers of versions that do not say that they are there count as absent. See
+    /// [`InsightProvider::list_unserved`] for how far it looks.
+    ///
     /// # Errors
     /// `Provider`.
     pub async fn list_unserved(&self, limit: usize) -> Result<Vec<Unserved>, ClientError> {

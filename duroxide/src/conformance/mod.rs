@@ -52,6 +52,7 @@ pub mod signal;
 pub mod starts;
 pub mod tags;
 pub mod traces;
+pub mod waiting;
 pub mod worker;
 
 /// A law that takes longer than this is broken: nothing in the contract waits for long.
@@ -212,6 +213,7 @@ pub fn laws() -> Vec<Law> {
         heartbeat::LAWS,
         insight::LAWS,
         traces::LAWS,
+        waiting::LAWS,
     ]
     .concat()
 }

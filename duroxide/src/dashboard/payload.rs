@@ -57,11 +57,10 @@ fn plain(status: StatusCode, text: String) -> Response {
     (status, [(CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
 }
 
-/// JSON on several lines; anything else as it is.
+/// JSON on several lines; anything else as it is, and so is JSON that would lose a digit on the way.
 fn indented(text: &str) -> String {
-    // Numbers keep all their digits only in the text, so a value that would come back otherwise is left as it is.
     let value: Option<serde_json::Value> = serde_json::from_str(text).ok();
-    let same = value.filter(|value| value.is_array() || value.is_object());
+    let same = value.filter(|value| serde_json::to_string(value).is_ok_and(|same| same == text));
     same.and_then(|value| serde_json::to_string_pretty(&value).ok()).unwrap_or_else(|| text.to_owned())
 }
 
@@ -94,5 +93,24 @@ pub(super) fn of_event(event: &Event) -> Option<String> {
         | EventKind::QueueSubscribed { .. }
         | EventKind::KeyValueCleared { .. }
         | EventKind::KeyValuesCleared => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::indented;
+
+    #[test]
+    fn json_is_indented_unless_it_would_change() {
+        let table = [
+            (r#"{"a":1}"#, "{\n  \"a\": 1\n}"),
+            ("7", "7"),
+            ("not JSON", "not JSON"),
+            (r#"{"a":100000000000000000000000001}"#, r#"{"a":100000000000000000000000001}"#),
+            (r#"{"b":1,"a":2} "#, r#"{"b":1,"a":2} "#),
+        ];
+        for (text, shown) in table {
+            assert_eq!(indented(text), shown);
+        }
     }
 }

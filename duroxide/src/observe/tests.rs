@@ -180,6 +180,21 @@ fn the_reference_has_every_metric_as_it_is_in_the_table() {
 }
 
 #[test]
+fn questions_ask_for_metrics_that_there_are() {
+    let page = include_str!("../../../docs/metrics.md");
+    let words = page.split(|next: char| !next.is_ascii_alphanumeric() && next != '_');
+    let names: BTreeSet<&str> = words.filter(|word| word.starts_with("duroxide_") && *word != "duroxide_").collect();
+    assert!(names.len() > METRICS.len());
+    for name in names {
+        let series = METRICS.iter().any(|metric| {
+            let rest = name.strip_prefix(metric.name);
+            rest == Some("") || metric.kind == Kind::Histogram && matches!(rest, Some("_bucket" | "_sum" | "_count"))
+        });
+        assert!(series, "docs/metrics.md asks for {name}, which nothing records");
+    }
+}
+
+#[test]
 fn executions_that_continue_for_ever_are_not_a_series_each() {
     let values: BTreeSet<String> = (1..=5_000).map(|id| super::metrics::execution_label(id).into_owned()).collect();
     assert_eq!(values.len(), 13, "{values:?}");

@@ -546,3 +546,29 @@ fn code_that_asks_for_more_than_an_ended_history_has_is_told() {
     assert!(text.contains("history has OrchestrationCompleted"), "{text}");
     assert!(text.contains("the code comes to ActivityScheduled { name: \"ping\""), "{text}");
 }
+
+#[duroxide_macros::orchestration]
+async fn measured(ctx: OrchestrationContext, order: String) -> Result<u64, String> {
+    ctx.counter("orders_total", 1, &[("kind", "begun")]);
+    let approved = ctx.queue::<Approved>();
+    let cents = charge::call(&ctx, order, 50).await?;
+    ctx.histogram("order_cents", 50.0, &[]);
+    approved.await;
+    ctx.counter("orders_total", 1, &[("kind", "done")]);
+    Ok(cents)
+}
+
+/// Whether or not each turn is replayed, and wherever the process dies: a figure is there once. (A crash between a commit and
+/// the recording is not among these: it loses figures.)
+#[test]
+fn what_is_measured_is_there_once_whatever_happens() {
+    let count = |kind| Measure { name: "orders_total", labels: vec![("kind", kind)], figure: Figure::Count(1) };
+    let sample = Measure { name: "order_cents", labels: Vec::new(), figure: Figure::Sample(50.0) };
+    let expected = [count("begun"), sample, count("done")];
+    crash_everywhere(|harness| {
+        harness.mock::<charge>(|_, cents| Ok(cents));
+        harness.after("1h").enqueue(Approved { by: "ada".to_owned() });
+        assert_eq!(harness.run::<measured>("o-1".to_owned()).unwrap(), 50);
+        assert_eq!(harness.measured(), expected);
+    });
+}

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::history::history;
 use super::queues::{quarantined, queue_rows};
-use super::words::{address, ago, badge, coarse, encoded, link, reveal};
+use super::words::{address, ago, badge, coarse, encoded, link, prose, reveal};
 use super::{NoView, View};
 use crate::client::Client;
 use crate::clock;
@@ -86,7 +86,7 @@ async fn not_begun(client: &Client, id: &str, now_ms: u64, may_act: bool) -> Res
     let html = html! {
         div.card {
             h2 { "It has not begun" }
-            @for sentence in explained(client, id).await? { p.explain { (sentence) } }
+            (explained(client, id).await?)
             @if !rows.is_empty() { (queue_rows(&rows, now_ms)) }
             @if !set_aside.is_empty() { (quarantined(&set_aside, now_ms, may_act)) }
         }
@@ -94,17 +94,24 @@ async fn not_begun(client: &Client, id: &str, now_ms: u64, may_act: bool) -> Res
     Ok(View::new(id).live("waits", html))
 }
 
-/// What the instance waits for, in sentences.
-async fn explained(client: &Client, id: &str) -> Result<Vec<String>, NoView> {
-    let _ = (client, id);
-    Ok(Vec::new())
+/// What the instance waits for, in sentences; marked when it does not go on by itself.
+async fn explained(client: &Client, id: &str) -> Result<Markup, NoView> {
+    let explanation = client.explain(id).await?;
+    let sentences = explanation.reasons.iter().zip(explanation.sentences());
+    Ok(html! { @for (reason, sentence) in sentences {
+        p class=(if reason.needs_help() { "alarm" } else { "explain" }) { (prose(&sentence)) }
+    } })
 }
 
 impl Read<'_> {
     async fn stand(&self) -> Result<Markup, NoView> {
         let Read { info, timeline, .. } = self;
         let is_newest = self.execution == info.current_execution_id;
-        let sentences = if is_newest { explained(self.client, self.id).await? } else { Vec::new() };
+        // How an execution ended is told below.
+        let explained = match is_newest && timeline.end.is_none() {
+            true => explained(self.client, self.id).await?,
+            false => html! {},
+        };
         Ok(html! {
             p.lead {
                 (badge(&info.status)) " "
@@ -116,7 +123,7 @@ impl Read<'_> {
             @if !is_newest {
                 p.notice { "This is execution " (self.execution) ". " a href=(super::address_of(self.id)) { "To the newest, " (info.current_execution_id) } }
             }
-            @for sentence in sentences { p.explain { (sentence) } }
+            (explained)
             @match &timeline.end {
                 Some(End::Failed { message }) => { (self.failure("Failed: ", message)) }
                 Some(End::Cancelled { reason }) => { (self.failure("Cancelled: ", reason)) }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::View;
-use super::words::{ago, coarse, link, nothing};
+use super::words::{ago, coarse, link, nothing, prose};
 use crate::client::{Client, ClientError};
 use crate::clock;
 use crate::insight::span::{count, span};
@@ -51,7 +51,7 @@ fn alarms(unserved: &[Unserved], workers: &[WorkerInfo], queues: &QueueOverview)
             p.alarm { "No worker is alive: nothing moves until one starts." }
         }
         @for missing in unserved {
-            p.alarm { (sentence(missing)) " Such as " (link(&missing.example)) "." }
+            p.alarm { (prose(&sentence(missing))) " Such as " (link(&missing.example)) "." }
         }
         @if queues.quarantined > 0 {
             p.alarm {

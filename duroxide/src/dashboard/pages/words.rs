@@ -93,6 +93,13 @@ pub(super) fn reveal(label: &str, address: &str) -> Markup {
     }
 }
 
+/// A sentence in which names stand between backticks.
+pub(super) fn prose(sentence: &str) -> Markup {
+    html! { @for (at, part) in sentence.split('`').enumerate() {
+        @if at % 2 == 1 { code { (part) } } @else { (part) }
+    } }
+}
+
 /// What stands where a list would be empty.
 pub(super) fn nothing(said: &str) -> Markup {
     html! { p.nothing { (said) } }

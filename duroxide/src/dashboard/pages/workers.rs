@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::View;
 use super::overview::sentence;
-use super::words::{address, ago, nothing};
+use super::words::{address, ago, nothing, prose};
 use crate::client::{Client, ClientError};
 use crate::clock;
 use crate::model::insight::{HandlerInfo, HandlerSort, TagsServed, WorkerInfo};
@@ -19,7 +19,7 @@ pub(super) async fn view(client: &Client, may_act: bool) -> Result<View, ClientE
     let now_ms = clock::now_ms();
     let workers = client.list_workers().await?;
     let unserved = client.list_unserved(20).await?;
-    let alarms = html! { @for missing in &unserved { p.alarm { (sentence(missing)) } } };
+    let alarms = html! { @for missing in &unserved { p.alarm { (prose(&sentence(missing))) } } };
     Ok(view
         .live("alarms", alarms)
         .live("workers", table(&workers, now_ms))

@@ -131,12 +131,11 @@ pub(super) fn reason(reason: &Reason, at: u64) -> String {
             let timer = format!("timer `{}` {}", span(due_ms.saturating_sub(*since_ms)), due(*due_ms, at));
             if *is_lost { format!("{timer}, but its row in the queue is gone: it will not fire") } else { timer }
         }
-        Reason::Child { instance_id, name, since_ms, has_ended } => {
-            let child = format!("child `{instance_id}` ({name})");
-            match has_ended {
-                true => format!("{child} has ended, and that waits to be delivered"),
-                false => format!("waits for {child} since {}", ago(*since_ms, at)),
-            }
+        Reason::Child { instance_id, name, has_ended: true, .. } => {
+            format!("child `{instance_id}` ({name}) has ended, and that waits to be delivered")
+        }
+        Reason::Child { instance_id, name, since_ms, .. } => {
+            format!("waits for child `{instance_id}` ({name}) since {}", ago(*since_ms, at))
         }
         Reason::SystemCall { name, since_ms } => {
             format!("waits for the runtime to answer `{name}` since {}", ago(*since_ms, at))

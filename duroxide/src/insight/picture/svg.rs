@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write as _};
 
 use super::labels::{self, cut};
-use super::scale::Scale;
+use super::scale::{Piece, Scale};
 use super::{Layout, SEGMENTS_MAX, STYLE_SHEET, Style, rows};
 use crate::insight::span::{count, span};
 use crate::insight::timeline::{Bar, BarKind, MarkKind, Outcome, Timeline};
@@ -15,6 +15,8 @@ const HEAD_PX: f64 = 78.0;
 const ROW_PX: f64 = 26.0;
 const BAR_PX: f64 = 14.0;
 const FOOT_PX: f64 = 40.0;
+/// Room for a length of time on the axis.
+const SPAN_PX: f64 = 48.0;
 /// Characters that fit beside the bars.
 const NAME_LETTERS: usize = 22;
 
@@ -113,7 +115,7 @@ impl Svg {
             let middle = left + width / 2.0;
             let from = middle - 9.0;
             self.add(format_args!(r#"<path class="break" d="M{from:.1} {top}l3 -4 4 8 4 -8 4 8 3 -4"/>"#));
-            if width >= 40.0 {
+            if width >= SPAN_PX {
                 let said = span(piece.to_ms - piece.from_ms);
                 let y = top - 10.0;
                 self.add(format_args!(
@@ -121,11 +123,20 @@ impl Svg {
                 ));
             }
         }
+        let broken = |piece: &Piece| piece.is_broken && piece.right - piece.left >= SPAN_PX;
+        let said: Vec<f64> = plot
+            .scale
+            .pieces
+            .iter()
+            .filter(|piece| broken(piece))
+            .map(|piece| (piece.left + piece.right) / 2.0)
+            .collect();
         for tick in plot.scale.ticks() {
             let x = plot.left + tick.x;
             self.add(format_args!(r#"<path class="grid" d="M{x:.1} {top}V{bottom}"/>"#));
-            // A figure over a break's own would not be read.
-            if tick.x <= plot.right - plot.left - 30.0 {
+            // A figure that runs into that of a break, or into the margin, would not be read.
+            let is_free = |middle: &f64| tick.x + SPAN_PX < middle - SPAN_PX / 2.0 || tick.x > middle + SPAN_PX / 2.0;
+            if tick.x <= plot.right - plot.left - 30.0 && said.iter().all(is_free) {
                 let y = top - 10.0;
                 self.add(format_args!(r#"<text class="tick" x="{x:.1}" y="{y}">{}</text>"#, tick.text));
             }

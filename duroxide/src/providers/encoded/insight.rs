@@ -1,4 +1,4 @@
-//! The operator's half of the store below: payloads of rows that were set aside are decoded, everything else is handed on.
+//! The operator's half of the store below: what was set aside is decoded, everything else is handed on.
 
 use std::time::Duration;
 

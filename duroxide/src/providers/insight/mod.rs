@@ -36,7 +36,8 @@ pub(crate) fn behind_prefix(prefix: &str) -> Option<String> {
 /// The operator's half of a store, reached through
 /// [`Provider::as_insight_capability`](super::Provider::as_insight_capability).
 ///
-/// Lists are answered from indexes, never from histories, and are read beside whatever else the store does.
+/// Lists are answered from indexes, never from histories, and are read beside whatever else the store does. The laws
+/// for it are `conformance::insight` and `conformance::waiting`.
 #[async_trait]
 pub trait InsightProvider: Send + Sync {
     /// The instances that match, newest first, a page at a time.
@@ -58,6 +59,9 @@ pub trait InsightProvider: Send + Sync {
 
     /// Work that is ready, or will be, and for which no live worker has a handler or serves the tag: most instances
     /// first, at most `limit` (see [`MAX_PAGE`]).
+    ///
+    /// Running instances are counted, all of them. Of what waits in the queues a store may look at the oldest rows of
+    /// each kind and tag only (ours: 10,000): what can be served leaves there, and what cannot gathers.
     async fn list_unserved(&self, limit: usize) -> Result<Vec<Unserved>, ProviderError>;
 
     /// How much waits where.
@@ -89,7 +93,8 @@ pub trait InsightProvider: Send + Sync {
     async fn drop_quarantined(&self, id: u64) -> Result<bool, ProviderError>;
 
     /// Looks through the whole store for what must not be: damage of the database itself, rows that belong to
-    /// nothing, histories with gaps. One line for each finding, none when all is well. May take long.
+    /// nothing, what cannot be read, histories without their beginning. One line for each finding, none when all is
+    /// well. May take long.
     async fn check_integrity(&self) -> Result<Vec<String>, ProviderError>;
 }
 

@@ -34,7 +34,7 @@ async fn list_under_their_status(db: &Db, tx: &mut Tx<'_>, rows: &[Row]) -> Resu
     let list = db.query(
         "UPDATE @.instances i SET status = left(e.status, 100) FROM @.executions e
          WHERE i.instance_id = ANY($1) AND e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id
-             AND i.status <> left(e.status, 100)",
+             AND i.status <> left(e.status, 100) COLLATE \"C\"",
     );
     tx.all(list.bind(ids)).await.map(drop)
 }

@@ -23,7 +23,7 @@ const CHECKS: [&str; 6] = [
          || ' is ' || e.status
      FROM @.instances i
      JOIN @.executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id
-     WHERE left(e.status, 100) <> i.status LIMIT $1",
+     WHERE left(e.status, 100) <> i.status COLLATE \"C\" LIMIT $1",
     "SELECT 'execution ' || e.execution_id || ' belongs to no instance: `' || e.instance_id || '`'
      FROM @.executions e
      WHERE NOT EXISTS (SELECT 1 FROM @.instances i WHERE i.instance_id = e.instance_id) LIMIT $1",

@@ -210,3 +210,23 @@ async fn what_others_did_to_the_tables_is_found() {
     expected.sort_unstable();
     assert_eq!(found, expected);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_move_takes_instances_along_under_their_status_and_leaves_workers_behind() {
+    let (here, there) = (Dir::new(), Dir::new());
+    let (from, to) = (here.open().await, there.open().await);
+    for (id, status) in [("a", None), ("b", Some("Failed"))] {
+        from.enqueue_for_orchestrator(start(id), None).await.unwrap();
+        let (_, token, _) = fetch(&from).await.unwrap();
+        let metadata = ExecutionMetadata { status: status.map(str::to_owned), ..named() };
+        from.ack_orchestration_item(&token, 1, vec![started(id)], vec![], vec![], metadata, vec![]).await.unwrap();
+    }
+    from.announce_worker(&worker("w"), ALIVE).await.unwrap();
+    crate::transfer(&from, &to).await.unwrap();
+    let mut found = statuses(&to).await;
+    found.sort();
+    let expected = [("a", "Running"), ("b", "Failed")].map(|(id, status)| (id.to_owned(), status.to_owned()));
+    assert_eq!(found, expected);
+    assert_eq!(to.list_workers().await.unwrap(), []);
+    assert_eq!(to.check_integrity().await.unwrap(), [""; 0]);
+}
