@@ -1,6 +1,5 @@
 //! Time to pixels: long stretches in which nothing begins or ends are broken.
 //!
-//! So a day's wait does not hide the seconds around it.
 //! Otherwise a day's wait would hide the seconds around it.
 
 use crate::insight::span::span;
