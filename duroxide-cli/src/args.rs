@@ -2,6 +2,8 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+#[cfg(feature = "dashboard")]
+use crate::commands::dashboard;
 #[cfg(feature = "mcp")]
 use crate::commands::mcp;
 use crate::commands::{
@@ -85,6 +87,8 @@ pub(crate) enum Command {
     Replay(replay::Replay),
     Stats(stats::Stats),
     Doctor(doctor::Doctor),
+    #[cfg(feature = "dashboard")]
+    Dashboard(dashboard::Dashboard),
     #[cfg(feature = "mcp")]
     Mcp(mcp::Mcp),
     Completions(completions::Completions),

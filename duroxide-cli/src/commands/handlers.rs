@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use duroxide::providers::insight::{HandlerInfo, HandlerSort, WorkerInfo};
+use duroxide::providers::insight::{HandlerInfo, HandlerSort, Unserved, WorkerInfo};
 use serde::Serialize;
 
 use super::{Desk, Ended};
 use crate::output::Tone;
 use crate::output::table::{Column, Table};
+use crate::output::text::count;
 use crate::store::Access;
 
 /// List the orchestrations and activities that workers have registered, and work that nobody can do
@@ -32,6 +33,16 @@ pub(crate) struct Handler {
     pub(crate) silent_workers: usize,
 }
 
+/// What is told.
+#[derive(Debug, Serialize)]
+struct Found {
+    handlers: Vec<Handler>,
+    unserved: Vec<Unserved>,
+}
+
+/// Lines about work that nobody can do.
+const UNSERVED: usize = 50;
+
 const COLUMNS: &[Column] = &[
     Column::new("KIND"),
     Column::text("NAME"),
@@ -49,8 +60,9 @@ impl Handlers {
             HandlerSort::Activity => !self.orchestrations,
             HandlerSort::Orchestration => !self.activities,
         });
+        let unserved = store.client.list_unserved(UNSERVED).await?;
         if desk.out.json {
-            return Ok(desk.out.document(&handlers)?);
+            return Ok(desk.out.document(&Found { handlers, unserved })?);
         }
         let mut table = Table::new(COLUMNS);
         for Handler { info, live_workers, .. } in &handlers {
@@ -65,8 +77,18 @@ impl Handlers {
                 (place.unwrap_or_default(), Tone::Faint),
             ]);
         }
-        Ok(desk.out.table(&table)?)
+        desk.out.table(&table)?;
+        unserved.iter().try_for_each(|work| Ok(desk.out.pieces(&[(Tone::Attention, &missing(work))])?))
     }
+}
+
+/// Work that nobody can do, in a sentence.
+pub(crate) fn missing(work: &Unserved) -> String {
+    let version = work.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
+    let tag = work.tag.as_ref().map(|tag| format!(" with tag `{tag}`")).unwrap_or_default();
+    let waiting = count(work.instances, "instance");
+    let Unserved { kind, name, example, .. } = work;
+    format!("{kind} `{name}`{version}{tag}: no live worker serves it; waiting: {waiting}, for example {example}")
 }
 
 /// All that any worker has registered, each once.

@@ -3,6 +3,8 @@
 pub(crate) mod cancel;
 pub(crate) mod careful;
 pub(crate) mod completions;
+#[cfg(feature = "dashboard")]
+pub(crate) mod dashboard;
 pub(crate) mod db;
 pub(crate) mod delete;
 pub(crate) mod doctor;
@@ -87,6 +89,8 @@ async fn dispatch(command: Command, desk: &mut Desk) -> Ended {
         Command::Replay(command) => command.run(desk).await,
         Command::Stats(command) => command.run(desk).await,
         Command::Doctor(command) => command.run(desk).await,
+        #[cfg(feature = "dashboard")]
+        Command::Dashboard(command) => command.run(desk).await,
         #[cfg(feature = "mcp")]
         Command::Mcp(command) => command.run(desk).await,
         Command::Completions(command) => command.run(desk),

@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use duroxide::{AppErrorKind, ErrorDetails, EventKind};
 use serde_json::Value;
 
 use super::program::{command, on, ran};
@@ -25,10 +26,19 @@ async fn filled() -> Shop {
 }
 
 fn instance(number: usize) -> Instance {
-    let status = if number.is_multiple_of(1_000) { "Failed" } else { "Completed" };
-    let mut instance = Instance::new(format!("order-{number:06}"), "Checkout", status, BEGAN_MS + number as u64);
-    instance.output = Some("{}".to_owned());
-    instance
+    let is_failed = number.is_multiple_of(1_000);
+    let status = if is_failed { "Failed" } else { "Completed" };
+    let instance = Instance::new(format!("order-{number:06}"), "Checkout", status, BEGAN_MS + number as u64);
+    let end = match is_failed {
+        true => EventKind::OrchestrationFailed { details: declined() },
+        false => EventKind::OrchestrationCompleted { output: "{}".to_owned() },
+    };
+    instance.ended(1, end)
+}
+
+fn declined() -> ErrorDetails {
+    let (kind, message) = (AppErrorKind::OrchestrationFailed, "declined".to_owned());
+    ErrorDetails::Application { kind, message, retryable: false }
 }
 
 #[tokio::test]

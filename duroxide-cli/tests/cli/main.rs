@@ -2,6 +2,8 @@
 
 mod changes;
 mod codes;
+#[cfg(feature = "dashboard")]
+mod dashboard;
 mod hostile;
 mod large;
 mod lists;

@@ -114,7 +114,7 @@ impl Instance {
         self
     }
 
-    fn ended(mut self, after_ms: u64, kind: EventKind) -> Self {
+    pub(crate) fn ended(mut self, after_ms: u64, kind: EventKind) -> Self {
         self.output = match &kind {
             EventKind::OrchestrationCompleted { output } => Some(output.clone()),
             EventKind::OrchestrationFailed { details } => Some(details.display_message()),

@@ -85,6 +85,10 @@ async fn workers_and_handlers_are_listed_and_a_missing_tag_is_found() {
     while client.list_unserved(10).await.expect("a list").is_empty() {
         tokio::task::yield_now().await;
     }
+    let handlers = beside(&shop, &["handlers", "--json", "--activities"]).await.document();
+    assert_eq!((&handlers["unserved"][0]["tag"], &handlers["unserved"][0]["example"]), (&json!("gpu"), &json!("p-1")));
+    assert_eq!(handlers["handlers"].as_array().map(Vec::len), Some(2), "{handlers}");
+    assert!(beside(&shop, &["handlers"]).await.well().contains("no live worker serves it; waiting: 1 instance"));
     let told = beside(&shop, &["explain", "p-1"]).await.well();
     assert!(told.contains("gpu"), "{told}");
     let doctor = beside(&shop, &["doctor", "--json"]).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use duroxide::providers::postgres::{PostgresOpenError, PostgresOptions, PostgresProvider};
 use duroxide::providers::sqlite::SqliteProvider;
-use duroxide::providers::{ExecutionMetadata, Provider, ProviderAdmin};
+use duroxide::providers::{ExecutionMetadata, Provider};
 use duroxide::transfer::{InstanceExport, TransferError, export_instances, import_instances};
 use duroxide::{Client, Event, EventKind};
 

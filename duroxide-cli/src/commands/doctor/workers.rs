@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use duroxide::Client;
 
 use super::Chart;
-use crate::commands::Ended;
+use crate::commands::{Ended, handlers};
 use crate::output::text::count;
 
 /// Lines about work that nobody can do.
@@ -39,16 +39,7 @@ pub(super) async fn look(client: &Client, chart: &mut Chart) -> Ended {
         chart.ok("handlers", "there is a live worker for all that waits");
     }
     for work in unserved {
-        let version = work.version.map(|version| format!(" {version}")).unwrap_or_default();
-        let tag = work.tag.map(|tag| format!(" with tag `{tag}`")).unwrap_or_default();
-        let found = format!(
-            "{} `{}`{version}{tag}: no live worker serves it; waiting: {}, for example {}",
-            work.kind,
-            work.name,
-            count(work.instances, "instance"),
-            work.example
-        );
-        chart.warn("handlers", found, "deploy a worker that has it registered, or serves the tag");
+        chart.warn("handlers", handlers::missing(&work), "deploy a worker that has it registered, or serves the tag");
     }
     Ok(())
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::client::Client;
 use crate::model::status::OrchestrationStatus;
+use crate::providers::Provider;
 use crate::providers::sqlite::SqliteProvider;
-use crate::providers::{Provider, ProviderAdmin};
 use crate::runtime::registry::ActivityRegistry;
 use crate::runtime::{OrchestrationRegistry, Runtime};
 use crate::transfer::{InstanceExport, TransferError, export_instances, import_instances};
