@@ -10,7 +10,9 @@ use super::RuntimeOptions;
 use super::registry::{ActivityRegistry, OrchestrationRegistry};
 use crate::model::VERSION;
 use crate::model::filter::TagFilter;
-use crate::model::insight::{HandlerInfo, HandlerSort, HandlerSource, TagsServed, WorkerInfo};
+#[cfg(feature = "macros")]
+use crate::model::insight::HandlerSource;
+use crate::model::insight::{HandlerInfo, HandlerSort, TagsServed, WorkerInfo};
 use crate::observe::target;
 use crate::providers::{InsightProvider, Provider, ProviderError};
 use crate::seams;

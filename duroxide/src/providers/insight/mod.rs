@@ -21,6 +21,7 @@ pub(crate) mod served;
 pub(crate) const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The first text behind all that begin with `prefix`, in the order of code points; `None` when there is none.
+#[cfg(any(test, feature = "sqlite", feature = "postgres"))]
 pub(crate) fn behind_prefix(prefix: &str) -> Option<String> {
     let mut letters: Vec<char> = prefix.chars().collect();
     while let Some(last) = letters.pop() {

@@ -117,6 +117,7 @@ pub trait TransferStore: Send + Sync {
 const PAGE: Fits = Fits { rows: 500, bytes: 1024 * 1024 };
 
 /// The rows of each table, without the numbers that each store gives out itself.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) fn by_table(rows: Vec<(Table, Row)>) -> Vec<(Table, Vec<Row>)> {
     let mut of_tables: Vec<(Table, Vec<Row>)> = Table::ALL.into_iter().map(|table| (table, Vec::new())).collect();
     for (table, mut row) in rows {

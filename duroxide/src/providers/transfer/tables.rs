@@ -188,6 +188,7 @@ impl Table {
     }
 
     /// Whether the first column is a number that the store itself gives out.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn is_numbered(self) -> bool {
         match self {
             Table::Instances | Table::OrchestratorQueue | Table::WorkerQueue | Table::Quarantine => true,
