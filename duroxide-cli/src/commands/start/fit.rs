@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(input(&cents, "-12"), Err("argument `cents: u64`: found -12".to_owned()));
         assert_eq!(input(&cents, "null"), Err("argument `cents: u64`: found null".to_owned()));
         assert_eq!(input(&arguments(&[("name", "alloc::string::String")]), "plain words"), Ok(()));
-        assert_eq!(input(&arguments(&[("names", "Vec<String>")]), "{}").is_err(), true);
+        assert!(input(&arguments(&[("names", "Vec<String>")]), "{}").is_err());
         assert_eq!(input(&arguments(&[("order", "shop::Order")]), "{\"a\":1}"), Ok(()));
         assert_eq!(input(&arguments(&[("order", "Option<u64>")]), "null"), Ok(()));
         assert_eq!(input(&[], "whatever"), Ok(()));
