@@ -1,4 +1,4 @@
-//! What is remembered of instances, so that nobody need ask the store for it again: bounded, the oldest entry goes first.
+//! What is remembered of instances, so that the store need not be asked again: bounded, the oldest entry goes first.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! Every metric of the library as one table: what recorders are told, and what the reference in `docs/` is held against.
+//! Every metric of the library as one table: what recorders are told; the reference in `docs/` is held against it.
 
 use ::metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 

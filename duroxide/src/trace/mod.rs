@@ -1,4 +1,4 @@
-//! Traces: how the context of a caller gets into the store, and from there into spans, without knowing who collects them.
+//! Traces: how a caller's context gets into the store and from there into spans, whoever collects them.
 //!
 //! The runtime opens a [`tracing`] span of target [`TARGET`] for each turn of an orchestration and for each run of an
 //! activity; a client opens one for each start. With a [`Propagator`] these become one trace: the context of the start is

@@ -1,5 +1,6 @@
-//! Time to pixels. Long stretches in which nothing begins or ends are broken, so that a day's wait does not hide the seconds
-//! around it.
+//! Time to pixels: long stretches in which nothing begins or ends are broken.
+//!
+//! Otherwise a day's wait would hide the seconds around it.
 
 use crate::insight::span::span;
 
