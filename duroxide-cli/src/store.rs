@@ -53,6 +53,9 @@ impl Place {
         }
         let path = store.strip_prefix("sqlite://").or_else(|| store.strip_prefix("sqlite:")).unwrap_or(store);
         match path {
+            path if path != store && path.contains('?') => {
+                Err(Failure::usage("expected the path of a file, found options behind `?`; leave them out"))
+            }
             ":memory:" => Err(Failure::usage("a database in memory is that of one process; name a file")),
             path => Ok(Place::Sqlite(path.to_owned())),
         }

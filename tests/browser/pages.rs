@@ -52,6 +52,12 @@ async fn every_link_is_relative_so_that_it_can_be_nested_anywhere() {
     let app = Router::new().nest("/ops/dash", scene.dashboard().read_only(false).router());
     let entry = get(&app, "/ops/dash").await;
     assert_eq!((entry.status.as_u16(), entry.header("location")), (303, "dash/overview"));
+    for (address, leads_to) in [("/ops/dash", "dash/overview"), ("/ops/dash/overview", "overview")] {
+        let first = send(&app, with("GET", &format!("{address}?token={TOKEN}"), &[], "")).await;
+        assert_eq!((first.status.as_u16(), first.header("location")), (303, leads_to), "{address}");
+        let form = send(&app, with("GET", address, &[], "")).await;
+        assert!(form.text.contains(&format!("action=\"{leads_to}\"")), "{address}: {}", form.text);
+    }
     for (address, _) in PAGES {
         let page = get(&app, &format!("/ops/dash{address}")).await;
         assert_eq!(page.status, 200, "{address}");

@@ -58,8 +58,11 @@ async fn requests_from_pages_of_others_are_refused() {
         assert_eq!(answer.status, status, "{name}: {value}: {}", answer.text);
     }
     // A link from elsewhere may be followed; whether the browser sends the cookie along is the cookie's matter.
-    let followed = with("GET", "/overview", &[("authorization", &bearer()), ("sec-fetch-site", "cross-site")], "");
-    assert_eq!(send(&router, followed).await.status, 200);
+    // What another page loads by itself, such as a picture, is none.
+    for (mode, status) in [("navigate", 200), ("no-cors", 403)] {
+        let headers = [("authorization", &*bearer()), ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", mode)];
+        assert_eq!(send(&router, with("GET", "/overview", &headers, "")).await.status, status, "{mode}");
+    }
     let foreign = with("GET", "/overview", &[("authorization", &bearer()), ("origin", "http://evil.example.com")], "");
     assert_eq!(send(&router, foreign).await.status, 403);
     scene.strike().await;

@@ -1,6 +1,7 @@
 //! `prune`: old executions of instances that continue as new.
 
 use clap::Args;
+use duroxide::providers::insight::InstanceQuery;
 use duroxide::{Client, InstanceFilter, PruneOptions, PruneResult};
 use serde::Serialize;
 
@@ -10,6 +11,9 @@ use crate::failure::Failure;
 use crate::output::text::count;
 use crate::output::time::When;
 use crate::store::Access;
+
+/// Instances in one transaction of the store.
+const PAGE: u32 = 500;
 
 /// Delete old executions of an instance; the newest always stays
 #[derive(Debug, Args)]
@@ -61,12 +65,29 @@ impl Prune {
             }
             (None, false) => {
                 self.careful.confirm("delete old executions of all instances")?;
-                let filter = InstanceFilter { limit: self.all, ..InstanceFilter::default() };
-                Report::of(&store.client.prune_executions_bulk(filter, options).await?)
+                prune_all(&store.client, self.all.unwrap_or_default(), &options).await?
             }
         };
         report.tell(desk)
     }
+}
+
+/// Page by page, the newest first: the store by itself would begin with the same ones each time.
+async fn prune_all(client: &Client, most: u32, options: &PruneOptions) -> Result<Report, Failure> {
+    let mut report = Report::default();
+    let mut query = InstanceQuery::default();
+    let mut left = most;
+    while left > 0 {
+        query.limit = left.min(PAGE) as usize;
+        let page = client.find_instances(&query).await?;
+        let ids: Vec<String> = page.rows.into_iter().map(|row| row.instance_id).collect();
+        left = left.saturating_sub(query.limit as u32);
+        let filter = InstanceFilter { instance_ids: Some(ids), limit: Some(PAGE), ..InstanceFilter::default() };
+        report.add(&client.prune_executions_bulk(filter, options.clone()).await?);
+        let Some(next) = page.next else { break };
+        query.after = Some(next);
+    }
+    Ok(report)
 }
 
 /// What the store would delete, by its rule: neither the newest so many nor one that still runs.
@@ -95,6 +116,12 @@ impl Report {
             executions: pruned.executions_deleted,
             events: pruned.events_deleted,
         }
+    }
+
+    fn add(&mut self, pruned: &PruneResult) {
+        self.instances += pruned.instances_processed;
+        self.executions += pruned.executions_deleted;
+        self.events += pruned.events_deleted;
     }
 
     fn tell(&self, desk: &mut Desk) -> Ended {

@@ -92,6 +92,13 @@ impl Client {
         let Some(Ok(events)) = &facts.history else {
             return Ok(true);
         };
+        // One that continues as new has as many events each time.
+        if let (Some(admin), Some(event)) = (self.store.as_management_capability(), events.first()) {
+            let newest = known(admin.latest_execution_id(&facts.instance_id).await)?;
+            if newest.is_ok_and(|newest| newest != event.execution_id) {
+                return Ok(false);
+            }
+        }
         let stats = known(self.store.get_instance_stats(&facts.instance_id).await)?;
         let is_same = |found: u64| usize::try_from(found).is_ok_and(|found| found == events.len());
         Ok(stats.ok().flatten().is_none_or(|stats| is_same(stats.history_event_count)))

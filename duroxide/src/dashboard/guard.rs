@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{OriginalUri, Request, State};
 use axum::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HOST, LOCATION, ORIGIN,
     REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
@@ -94,8 +94,10 @@ impl Guard {
                 return Err(refused(&format!("the origin `{origin}`")));
             }
         }
+        // A link from elsewhere may lead here; what another page loads by itself may not, whoever is signed in.
+        let is_followed = method == Method::GET && text(headers, "sec-fetch-mode") == Some("navigate");
         let site = text(headers, "sec-fetch-site");
-        if method != Method::GET && !matches!(site, None | Some("same-origin" | "none")) {
+        if !is_followed && !matches!(site, None | Some("same-origin" | "none")) {
             return Err(refused(&format!("a request from `{}`", site.unwrap_or_default())));
         }
         Ok(())
@@ -131,7 +133,10 @@ impl Guard {
             return None;
         }
         let rest: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("token=")).collect();
-        let page = request.uri.path().rsplit('/').next().filter(|page| !page.is_empty()).unwrap_or("overview");
+        let page = match request.uri.path().rsplit('/').next() {
+            Some(page) if !page.is_empty() => page.to_owned(),
+            Some(_) | None => pages::overview_from(original(request)),
+        };
         let query = if rest.is_empty() { String::new() } else { format!("?{}", rest.join("&")) };
         let cookie = format!("{}={}; HttpOnly; SameSite=Strict", self.cookie, token.text());
         Some((StatusCode::SEE_OTHER, [(LOCATION, format!("{page}{query}")), (SET_COOKIE, cookie)]).into_response())
@@ -156,6 +161,11 @@ impl Guard {
         Ok(())
     }
 
+    /// Where the form of a visitor without access leads, seen from the page that he asked for.
+    fn form_of(&self, request: &Parts) -> String {
+        if request.uri.path() == "/" { pages::overview_from(original(request)) } else { "overview".to_owned() }
+    }
+
     async fn admit(&self, request: &Parts) -> Result<Visitor, Response> {
         let (headers, uri) = (&request.headers, &request.uri);
         self.host(headers, uri).map_err(said)?;
@@ -165,7 +175,8 @@ impl Guard {
             return Err(response);
         }
         if permission == Permission::Refused {
-            return Err(pages::sign_in(matches!(self.access, Access::Token(_))));
+            let form = matches!(self.access, Access::Token(_)).then(|| self.form_of(request));
+            return Err(pages::sign_in(form.as_deref()));
         }
         self.action(request, permission).map_err(said)?;
         let may_act = !self.is_read_only && permission == Permission::Act;
@@ -189,6 +200,11 @@ pub(super) async fn guard(State(shared): State<Arc<Shared>>, request: Request, n
     }
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// The address as the browser has it, wherever this is nested.
+fn original(request: &Parts) -> &Uri {
+    request.extensions.get::<OriginalUri>().map_or(&request.uri, |OriginalUri(uri)| uri)
 }
 
 fn said((status, text): Refusal) -> Response {

@@ -24,7 +24,6 @@ use crate::observe::{ObservabilityHandle, catalog, target};
 use crate::providers::Provider;
 use crate::providers::instrumented::InstrumentedProvider;
 use crate::registry::OrchestrationRegistry;
-use crate::seams;
 use crate::trace::Propagation;
 
 /// What only the builder can set: programs build [`RuntimeOptions`] literally, so that it cannot grow.
@@ -122,9 +121,10 @@ impl Runtime {
         let worker = presence::told(&options, &activities, &orchestrations, &extras.sources);
         let settings = settings(&options, &extras);
         let env = Env::new(measured, metrics, settings, orchestrations, activities, tasks.clone());
+        let worker_id = worker.worker_id.clone();
         let keep = presence::keep(Arc::clone(&store), worker, extras.presence, env.drained());
         let _presence = tasks.spawn(keep).abort_handle();
-        let slots = spawn_slots(&Arc::new(env), &options, &stop);
+        let slots = spawn_slots(&Arc::new(env), &options, &worker_id, &stop);
         Arc::new(Runtime {
             store,
             observability,
@@ -137,10 +137,15 @@ impl Runtime {
     }
 }
 
-/// Starts the slots and what lives as long as they do.
-fn spawn_slots(env: &Arc<Env>, options: &RuntimeOptions, stop: &CancellationToken) -> Vec<tokio::task::AbortHandle> {
-    let runtime_id = seams::runtime_id();
-    let node_id = options.worker_node_id.as_deref().unwrap_or(&runtime_id);
+/// Starts the slots and what lives as long as they do. Slots bear the id under which the worker is announced, so that
+/// the owner of a session can be told.
+fn spawn_slots(
+    env: &Arc<Env>,
+    options: &RuntimeOptions,
+    runtime_id: &str,
+    stop: &CancellationToken,
+) -> Vec<tokio::task::AbortHandle> {
+    let node_id = options.worker_node_id.as_deref().unwrap_or(runtime_id);
     let worker_ids: Vec<String> = (0..options.worker_concurrency).map(|i| format!("work-{i}-{node_id}")).collect();
     let owners = match &options.worker_node_id {
         Some(node_id) => vec![node_id.clone()],

@@ -120,9 +120,13 @@ impl InstanceExport {
         for (number, text) in lines {
             if let Ok(End { rows: expected }) = serde_json::from_str(text) {
                 let found = rows.len();
-                return match found == expected {
-                    true => Ok(InstanceExport { rows }),
-                    false => Err(wrong(number, format!("expected {expected} rows before it, found {found}"))),
+                if found != expected {
+                    return Err(wrong(number, format!("expected {expected} rows before it, found {found}")));
+                }
+                let is_missing = |id: &&String| !instances_of(&rows).any(|instance| instance == id.as_str());
+                return match head.instances.iter().find(is_missing) {
+                    Some(id) => Err(wrong(1, format!("expected an instance for each id, found none for `{id}`"))),
+                    None => Ok(InstanceExport { rows }),
                 };
             }
             let line: Line = serde_json::from_str(text).map_err(|error| wrong(number, error.to_string()))?;

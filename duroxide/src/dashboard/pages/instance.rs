@@ -135,7 +135,9 @@ impl Read<'_> {
     /// The text of an error may hold what a payload holds: the first words are shown, the rest on demand.
     fn failure(&self, what: &str, text: &str) -> Markup {
         let ended = self.events.iter().rev().find(|event| event.is_terminal());
-        let short: String = text.chars().take(160).collect();
+        // The engine quotes what the code asked for, with its input.
+        let told = text.split_once("mismatch: action=").map_or(text, |(before, _)| before);
+        let short: String = told.chars().take(160).collect();
         html! {
             p.alarm { strong { (what) } (short) @if short.len() < text.len() { "…" } }
             @if let Some(event) = ended.filter(|_| short.len() < text.len()) {

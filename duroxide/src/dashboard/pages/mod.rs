@@ -159,9 +159,15 @@ pub(super) async fn page(
 
 /// From where it is nested to the first page; relative, as nobody here knows the address in the browser.
 pub(super) async fn to_overview(OriginalUri(uri): OriginalUri) -> Response {
-    let last = uri.path().rsplit('/').next().unwrap_or_default();
-    let place = if last.is_empty() { "overview".to_owned() } else { format!("{last}/overview") };
-    (StatusCode::SEE_OTHER, [(LOCATION, place)]).into_response()
+    (StatusCode::SEE_OTHER, [(LOCATION, overview_from(&uri))]).into_response()
+}
+
+/// The first page, seen from the address where this is nested, with or without a slash at its end.
+pub(super) fn overview_from(nested_at: &Uri) -> String {
+    match nested_at.path().rsplit('/').next() {
+        Some(last) if !last.is_empty() => format!("{last}/overview"),
+        Some(_) | None => "overview".to_owned(),
+    }
 }
 
 pub(super) async fn not_found(Extension(visitor): Extension<Visitor>) -> Response {
@@ -179,8 +185,8 @@ pub(super) async fn picture(State(shared): State<Arc<Shared>>, Query(asked): Que
 }
 
 /// For those who have no access.
-pub(super) fn sign_in(has_token: bool) -> Response {
-    (StatusCode::UNAUTHORIZED, Html(shell::sign_in(has_token).into_string())).into_response()
+pub(super) fn sign_in(form: Option<&str>) -> Response {
+    (StatusCode::UNAUTHORIZED, Html(shell::sign_in(form).into_string())).into_response()
 }
 
 /// The store's refusal, as text.

@@ -79,13 +79,13 @@ fn document(title: &str, action_token: Option<&str>, body: Markup) -> Markup {
 }
 
 /// For those who have no access. It needs no style sheet, as they may not have that either.
-pub(super) fn sign_in(has_token: bool) -> Markup {
+pub(super) fn sign_in(form: Option<&str>) -> Markup {
     let body = html! {
         main {
             h1 { "No access" }
-            @if has_token {
+            @if let Some(action) = form {
                 p { "Open the address that was printed when the dashboard began, or paste its token here." }
-                form method="get" action="overview" {
+                form method="get" action=(action) {
                     label { "Token " input type="password" name="token" required autocomplete="off"; }
                     " " button { "Open" }
                 }

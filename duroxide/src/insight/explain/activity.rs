@@ -36,7 +36,8 @@ fn state(bar: &Bar, event_id: u64, facts: &Facts) -> ActivityState {
     match facts.activity(event_id) {
         Some(row) => of_row(bar, row, facts),
         None if facts.is_answered(event_id, &["ActivityCompleted", "ActivityFailed"]) => ActivityState::ResultQueued,
-        None => ActivityState::Lost,
+        None if facts.has_all_rows() => ActivityState::Lost,
+        None => ActivityState::Queued,
     }
 }
 

@@ -221,7 +221,7 @@ fn wait(bar: &Bar, facts: &Facts) -> Reason {
         BarKind::Timer => Reason::Timer {
             since_ms,
             due_ms: bar.due_ms.unwrap_or(since_ms),
-            is_lost: facts.rows.is_some() && !facts.is_answered(bar.event_id, &["TimerFired"]),
+            is_lost: facts.has_all_rows() && !facts.is_answered(bar.event_id, &["TimerFired"]),
         },
         BarKind::Event => Reason::Event { name, since_ms },
         BarKind::Queue => Reason::Message { queue: name, since_ms },

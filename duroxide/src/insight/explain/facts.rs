@@ -2,7 +2,7 @@
 
 use crate::model::event::{Event, EventKind};
 use crate::model::info::InstanceInfo;
-use crate::model::insight::{HandlerSort, QuarantinedRow, Queue, QueueRow, RowState, WorkerInfo};
+use crate::model::insight::{HandlerSort, MAX_PAGE, QuarantinedRow, Queue, QueueRow, RowState, WorkerInfo};
 
 /// What the store says of one instance, and of those who could work on it. What it cannot tell is left out.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +40,12 @@ impl Facts {
             EventKind::OrchestrationStarted { name, version, .. } => Some((event, name.as_str(), version.as_str())),
             _ => None,
         })
+    }
+
+    /// Whether all its rows are known: a store tells of [`MAX_PAGE`] of each queue.
+    pub(super) fn has_all_rows(&self) -> bool {
+        let rows_of = |queue| self.rows.iter().flatten().filter(|row| row.queue == queue).count();
+        self.rows.is_some() && [Queue::Orchestrator, Queue::Worker].into_iter().all(|queue| rows_of(queue) < MAX_PAGE)
     }
 
     /// Its messages.

@@ -301,8 +301,9 @@ impl PostgresProvider {
                 }
             }
         }
+        // A table that is younger than the closing has none.
         for table in Table::guarded() {
-            tx.all(self.db.query(&format!("DROP TRIGGER duroxide_closed ON @.{table}"))).await?;
+            tx.all(self.db.query(&format!("DROP TRIGGER IF EXISTS duroxide_closed ON @.{table}"))).await?;
         }
         tx.all(self.db.query("DROP FUNCTION @.closed()")).await?;
         if becomes.is_none() {

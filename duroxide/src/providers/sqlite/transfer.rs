@@ -240,9 +240,10 @@ fn open(
     wakes: &mut Wakes,
 ) -> Result<(), StoreError> {
     replace(conn, was, becomes.unwrap_or(was), Guard::Lifted)?;
+    // A table that is younger than the closing has none.
     for table in Table::guarded() {
         for change in CHANGES {
-            conn.execute_batch(&format!("DROP TRIGGER duroxide_closed_{table}_{change}"))?;
+            conn.execute_batch(&format!("DROP TRIGGER IF EXISTS duroxide_closed_{table}_{change}"))?;
         }
     }
     match rows {
