@@ -8,7 +8,8 @@ use crate::model::measure::{Figure, MEASURES_PER_TURN_MAX, Measure, measurable};
 /// Metrics. What is measured goes to whatever recorder the program installed behind the
 /// [`metrics`](https://docs.rs/metrics) facade, when the turn that measured it was committed, and never again: not in
 /// a replay, not after a restart, and not by a turn whose commit was lost and that is run again. A process that dies
-/// between the commit and the recording loses the figures of that turn; none is recorded twice.
+/// between the commit and the recording loses the figures of that turn, and so does a store whose answer is lost for good;
+/// none is recorded twice.
 ///
 /// Names, labels and their values are texts of the program, so that there are only as many series as somebody wrote
 /// down; ids belong into logs and traces. The names are those of Prometheus (letters, digits and `_`, at most 128, none
