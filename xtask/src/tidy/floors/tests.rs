@@ -57,7 +57,7 @@ fn grouped_and_renamed_uses_are_read() {
 fn super_is_followed_out_of_the_module() {
     allowed("replay/turn.rs", "use super::history::Cursor;");
     allowed("replay/turn.rs", "use super::super::model::Event;");
-    forbidden("replay/turn.rs", "use super::super::runtime::Runtime;", "`crate::runtime` (floor 12)");
+    forbidden("replay/turn.rs", "use super::super::runtime::Runtime;", "`crate::runtime` (floor ");
     forbidden("lease.rs", "use super::replay::Turn;", "above");
     allowed("lease.rs", "mod inner { use super::Lease; }");
     forbidden("lease.rs", "mod inner { use super::super::replay::Turn; }", "above");
