@@ -338,6 +338,13 @@ pub struct QueueOverview {
     pub quarantined: u64,
 }
 
+impl QueueOverview {
+    /// Since when the oldest row that can be taken waits in any of them, in milliseconds since the Unix epoch.
+    pub fn oldest_ready_at(&self) -> Option<u64> {
+        [&self.orchestrator, &self.worker].into_iter().filter_map(|queue| queue.oldest_ready_at).min()
+    }
+}
+
 /// A row that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuarantinedRow {

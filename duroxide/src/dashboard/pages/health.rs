@@ -52,7 +52,7 @@ async fn observed(client: &Client) -> Result<Vec<Finding>, ClientError> {
     let unserved = client.list_unserved(20).await?;
     let alive = workers.iter().filter(|worker| worker.is_alive).count();
     let silent = workers.len() - alive;
-    let oldest = [&queues.orchestrator, &queues.worker].into_iter().filter_map(|queue| queue.oldest_ready_at).min();
+    let oldest = queues.oldest_ready_at();
     let waits_ms = oldest.map_or(0, |at| now_ms.saturating_sub(at));
     let unserved: Vec<String> = unserved.iter().map(sentence).collect();
     Ok(vec![

@@ -9,7 +9,7 @@ use crate::clock;
 use crate::insight::span::{count, span};
 use crate::model::info::SystemMetrics;
 use crate::model::insight::{
-    HandlerSort, InstancePage, InstanceQuery, InstanceRow, MAX_PAGE, QueueFigures, QueueOverview, Unserved, WorkerInfo,
+    InstancePage, InstanceQuery, InstanceRow, MAX_PAGE, QueueFigures, QueueOverview, Unserved, WorkerInfo,
 };
 
 /// How far the picture of starts goes back, and into how many columns.
@@ -73,15 +73,11 @@ pub(super) fn unread(messages: u64) -> String {
 /// Work that nobody does, as a sentence.
 pub(super) fn sentence(missing: &Unserved) -> String {
     let Unserved { kind, name, version, tag, instances, .. } = missing;
-    let noun = match kind {
-        HandlerSort::Activity => "activity",
-        HandlerSort::Orchestration => "orchestration",
-    };
     let version = version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
     let whom = if *instances == 1 { "1 instance waits".to_owned() } else { format!("{instances} instances wait") };
     match tag {
-        Some(tag) => format!("{whom} for {noun} `{name}`, and no live worker serves the tag `{tag}`."),
-        None => format!("{whom} for {noun} `{name}`{version}, which no live worker has."),
+        Some(tag) => format!("{whom} for {kind} `{name}`, and no live worker serves the tag `{tag}`."),
+        None => format!("{whom} for {kind} `{name}`{version}, which no live worker has."),
     }
 }
 
@@ -111,8 +107,7 @@ fn figure(label: &str, value: &str, address: &str, class: &str) -> Markup {
 }
 
 fn oldest(queues: &QueueOverview, now_ms: u64) -> String {
-    let oldest = [&queues.orchestrator, &queues.worker].into_iter().filter_map(|queue| queue.oldest_ready_at).min();
-    oldest.map_or_else(|| "–".to_owned(), |at| coarse(now_ms.saturating_sub(at)))
+    queues.oldest_ready_at().map_or_else(|| "–".to_owned(), |at| coarse(now_ms.saturating_sub(at)))
 }
 
 /// Starts of the last minutes and what became of them.
