@@ -23,6 +23,8 @@ enum Kind {
     NotSo,
     /// Wrong use, or the store cannot be opened.
     Usage,
+    /// The store cannot be opened because its tables are older.
+    Older,
     /// The time given to a wait has passed.
     TimedOut,
     /// The store failed, or cannot do it.
@@ -49,6 +51,15 @@ impl Failure {
         Failure { kind: Kind::Usage, message: message.into() }
     }
 
+    pub(crate) fn older(message: impl Into<String>) -> Self {
+        Failure { kind: Kind::Older, message: message.into() }
+    }
+
+    /// Whether `db migrate` would mend it.
+    pub(crate) fn is_older(&self) -> bool {
+        self.kind == Kind::Older
+    }
+
     pub(crate) fn timed_out(message: impl Into<String>) -> Self {
         Failure { kind: Kind::TimedOut, message: message.into() }
     }
@@ -72,7 +83,7 @@ impl Failure {
             // As a pipe that is closed by `head` should end: nothing is wrong.
             Kind::Pipe => 0,
             Kind::NotSo => 1,
-            Kind::Usage => 2,
+            Kind::Usage | Kind::Older => 2,
             Kind::TimedOut => 3,
             Kind::Store => 4,
         })

@@ -115,7 +115,7 @@ async fn postgres(_url: &str, _schema: Option<&str>, _access: Access) -> Result<
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 fn older(expected: usize, found: &str) -> Failure {
-    Failure::usage(format!(
+    Failure::older(format!(
         "the store's tables are not of this version (expected {expected}, found {found}); nothing was changed: \
          `duroxide db migrate`, or the next start of a worker of this version, brings them there"
     ))

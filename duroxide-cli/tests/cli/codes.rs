@@ -99,7 +99,9 @@ async fn a_store_that_cannot_be_opened_ends_with_2_and_nothing_is_created() {
     }
     std::fs::write(shop.path(), "not a database at all, but long enough to have a header of its own").unwrap();
     assert!(on(&shop.path(), &["ls"]).ended(2).contains("file is not a database"));
+    assert!(on(&shop.path(), &["db", "migrate", "--dry-run"]).ended(2).contains("file is not a database"));
     std::fs::write(shop.path(), "").unwrap();
+    assert!(on(&shop.path(), &["db", "migrate", "--dry-run"]).well().starts_with("would migrate: "));
     assert!(on(&shop.path(), &["ls"]).ended(2).contains("the store's tables are not of this version"));
     assert_eq!(std::fs::metadata(shop.path()).unwrap().len(), 0);
 

@@ -33,7 +33,8 @@ impl Migrate {
         if exists {
             let found = match place.open(Access::Look).await {
                 Ok(_) => return done(desk, "the tables are of this version; nothing was done"),
-                Err(found) => found,
+                Err(found) if found.is_older() => found,
+                Err(found) => return Err(found),
             };
             if self.careful.dry_run {
                 return done(desk, &format!("would migrate: {}", found.message()));
