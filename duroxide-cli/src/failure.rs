@@ -51,6 +51,8 @@ impl Failure {
         Failure { kind: Kind::Usage, message: message.into() }
     }
 
+    /// Only stores are older.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn older(message: impl Into<String>) -> Self {
         Failure { kind: Kind::Older, message: message.into() }
     }

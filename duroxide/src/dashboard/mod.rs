@@ -37,7 +37,7 @@ use guard::{Access, Guard};
 use live::Live;
 use secret::Secret;
 
-/// Bytes of the largest request: somewhat more than the largest payload that a client may send by default.
+/// Bytes of the largest request, its form included: a person types or pastes no more. Larger payloads go through a client.
 const BODY_BYTES_MAX: usize = 1_200_000;
 
 /// A dashboard of the client's store that may only look. Begin here.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::labels;
 use super::{Layout, SEGMENTS_MAX, rows};
+use crate::insight::is_hidden;
 use crate::insight::span::count;
 use crate::insight::timeline::{Attempt, Bar, BarKind, Outcome, Timeline};
 
@@ -78,6 +79,6 @@ fn task(text: &mut String, name: &str, event_id: u64, outcome: &Outcome, from_ms
 
 /// What Mermaid reads as its own signs becomes a space.
 fn plain(name: &str) -> String {
-    let sign = |letter: char| letter.is_control() || ":;#%,\"<>`{}|\\".contains(letter);
+    let sign = |letter: char| is_hidden(letter) || ":;#%,\"<>`{}|\\".contains(letter);
     name.chars().map(|letter| if sign(letter) { ' ' } else { letter }).collect()
 }

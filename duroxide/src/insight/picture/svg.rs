@@ -5,6 +5,7 @@ use std::fmt::{Display, Write as _};
 use super::labels::{self, cut};
 use super::scale::{Piece, Scale};
 use super::{Layout, SEGMENTS_MAX, STYLE_SHEET, Style, rows};
+use crate::insight::is_hidden;
 use crate::insight::span::{count, span};
 use crate::insight::timeline::{Bar, BarKind, MarkKind, Outcome, Timeline};
 
@@ -282,7 +283,7 @@ impl Display for Escaped<'_> {
                 '"' => f.write_str("&quot;")?,
                 '\'' => f.write_str("&#39;")?,
                 '\u{fffe}' | '\u{ffff}' => f.write_char('\u{fffd}')?,
-                letter if letter.is_control() => f.write_char('\u{fffd}')?,
+                letter if is_hidden(letter) => f.write_char('\u{fffd}')?,
                 letter => f.write_char(letter)?,
             }
         }

@@ -53,13 +53,15 @@ fn no_payload_and_no_text_of_an_error_is_in_a_picture() {
 fn names_are_text_and_never_markup() {
     let mut history = History::new("<script>alert(1)</script>");
     history.asks(0, Asked::activity("\"><script>&\u{0}\u{ffff}", ""));
-    history.asks(0, Asked::event("a:b;c#d\nsection x"));
+    history.asks(0, Asked::event("a:b;c#d\nsection\u{202e}x"));
     let timeline = history.timeline(10);
     let picture = svg(&timeline, &Layout::default());
     assert!(!picture.contains("<script"), "{picture}");
     assert!(picture.contains("&quot;&gt;&lt;script&gt;&amp;\u{fffd}\u{fffd}"), "{picture}");
     let text = mermaid(&timeline, &Layout::default());
     assert!(text.contains("    a b c d section x (open) :active, e3, "), "{text}");
+    // What turns the direction of reading would be obeyed by whatever shows the text.
+    assert!(picture.contains("section\u{fffd}x"), "{picture}");
 }
 
 #[test]

@@ -197,6 +197,7 @@ CREATE TABLE @.workers (
     seen_at BIGINT NOT NULL,
     alive_until BIGINT NOT NULL
 ) WITH (fillfactor = 50);
+CREATE INDEX workers_owner ON @.workers (owner);
 
 ALTER TABLE @.instances ADD COLUMN status TEXT COLLATE \"C\" NOT NULL DEFAULT 'Running';
 UPDATE @.instances i SET status = left(e.status, 100) FROM @.executions e

@@ -169,6 +169,7 @@ CREATE TABLE workers (
     seen_at INTEGER NOT NULL,
     alive_until INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE INDEX workers_owner ON workers (owner);
 
 ALTER TABLE instances ADD COLUMN status TEXT NOT NULL DEFAULT 'Running';
 UPDATE instances SET status = e.status FROM executions e
