@@ -57,7 +57,17 @@ const LANES: &[Lane] = &[
         what: "full and read-only file systems, files that may not grow, flipped bits, a write lock that others hold",
         count: 65,
         run: |workspace, count| {
-            counted(workspace, "DUROXIDE_CRASH_LOCK_SECONDS", count, "-p duroxide-tests --test crash")
+            counted(workspace, "DUROXIDE_CRASH_LOCK_SECONDS", count, "-p duroxide-tests --test crash -- --nocapture")
+        },
+    },
+    Lane {
+        name: "soak",
+        unit: "seconds",
+        what: "work without end, what has ended deleted: memory, log, file and descriptors stay within bounds",
+        count: 300,
+        run: |workspace, count| {
+            let one = "-p duroxide-tests --test crash soak -- --nocapture";
+            counted(workspace, "DUROXIDE_SOAK_SECONDS", count, one)
         },
     },
     Lane {

@@ -40,10 +40,6 @@ fn arguments_that_a_command_does_not_know_are_refused() {
     assert_eq!(refused(&["compat", "0.1"]), "`compat` takes no arguments, found `0.1`");
 }
 
-/// Cases of storage whose tests have other names.
-const OF_STORAGE: &[&str] =
-    &["power_loss", "pragmas", "sqlite_version", "begin_immediate", "disk_full", "readonly", "foreign_lock_60s"];
-
 /// The cases that docs/reliability.md names, as they stand in its table.
 fn named_cases() -> Vec<String> {
     let page = include_str!("../../docs/reliability.md");
@@ -64,7 +60,6 @@ fn every_named_case_of_the_reliability_page_is_found_by_its_name() {
         sources.lines().filter_map(|line| line.split_once("fn ")?.1.split(['(', '<']).next()).collect();
     let cases = named_cases();
     assert!(cases.len() > 40, "{cases:?}");
-    let cases: Vec<String> = cases.into_iter().filter(|case| !OF_STORAGE.contains(&case.as_str())).collect();
     let missing: Vec<&String> =
         cases.iter().filter(|case| !functions.iter().any(|name| name.contains(*case))).collect();
     assert!(missing.is_empty(), "no test bears the name of these cases: {missing:?}");

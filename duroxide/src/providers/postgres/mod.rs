@@ -167,7 +167,7 @@ impl PostgresProvider {
     fn start(db: Arc<Db>, hints: Arc<Hints>, node: Node) -> Self {
         let returns = Returns::start(Arc::clone(&db), Arc::clone(&hints));
         let (d, h) = (|| Arc::clone(&db), || Arc::clone(&hints));
-        let fetch = fetch::Fetch { db: d(), owner: node.owner(), returns: returns.clone() };
+        let fetch = fetch::Fetch { db: d(), hints: h(), owner: node.owner(), returns: returns.clone() };
         let taking = take::Fetch { db: d(), hints: h(), owner: node.owner(), returns: returns.clone() };
         let acks = ack::Acks { db: d(), hints: h(), owner: node.owner(), returns: returns.clone() };
         let done = complete::Completions { db: d(), hints: h(), owner: node.owner(), returns };
