@@ -39,7 +39,16 @@ const LANES: &[Lane] = &[
         what: "`kill -9` of processes on one file, with orders in flight",
         count: 200,
         run: |workspace, count| {
-            counted(workspace, "DUROXIDE_KILLS", count, "-p duroxide-examples --test kill -- --nocapture")
+            counted(workspace, "DUROXIDE_KILLS", count, "-p duroxide-examples --test kill every_order -- --nocapture")
+        },
+    },
+    Lane {
+        name: "stop",
+        unit: "stops",
+        what: "`SIGSTOP` past the leases, with orders in flight and a second process on the file",
+        count: 20,
+        run: |workspace, count| {
+            counted(workspace, "DUROXIDE_STOPS", count, "-p duroxide-examples --test kill sigstop -- --nocapture")
         },
     },
     Lane {

@@ -99,6 +99,8 @@ async fn histories_that_are_long_come_a_few_at_a_time() {
             ..ExecutionMetadata::default()
         };
         store.ack_orchestration_item(&token, 1, delta, vec![], vec![], metadata, vec![]).await.unwrap();
+    }
+    for id in ids {
         store.enqueue_for_orchestrator(start(id), None).await.unwrap();
     }
     run(&store, "UPDATE @.history SET event_data = replace(event_data, 'DATA', repeat('x', 9000000))").await;

@@ -338,7 +338,10 @@ async fn nothing_was_early(store: &PostgresProvider) {
         let (id, took_ms): (String, i64) = (row.get(0), row.get(1));
         let n = id.trim_start_matches("chaos-").parse().expect("a number");
         let slept = sleep_of(n) + CHILD_SLEEPS;
-        assert!(u128::try_from(took_ms).is_ok_and(|took_ms| took_ms >= slept.as_millis()), "{id}: {took_ms} of {slept:?}");
+        assert!(
+            u128::try_from(took_ms).is_ok_and(|took_ms| took_ms >= slept.as_millis()),
+            "{id}: {took_ms} of {slept:?}"
+        );
     }
 }
 

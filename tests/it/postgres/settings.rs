@@ -17,12 +17,15 @@ use super::stage::{PATIENCE, number, run, store, until};
 
 const LEASE: Duration = Duration::from_secs(60);
 
-/// A store on a pool of the program's own, whose sessions are set like this.
+/// A store on a pool of the program's own, whose sessions are set like this; they bear the name of the schema.
 async fn store_with(settings: &[(&str, &str)], schema: &str) -> PostgresProvider {
-    let options: PgConnectOptions = Server::shared().url().parse().unwrap();
-    let options = options.application_name(schema).options(settings.iter().copied());
-    let pool = PgPoolOptions::new().max_connections(4).test_before_acquire(false).connect_lazy_with(options);
-    let options = PostgresOptions::default().schema(schema).session_features(false);
+    store_of(settings, PostgresOptions::default().schema(schema).session_features(false), schema).await
+}
+
+async fn store_of(settings: &[(&str, &str)], options: PostgresOptions, name: &str) -> PostgresProvider {
+    let connect: PgConnectOptions = Server::shared().url().parse().unwrap();
+    let connect = connect.application_name(name).options(settings.iter().copied());
+    let pool = PgPoolOptions::new().max_connections(4).test_before_acquire(false).connect_lazy_with(connect);
     PostgresProvider::from_pool_with(pool, options).await.unwrap()
 }
 
@@ -74,38 +77,44 @@ async fn sessions_that_were_ended_for_being_idle_are_not_noticed() {
 /// The case `pg_terminate`: whoever ends every session, that of the wake-ups among them, is met by no caller.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pg_terminate_of_every_session_is_not_noticed() {
-    let (store, looks_on) = (store().await, store().await);
+    let (name, looks_on) = (fresh_schema(), store().await);
+    let store = store_of(&[], PostgresOptions::default().schema(&name), &name).await;
     store.enqueue_for_orchestrator(start("i"), None).await.unwrap();
-    let place = "SELECT count(*) FROM @.nodes";
-    until(&store, place, 1).await;
+    let place = format!("SELECT count(*) FROM {name}.nodes");
     for _ in 0..3 {
-        let all = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'duroxide'
-            AND pid <> pg_backend_pid()";
-        number(&looks_on, all).await;
+        let of = format!("FROM pg_stat_activity WHERE application_name = '{name}'");
+        // One of the pool, and the one that hears of wake-ups.
+        until(&looks_on, &format!("SELECT LEAST(count(*), 2) {of}"), 2).await;
+        number(&looks_on, &format!("SELECT count(pg_terminate_backend(pid)) {of}")).await;
         assert!(store.fetch_orchestration_item(LEASE, Duration::ZERO, None).await.is_ok());
         store.enqueue_for_orchestrator(start("i"), None).await.unwrap();
     }
-    until(&store, place, 1).await;
+    until(&looks_on, &place, 1).await;
 }
 
-/// A statement that waits for a lock until `lock_timeout` or `statement_timeout` ends it has changed nothing: it is told as
-/// what may work later, and does.
+/// A statement that waits for a lock until `lock_timeout` ends it has changed nothing, and is asked again.
 #[tokio::test]
-async fn a_statement_that_is_ended_for_waiting_may_work_later() {
-    for setting in ["lock_timeout", "statement_timeout"] {
-        let store = store_with(&[(setting, "50")], &fresh_schema()).await;
-        store.enqueue_for_orchestrator(start("i"), None).await.unwrap();
-        let (_, token, _) = store.fetch_orchestration_item(LEASE, Duration::ZERO, None).await.unwrap().unwrap();
-        let other = super::stage::store().await;
-        let mut holder = other.get_pool().begin().await.unwrap();
-        let lock = format!("LOCK TABLE {}.instance_locks IN EXCLUSIVE MODE", store.schema());
-        sqlx::raw_sql(sqlx::AssertSqlSafe(lock)).execute(&mut *holder).await.unwrap();
-        let ack = || store.ack_orchestration_item(&token, 1, vec![], vec![], vec![], Default::default(), vec![]);
-        let refused = ack().await.unwrap_err();
-        assert!(refused.is_retryable(), "{setting}: {refused}");
+async fn a_statement_that_is_ended_for_waiting_is_asked_again() {
+    let store = store_with(&[("lock_timeout", "50")], &fresh_schema()).await;
+    store.enqueue_for_orchestrator(start("i"), None).await.unwrap();
+    let (_, token, _) = store.fetch_orchestration_item(LEASE, Duration::ZERO, None).await.unwrap().unwrap();
+    let other = super::stage::store().await;
+    let mut holder = other.get_pool().begin().await.unwrap();
+    let lock = format!("LOCK TABLE {}.instance_locks IN EXCLUSIVE MODE", store.schema());
+    sqlx::raw_sql(sqlx::AssertSqlSafe(lock)).execute(&mut *holder).await.unwrap();
+    let waiting = format!(
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = '{}.instance_locks'::regclass",
+        store.schema()
+    );
+    let ends = async {
+        until(&other, &waiting, 1).await;
+        until(&other, &waiting, 0).await;
         holder.rollback().await.unwrap();
-        ack().await.unwrap();
-    }
+    };
+    let ack = store.ack_orchestration_item(&token, 1, vec![], vec![], vec![], Default::default(), vec![]);
+    let (acked, ()) = tokio::join!(ack, ends);
+    acked.unwrap();
+    assert_eq!(number(&store, "SELECT count(*) FROM @.instance_locks").await, 0);
 }
 
 #[activity]

@@ -136,10 +136,10 @@ pub(super) const LOAD: &str = "
         LEFT JOIN unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[])
             AS k (instance_id, execution_id, last_event_id, life) ON k.instance_id = l.instance_id),
     held AS MATERIALIZED (
-        SELECT a.*, COALESCE(sum(a.bytes) OVER (ORDER BY a.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)
-            < $6 AS fits
-        FROM (SELECT a.*, CASE WHEN NOT a.known THEN (SELECT sum(octet_length(e.event_data)) FROM @.history e
-            WHERE e.instance_id = a.instance_id AND e.execution_id = a.history_of) END AS bytes FROM asked a) a),
+        SELECT a.*, COALESCE(sum(CASE WHEN NOT a.known THEN (SELECT sum(octet_length(e.event_data)) FROM @.history e
+                WHERE e.instance_id = a.instance_id AND e.execution_id = a.history_of) END)
+            OVER (ORDER BY a.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) < $6 AS fits
+        FROM asked a),
     released AS (
         UPDATE @.instance_locks l SET locked_until = 0 FROM held h WHERE l.instance_id = h.instance_id AND NOT h.fits),
     visible AS MATERIALIZED (

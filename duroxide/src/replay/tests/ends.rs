@@ -144,8 +144,12 @@ fn what_is_asked_for_after_continue_as_new_leaves_its_id_out() {
         std::mem::forget(ctx.schedule_activity("a", ""));
         Ok("ignored".into())
     });
-    let expected =
-        ["1 OrchestrationStarted", "3 ActivityScheduled", "4 OrchestrationContinuedAsNew", "5<3 ActivityCancelRequested"];
+    let expected = [
+        "1 OrchestrationStarted",
+        "3 ActivityScheduled",
+        "4 OrchestrationContinuedAsNew",
+        "5<3 ActivityCancelRequested",
+    ];
     assert_eq!(rows(&story.turn([])), expected);
 }
 
