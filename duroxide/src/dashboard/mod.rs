@@ -12,6 +12,7 @@
 
 mod actions;
 mod assets;
+mod checkup;
 mod error;
 mod guard;
 mod live;
@@ -33,6 +34,7 @@ use crate::client::Client;
 pub use error::DashboardError;
 pub use serve::Bound;
 
+use checkup::Checkup;
 use guard::{Access, Guard};
 use live::Live;
 use secret::Secret;
@@ -129,10 +131,12 @@ impl Dashboard {
 
     /// The dashboard as a router, to nest anywhere: all its links are relative. Its guard is in it.
     pub fn router(self) -> Router {
+        let sight = Sight { client: self.client.clone(), checkup: Checkup::new() };
         let shared = Arc::new(Shared {
-            client: self.client.clone(),
+            client: self.client,
             guard: Guard::new(self.access, self.hosts, self.is_read_only),
-            live: Live::new(self.client),
+            live: Live::new(sight.clone()),
+            sight,
         });
         let mut router = Router::new()
             .route("/", get(pages::to_overview))
@@ -184,4 +188,12 @@ struct Shared {
     client: Client,
     guard: Guard,
     live: Live,
+    sight: Sight,
+}
+
+/// What pages are made from.
+#[derive(Clone)]
+struct Sight {
+    client: Client,
+    checkup: Checkup,
 }
