@@ -18,6 +18,7 @@ mod guard;
 mod live;
 mod pages;
 mod payload;
+mod pulse;
 mod secret;
 mod serve;
 
@@ -37,6 +38,7 @@ pub use serve::Bound;
 use checkup::Checkup;
 use guard::{Access, Guard};
 use live::Live;
+use pulse::Pulse;
 use secret::Secret;
 
 /// Bytes of the largest request, its form included: a person types or pastes no more. Larger payloads go through a client.
@@ -131,7 +133,7 @@ impl Dashboard {
 
     /// The dashboard as a router, to nest anywhere: all its links are relative. Its guard is in it.
     pub fn router(self) -> Router {
-        let sight = Sight { client: self.client.clone(), checkup: Checkup::new() };
+        let sight = Sight { client: self.client.clone(), checkup: Checkup::new(), pulse: Pulse::default() };
         let shared = Arc::new(Shared {
             client: self.client,
             guard: Guard::new(self.access, self.hosts, self.is_read_only),
@@ -196,4 +198,5 @@ struct Shared {
 struct Sight {
     client: Client,
     checkup: Checkup,
+    pulse: Pulse,
 }

@@ -1,16 +1,21 @@
 //! `delete`: instances that have ended, with their descendants.
+//!
+//! What goes is found first. A dry run tells of it, a real one asks about it and then takes exactly that.
+
+mod plan;
 
 use clap::Args;
-use duroxide::providers::insight::{InstanceQuery, InstanceRow, MAX_PAGE, ParentFilter};
-use duroxide::{Client, DeleteInstanceResult, InstanceFilter};
+use duroxide::{Client, ClientError, DeleteInstanceResult, InstanceFilter};
 use serde::Serialize;
 
 use super::careful::Careful;
-use super::{Desk, Ended, instance};
+use super::{Desk, Ended};
 use crate::failure::Failure;
+use crate::output::progress::Progress;
 use crate::output::text::count;
-use crate::output::time::When;
+use crate::output::time::{self, When};
 use crate::store::Access;
+use plan::{Chosen, Plan};
 
 /// Delete instances for good, each with its descendants
 #[derive(Debug, Args)]
@@ -23,9 +28,9 @@ pub(crate) struct Delete {
     #[arg(long, value_name = "WHEN")]
     ended_before: Option<When>,
 
-    /// With --ended-before: at most so many
-    #[arg(long, value_name = "N", default_value_t = 1_000, requires = "ended_before")]
-    limit: u32,
+    /// With --ended-before: at most so many roots, the oldest
+    #[arg(long, value_name = "N", requires = "ended_before")]
+    limit: Option<usize>,
 
     /// Those that still run, too
     #[arg(long, conflicts_with = "ended_before")]
@@ -51,84 +56,105 @@ struct Report {
 
 impl Delete {
     pub(crate) async fn run(self, desk: &mut Desk) -> Ended {
+        self.careful.check(&self.wish())?;
         let access = if self.careful.dry_run { Access::Look } else { Access::Change };
         let store = desk.open(access).await?;
-        let before = self.ended_before.map(|when| when.ms(desk.out.now_ms));
-        let report = match (before, self.careful.dry_run) {
-            (None, true) => self.try_ids(&store.client).await?,
-            (None, false) => self.ids(&store.client).await?,
-            (Some(before), true) => try_ended(&store.client, before, self.limit).await?,
-            (Some(before), false) => {
-                self.careful.confirm("delete all that ended before then")?;
-                let filter = InstanceFilter {
-                    completed_before: Some(before),
-                    limit: Some(self.limit),
-                    ..InstanceFilter::default()
-                };
-                let mut report = Report::default();
-                report.add(&store.client.delete_instance_bulk(filter).await?);
-                report
-            }
-        };
+        let client = &store.client;
+        let plan = self.plan(client, desk).await?;
+        if self.careful.dry_run {
+            let mut progress = Progress::new(&desk.out);
+            let report = told(client, &plan, &mut progress).await?;
+            drop(progress);
+            return report.tell(desk);
+        }
+        if !plan.roots.is_empty() {
+            self.careful.confirm(&plan.question())?;
+        }
+        let mut progress = Progress::new(&desk.out);
+        let report = carry_out(client, &plan, &mut progress).await?;
+        drop(progress);
         report.tell(desk)
     }
 
-    async fn try_ids(&self, client: &Client) -> Result<Report, Failure> {
-        let mut report = Report { dry_run: true, ..Report::default() };
-        for id in &self.ids {
-            instance::known(client, id).await?;
-            for member in client.get_instance_tree(id).await?.all_ids {
-                let info = client.get_instance_info(&member).await?;
-                if info.status == "Running" && !self.force {
-                    return Err(duroxide::ClientError::InstanceStillRunning { instance_id: member }.into());
-                }
-                report.count(client, member).await?;
-            }
+    /// What it comes to is not known yet.
+    fn wish(&self) -> String {
+        match self.ids.as_slice() {
+            [] => "delete all that ended before then".to_owned(),
+            ids => by_id(ids),
         }
-        Ok(report)
     }
 
-    async fn ids(&self, client: &Client) -> Result<Report, Failure> {
-        for id in &self.ids {
-            instance::known(client, id).await?;
+    async fn plan(&self, client: &Client, desk: &Desk) -> Result<Plan, Failure> {
+        match self.ended_before {
+            None => Plan::of_ids(client, &self.ids, self.force).await,
+            Some(when) => {
+                let mut progress = Progress::new(&desk.out);
+                Plan::of_ended(client, when.ms(desk.out.now_ms), self.limit, &mut progress).await
+            }
         }
-        let what = match self.ids.as_slice() {
-            [one] => format!("delete {one}"),
-            many => format!("delete {} instances", many.len()),
-        };
-        self.careful.confirm(&format!("{what} with all descendants"))?;
-        let mut report = Report::default();
-        for id in &self.ids {
-            report.add(&client.delete_instance(id, self.force).await?);
-        }
-        Ok(report)
     }
 }
 
-/// Which roots have ended by then, as an index tells.
-async fn try_ended(client: &Client, before: u64, limit: u32) -> Result<Report, Failure> {
+/// What the plan comes to, with all descendants.
+async fn told(client: &Client, plan: &Plan, progress: &mut Progress) -> Result<Report, Failure> {
     let mut report = Report { dry_run: true, ..Report::default() };
-    for status in ["Completed", "Failed"] {
-        let mut query = InstanceQuery {
-            status: Some(status.to_owned()),
-            parent: Some(ParentFilter::Roots),
-            limit: MAX_PAGE,
-            ..InstanceQuery::default()
-        };
-        loop {
-            let page = client.find_instances(&query).await?;
-            for InstanceRow { instance_id, updated_at, .. } in page.rows {
-                if updated_at < before && report.ids.len() < limit as usize {
-                    report.count(client, instance_id).await?;
-                }
+    let all = plan.roots.len() as u64;
+    for (root, done) in plan.roots.iter().zip(0..) {
+        progress.at("counting", done, all);
+        for member in client.get_instance_tree(root).await?.all_ids {
+            report.count(client, member).await?;
+        }
+    }
+    Ok(report)
+}
+
+async fn carry_out(client: &Client, plan: &Plan, progress: &mut Progress) -> Result<Report, Failure> {
+    let mut report = Report::default();
+    let all = plan.roots.len() as u64;
+    let mut done = 0;
+    match plan.chosen {
+        Chosen::ById { force } => {
+            for root in &plan.roots {
+                progress.at("deleting", done, all);
+                report.add(&client.delete_instance(root, force).await?);
+                done += 1;
             }
-            match page.next {
-                Some(next) if report.ids.len() < limit as usize => query.after = Some(next),
-                _ => break,
+        }
+        Chosen::EndedBefore(before) => {
+            for roots in plan.roots.chunks(plan::CHUNK) {
+                progress.at("deleting", done, all);
+                // The store looks once more: an id that was deleted and given away meanwhile is another instance.
+                let filter = InstanceFilter {
+                    instance_ids: Some(roots.to_vec()),
+                    completed_before: Some(before),
+                    limit: u32::try_from(roots.len()).ok(),
+                };
+                report.add(&client.delete_instance_bulk(filter).await?);
+                done += roots.len() as u64;
             }
         }
     }
     Ok(report)
+}
+
+impl Plan {
+    /// What is asked before it is carried out.
+    fn question(&self) -> String {
+        match self.chosen {
+            Chosen::ById { .. } => by_id(&self.roots),
+            Chosen::EndedBefore(before) => {
+                let roots = count(self.roots.len() as u64, "instance");
+                format!("delete {roots} that ended before {}, with all descendants", time::at(before))
+            }
+        }
+    }
+}
+
+fn by_id(ids: &[String]) -> String {
+    match ids {
+        [one] => format!("delete {one} with all descendants"),
+        many => format!("delete {} instances with all descendants", many.len()),
+    }
 }
 
 impl Report {
@@ -166,4 +192,9 @@ impl Report {
         }
         Ok(())
     }
+}
+
+/// A child goes with its root only.
+fn is_child(instance_id: String) -> Failure {
+    ClientError::CannotDeleteSubOrchestration { instance_id }.into()
 }

@@ -117,9 +117,9 @@ impl Page {
 
     /// What the store says now.
     pub(super) async fn view(&self, sight: &Sight, may_act: bool) -> Result<View, NoView> {
-        let Sight { client, checkup } = sight;
+        let Sight { client, checkup, pulse } = sight;
         match self {
-            Page::Overview => Ok(overview::view(client).await?),
+            Page::Overview => Ok(overview::view(client, pulse).await?),
             Page::Instances(asked) => Ok(instances::view(client, asked).await?),
             Page::Instance(asked) => instance::view(client, asked, may_act).await,
             Page::Queues(asked) => Ok(queues::view(client, asked, may_act).await?),
