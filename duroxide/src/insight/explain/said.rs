@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{ActivityState, Explanation, FailureKind, Holder, Orchestration, Reason, Standing};
 use crate::insight::span::span;
+use crate::insight::without_inputs;
 use crate::model::insight::HandlerSort;
 
 impl fmt::Display for Explanation {
@@ -85,7 +86,7 @@ pub(super) fn reason(reason: &Reason, at: u64) -> String {
         }
         Reason::Completed { at_ms } => format!("completed {} ago", ago(*at_ms, at)),
         Reason::Failed { kind, message, at_ms } => {
-            format!("{} {} ago: {message}", failed(*kind), ago(*at_ms, at))
+            format!("{} {} ago: {}", failed(*kind), ago(*at_ms, at), without_inputs(message))
         }
         Reason::StartWaits { since_ms, .. } if *since_ms > at => format!("its start is {}", due(*since_ms, at)),
         Reason::StartWaits { since_ms, version } => {
@@ -257,7 +258,7 @@ fn activity(reason: &Reason, at: u64) -> String {
     format!(
         "activity `{name}`{} {}{state}{}",
         in_parentheses(places("called", asked_at)),
-        attempts(*attempt, *attempts_max, error.as_deref(), reason),
+        attempts(*attempt, *attempts_max, error.as_deref().map(without_inputs).as_deref(), reason),
         deadline.unwrap_or_default()
     )
 }
