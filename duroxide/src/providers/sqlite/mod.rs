@@ -13,6 +13,7 @@ mod ack;
 mod admin;
 mod adopt;
 mod desk;
+mod doors;
 mod error;
 mod export;
 mod express;
@@ -25,6 +26,7 @@ mod import;
 mod insight;
 mod integrity;
 mod kv;
+mod listed;
 mod node;
 mod open;
 mod prune;
@@ -54,6 +56,7 @@ use crate::model::commit::{Commit, ExecutionMetadata};
 use crate::model::event::Event;
 use crate::model::filter::{Capability, DispatcherCapabilityFilter, SessionFetchConfig, TagFilter};
 use crate::model::info::ActivityProgress;
+use crate::model::insight::Durability;
 use crate::model::item::{OrchestrationItem, ScheduledActivityIdentifier};
 use crate::model::start::StartOutcome;
 use crate::model::stats::SystemStats;
@@ -70,10 +73,9 @@ use error::StoreError;
 use node::Node;
 use open::{Location, Synchronous};
 use readers::Readers;
-use ready::Wakes;
 use row::{ActivityRow, MessageRow};
 use worker::Wanted;
-use writer::{Delivery, Durability, Sync, Writer};
+use writer::{Delivery, Sync, Writer};
 
 /// Settings of a [`SqliteProvider`]; what there is to set is in the URL of [`SqliteProvider::new`].
 #[derive(Debug, Clone, Default)]
@@ -93,6 +95,8 @@ pub struct SqliteProvider {
     signal: Arc<WorkSignal>,
     /// Where it is, for people.
     place: String,
+    /// What its commits survive.
+    durability: Durability,
     /// Signs the leases taken here; dropped with the store, so that the next one knows that they are nobody's.
     node: Node,
 }
@@ -212,7 +216,8 @@ impl SqliteProvider {
             ready::seed(&conn, &signal)?;
         }
         let writer = Writer::start(conn, sync, Arc::clone(&signal)).map_err(thread_error)?;
-        Ok(SqliteProvider { writer, readers, desk, pool, signal, place: location.told(), node })
+        let (place, durability) = (location.told(), location.durability());
+        Ok(SqliteProvider { writer, readers, desk, pool, signal, place, durability, node })
     }
 
     /// Its place among the stores of the file; those that are dead lose their leases. A visitor has none, and leaves
@@ -225,6 +230,7 @@ impl SqliteProvider {
         }
         let node = Node::beside(&real);
         node::reclaim(conn, &real, &node)?;
+        listed::mend(conn)?;
         Ok(node)
     }
 
@@ -247,47 +253,6 @@ impl SqliteProvider {
     /// Connections to the same database, for programs that run SQL of their own.
     pub fn get_pool(&self) -> &SqlitePool {
         &self.pool
-    }
-
-    async fn write<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
-    {
-        self.writer.call(operation, Durability::Flushed, work).await
-    }
-
-    /// A write that may change histories otherwise than a turn does.
-    async fn administer<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
-    {
-        let others = self.writer.others();
-        self.write(operation, move |conn, wakes| {
-            others.count();
-            work(conn, wakes)
-        })
-        .await
-    }
-
-    async fn lease<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
-    {
-        self.writer.call(operation, Durability::Lease, work).await
-    }
-
-    async fn read_with<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
-    {
-        match &self.readers {
-            Some(readers) => Arc::clone(readers).call(operation, work).await,
-            None => self.lease(operation, move |conn, _| work(conn)).await,
-        }
     }
 
     /// Enqueues a message, if no more than so many wait for its instance.
@@ -314,18 +279,6 @@ impl SqliteProvider {
             Ok(ready::enqueue(conn, &message, visible_at, now_ms, wakes)?)
         })
         .await
-    }
-
-    /// A read of a row or two.
-    async fn look<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
-    {
-        match &self.desk {
-            Some(desk) => desk.call(operation, work).await,
-            None => self.lease(operation, move |conn, _| work(conn)).await,
-        }
     }
 
     /// The events of one execution, or of the newest.
