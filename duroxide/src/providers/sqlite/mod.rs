@@ -24,6 +24,7 @@ mod history;
 mod import;
 mod insight;
 mod integrity;
+mod jobs;
 mod kv;
 mod node;
 mod open;
@@ -67,13 +68,14 @@ use crate::providers::{ExpressProvider, InsightProvider, Provider, TraceProvider
 use crate::{clock, lease};
 use desk::Desk;
 use error::StoreError;
+use jobs::{Delivery, Durability};
 use node::Node;
 use open::{Location, Synchronous};
 use readers::Readers;
 use ready::Wakes;
 use row::{ActivityRow, MessageRow};
 use worker::Wanted;
-use writer::{Delivery, Durability, Sync, Writer};
+use writer::{Sync, Writer};
 
 /// Settings of a [`SqliteProvider`]; what there is to set is in the URL of [`SqliteProvider::new`].
 #[derive(Debug, Clone, Default)]
@@ -234,37 +236,37 @@ impl SqliteProvider {
     async fn write<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
+        F: FnMut(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
     {
         self.writer.call(operation, Durability::Flushed, work).await
     }
 
     /// A write that may change histories otherwise than a turn does.
-    async fn administer<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
+    async fn administer<T, F>(&self, operation: &'static str, mut work: F) -> Result<T, ProviderError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
+        F: FnMut(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
     {
         let others = self.writer.others();
-        self.write(operation, move |conn, wakes| {
+        let counted = move |conn: &Connection, wakes: &mut Wakes| {
             others.count();
             work(conn, wakes)
-        })
-        .await
+        };
+        self.writer.call_guarded(operation, counted).await
     }
 
     async fn lease<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
+        F: FnMut(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
     {
         self.writer.call(operation, Durability::Lease, work).await
     }
 
-    async fn read_with<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
+    async fn read_with<T, F>(&self, operation: &'static str, mut work: F) -> Result<T, ProviderError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        F: FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
         match &self.readers {
             Some(readers) => Arc::clone(readers).call(operation, work).await,
@@ -299,10 +301,10 @@ impl SqliteProvider {
     }
 
     /// A read of a row or two.
-    async fn look<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
+    async fn look<T, F>(&self, operation: &'static str, mut work: F) -> Result<T, ProviderError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        F: FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
         match &self.desk {
             Some(desk) => desk.call(operation, work).await,
@@ -354,7 +356,7 @@ impl Provider for SqliteProvider {
                 let fetched = fetch::fetch(conn, lock_timeout, capability, &owner)?;
                 Ok(fetched.map(|fetched| {
                     let token = fetched.token.clone();
-                    Delivery::new(fetched, token, fetch::give_back, writer)
+                    Delivery::new(fetched, token, fetch::give_back, writer.clone())
                 }))
             })
             .await?;
@@ -441,7 +443,7 @@ impl Provider for SqliteProvider {
                 let taken = worker::fetch(conn, &wanted, &owner, wakes)?;
                 Ok(taken.map(|taken| {
                     let token = taken.token.clone();
-                    Delivery::new(taken, token, worker::give_back, writer)
+                    Delivery::new(taken, token, worker::give_back, writer.clone())
                 }))
             })
             .await?;

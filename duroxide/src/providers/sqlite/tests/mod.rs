@@ -1,5 +1,6 @@
 //! What is particular to this store: the writer, the files, the indexes, other programs.
 
+mod crowd;
 mod foreign;
 mod handing;
 mod insight;
