@@ -61,6 +61,14 @@ impl Place {
         }
     }
 
+    /// The version of its tables, 0 when there are none. Nothing is changed.
+    pub(crate) async fn version(&self) -> Result<usize, Failure> {
+        match self {
+            Place::Sqlite(path) => sqlite_version(path).await,
+            Place::Postgres { url, schema } => postgres_version(url, schema.as_deref()).await,
+        }
+    }
+
     pub(crate) async fn open(&self, access: Access) -> Result<Store, Failure> {
         let provider = match self {
             Place::Sqlite(path) => sqlite(path, access).await?,
@@ -72,45 +80,115 @@ impl Place {
 
 #[cfg(feature = "sqlite")]
 async fn sqlite(path: &str, access: Access) -> Result<Arc<dyn Provider>, Failure> {
-    use duroxide::providers::sqlite::{SqliteOpenError, SqliteProvider, Visit};
+    use duroxide::providers::sqlite::{SqliteProvider, Visit};
 
     let opened = match access {
         Access::Look => SqliteProvider::visit(path, Visit::Reading).await,
         Access::Change => SqliteProvider::visit(path, Visit::Writing).await,
         Access::Own => SqliteProvider::open(path).await,
     };
-    opened.map(|store| Arc::new(store) as _).map_err(|error| match error {
+    opened.map(|store| Arc::new(store) as _).map_err(|error| not_sqlite(path, error))
+}
+
+#[cfg(feature = "sqlite")]
+async fn sqlite_version(path: &str) -> Result<usize, Failure> {
+    let version = duroxide::providers::sqlite::SqliteProvider::schema_version(path).await;
+    version.map_err(|error| not_sqlite(path, error))
+}
+
+#[cfg(feature = "sqlite")]
+fn not_sqlite(path: &str, error: duroxide::providers::sqlite::SqliteOpenError) -> Failure {
+    use duroxide::providers::sqlite::SqliteOpenError;
+
+    match error {
         SqliteOpenError::Missing { path } => Failure::usage(format!("there is no store at {}", path.display())),
         SqliteOpenError::OlderSchema { expected, found } => older(expected, &found),
         other => Failure::usage(format!("cannot open {path}: {other}")),
-    })
+    }
 }
 
 #[cfg(not(feature = "sqlite"))]
 async fn sqlite(_path: &str, _access: Access) -> Result<Arc<dyn Provider>, Failure> {
-    Err(Failure::usage("this program was built without the feature `sqlite`; expected a postgres:// store"))
+    Err(without_sqlite())
+}
+
+#[cfg(not(feature = "sqlite"))]
+async fn sqlite_version(_path: &str) -> Result<usize, Failure> {
+    Err(without_sqlite())
+}
+
+#[cfg(not(feature = "sqlite"))]
+fn without_sqlite() -> Failure {
+    Failure::usage("this program was built without the feature `sqlite`; expected a postgres:// store")
 }
 
 #[cfg(feature = "postgres")]
 async fn postgres(url: &str, schema: Option<&str>, access: Access) -> Result<Arc<dyn Provider>, Failure> {
-    use duroxide::providers::postgres::{PostgresOpenError, PostgresOptions, PostgresProvider};
+    use duroxide::providers::postgres::PostgresProvider;
 
-    let options = schema.map_or_else(PostgresOptions::default, |name| PostgresOptions::default().schema(name));
+    without_tls(url)?;
+    let options = options(schema);
     let options = match access {
         Access::Look | Access::Change => options.visitor(),
         Access::Own => options,
     };
     let opened = PostgresProvider::connect_with(url, options).await;
-    opened.map(|store| Arc::new(store) as _).map_err(|error| match error {
+    opened.map(|store| Arc::new(store) as _).map_err(not_postgres)
+}
+
+#[cfg(feature = "postgres")]
+async fn postgres_version(url: &str, schema: Option<&str>) -> Result<usize, Failure> {
+    use duroxide::providers::postgres::PostgresProvider;
+
+    without_tls(url)?;
+    PostgresProvider::schema_version(url, options(schema)).await.map_err(not_postgres)
+}
+
+/// Refuses a URL that insists on what this program cannot do, before anything is sent in the clear.
+#[cfg(feature = "postgres")]
+fn without_tls(url: &str) -> Result<(), Failure> {
+    let query = url.split_once('?').map(|(_, query)| query).unwrap_or_default();
+    let modes = query.split('&').filter_map(|part| part.strip_prefix("sslmode=").or(part.strip_prefix("ssl-mode=")));
+    match modes.into_iter().find(|mode| matches!(*mode, "require" | "verify-ca" | "verify-full")) {
+        None => Ok(()),
+        Some(mode) => Err(Failure::usage(format!(
+            "the URL asks for TLS with sslmode={mode}, and this program speaks none; go through a tunnel (`ssh -L`) or a \
+             proxy that speaks it to the server"
+        ))),
+    }
+}
+
+#[cfg(feature = "postgres")]
+fn options(schema: Option<&str>) -> duroxide::providers::postgres::PostgresOptions {
+    use duroxide::providers::postgres::PostgresOptions;
+
+    schema.map_or_else(PostgresOptions::default, |name| PostgresOptions::default().schema(name))
+}
+
+#[cfg(feature = "postgres")]
+fn not_postgres(error: duroxide::providers::postgres::PostgresOpenError) -> Failure {
+    use duroxide::providers::postgres::PostgresOpenError;
+
+    match error {
         PostgresOpenError::OlderSchema { expected, found } => older(expected, &found),
         // None of them tells the password.
         other => Failure::usage(format!("cannot open the store: {other}")),
-    })
+    }
 }
 
 #[cfg(not(feature = "postgres"))]
 async fn postgres(_url: &str, _schema: Option<&str>, _access: Access) -> Result<Arc<dyn Provider>, Failure> {
-    Err(Failure::usage("this program was built without the feature `postgres`; expected the path of a SQLite file"))
+    Err(without_postgres())
+}
+
+#[cfg(not(feature = "postgres"))]
+async fn postgres_version(_url: &str, _schema: Option<&str>) -> Result<usize, Failure> {
+    Err(without_postgres())
+}
+
+#[cfg(not(feature = "postgres"))]
+fn without_postgres() -> Failure {
+    Failure::usage("this program was built without the feature `postgres`; expected the path of a SQLite file")
 }
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

@@ -496,3 +496,52 @@ fn every_mistake_in_a_signature_has_its_code_and_a_twin_without_it() {
         assert_eq!(codes(&expand::handler(kind, quote!(), right.clone())), Vec::<String>::new(), "{right}");
     }
 }
+
+/// What the table of a body says, in order.
+fn asks(body: TokenStream) -> Vec<String> {
+    let text = orchestration(body).to_string().replace(' ', "").replace("::core::line!()", "LINE");
+    let Some((_, table)) = text.split_once("[::duroxide::__private::Ask]=&[") else { return Vec::new() };
+    let table = table.split_once("];").expect("the table ends").0;
+    table.split("::duroxide::__private::Ask::").skip(1).map(|ask| ask.trim_end_matches(',').to_owned()).collect()
+}
+
+#[test]
+fn what_a_body_asks_for_is_written_down_with_its_line() {
+    let table: [(TokenStream, &[&str]); 12] = [
+        (quote!(ctx.wait::<Approved>().await), &[r#"event("Approved",LINE)"#]),
+        (quote!(ctx.queue::<shop::Mail<u8>>().await), &[r#"queue("shop::Mail",LINE)"#]),
+        (quote!(ctx.timer("1m 30s").await), &["timer(90000u64,LINE)"]),
+        (quote!(ctx.schedule_timer(std::time::Duration::from_secs(5)).await), &["timer(5000u64,LINE)"]),
+        (quote!(ctx.timer(length).await), &["timer(0u64,LINE)"]),
+        (quote!(bank::charge::call(&ctx, 1).await), &[r#"call("bank::charge",LINE)"#]),
+        (quote!(ctx.schedule_activity("ship", "").await), &[r#"call_named("ship",LINE)"#]),
+        (quote!(ctx.schedule_wait(name).await), &[]),
+        // Functions that are given the context, and no others.
+        (
+            quote!(law::settle(&ctx).await, self.judge(1).await, plain(1), x.f(1)),
+            &[r#"helper("law::settle")"#, r#"helper("judge")"#],
+        ),
+        (
+            quote!(duroxide::select! { _ = ctx.wait::<A>() => {}, _ = ctx.timer("1s") => b::call(&ctx).await }),
+            &[r#"event("A",LINE)"#, "timer(1000u64,LINE)", r#"call("b",LINE)"#],
+        ),
+        (
+            quote!(select! { _ = ctx.wait::<A>() => {}, _ = ctx.wait::<B>() => {} }),
+            &[r#"event("A",LINE)"#, r#"event("B",LINE)"#],
+        ),
+        // What is not of the body, or may not be there.
+        (
+            quote! {
+                #[cfg(test)]
+                let a = ctx.wait::<A>();
+                async fn inner(ctx: OrchestrationContext) { ctx.wait::<B>() }
+            },
+            &[],
+        ),
+    ];
+    for (body, expected) in table {
+        // As one expression, or as statements.
+        let statements = if body.to_string().contains("let a") { body.clone() } else { quote!(f(#body);) };
+        assert_eq!(asks(statements), expected, "{body}");
+    }
+}

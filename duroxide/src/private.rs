@@ -22,8 +22,8 @@ pub use crate::model::retry::{BackoffStrategy, RetryPolicy};
 #[cfg(feature = "postgres")]
 pub use crate::providers::postgres::PgTransaction;
 pub use crate::typed::{
-    Activity, Again, Argument, Call, Child, Detached, Entry, Expectation, Fields, Handle, Handler, Need, Object,
-    Orchestration, Outcome, RunActivity, RunOrchestration, Signal, Start, States,
+    Activity, Again, Argument, Ask, Call, Child, Detached, Entry, Expectation, Fields, Handle, Handler, Helper, Need,
+    Object, Orchestration, Outcome, Renamed, RunActivity, RunOrchestration, Signal, Start, States,
 };
 
 use crate::typed::Payload;

@@ -41,30 +41,43 @@ async fn every_order_ends_exactly_as_it_should_however_often_the_process_is_kill
     }
 }
 
-/// The case `sigstop_zombie`, and two processes on one file.
+/// Two processes on one file, of which one is stopped with orders in flight until all its leases are over, and then goes on.
+/// Once in every run of the tests, and as often as `DUROXIDE_STOPS` says.
 #[cfg(unix)]
 #[tokio::test]
 async fn sigstop_zombie_writes_nothing_twice() {
-    let shop = Shop::new();
-    let mut zombie = shop.command().stdout(Stdio::null()).spawn().unwrap();
-    assert!(!shop.wait_for_rows(&mut zombie, 60), "it ended before it could be stopped");
-    signal(&zombie, "-STOP");
-    let mut heir = shop.command().stdout(Stdio::null()).spawn().unwrap();
-    // The time of the leases is what this is about; there is nothing else to wait for.
-    tokio::time::sleep(STOPPED).await;
-    signal(&zombie, "-CONT");
-    for process in [&mut zombie, &mut heir] {
-        let begun = Instant::now();
-        let status = loop {
-            if let Some(status) = process.try_wait().unwrap() {
-                break status;
-            }
-            assert!(begun.elapsed() < PATIENCE, "it does not end");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        };
-        assert!(status.success(), "{status}");
+    let stops = std::env::var("DUROXIDE_STOPS").map_or(1, |stops| stops.parse().expect("DUROXIDE_STOPS is a number"));
+    let mut random = Random(std::process::id().into());
+    for stop in 1..=stops {
+        let shop = Shop::new();
+        let mut zombie = shop.command().stdout(Stdio::null()).spawn().unwrap();
+        assert!(!shop.wait_for_rows(&mut zombie, 60 + random.below(200)), "it ended before it could be stopped");
+        signal(&zombie, "-STOP");
+        let in_flight = shop.running_instances();
+        assert!(in_flight > 0, "nothing was in flight");
+        let mut heir = shop.command().stdout(Stdio::null()).spawn().unwrap();
+        // The time of the leases is what this is about; there is nothing else to wait for.
+        tokio::time::sleep(STOPPED).await;
+        signal(&zombie, "-CONT");
+        for process in [&mut zombie, &mut heir] {
+            ends_well(process).await;
+        }
+        shop.check().await;
+        println!("stop {stop}: {in_flight} orders in flight");
     }
-    shop.check().await;
+}
+
+#[cfg(unix)]
+async fn ends_well(process: &mut Child) {
+    let begun = Instant::now();
+    let status = loop {
+        if let Some(status) = process.try_wait().unwrap() {
+            break status;
+        }
+        assert!(begun.elapsed() < PATIENCE, "it does not end");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert!(status.success(), "{status}");
 }
 
 #[cfg(unix)]

@@ -142,6 +142,43 @@ async fn an_instance_is_started_cancelled_and_deleted() {
 }
 
 #[tokio::test]
+async fn whoever_sends_what_changes_nothing_is_told() {
+    let scene = Scene::set().await;
+    let router = scene.dashboard().read_only(false).router();
+    for (id, status, said) in [
+        ("nobody", 404, "`nobody` is not there"),
+        ("order-8", 409, "`order-8` has failed"),
+        ("count-1", 409, "`count-1` has completed"),
+    ] {
+        for action in ["/raise", "/enqueue", "/cancel"] {
+            let refused = act(&router, action, &format!("id={id}&name=n&data=1")).await;
+            assert_eq!(refused.status, status, "{action} {id}: {}", refused.text);
+            assert!(refused.text.contains(said), "{action} {id}: {}", refused.text);
+        }
+        assert!(scene.client.list_rows_of(id).await.unwrap().is_empty(), "nothing was sent to {id}");
+    }
+    assert_eq!(act(&router, "/enqueue", "id=order-7&name=n&data=1").await.status, 200);
+    scene.strike().await;
+}
+
+/// A parent that handles the failure of a child whose code has changed, and says so.
+#[tokio::test]
+async fn inputs_that_an_error_quotes_are_not_on_the_page() {
+    let scene = Scene::set().await;
+    let router = scene.dashboard().router();
+    let why = "child: nondeterministic: schedule mismatch: action=CallActivity { name: \"a\", input: \"hunter2\" } vs \
+               event=ActivityScheduled { name: \"b\", input: \"hunter2\" }";
+    let input = serde_json::to_string(why).unwrap();
+    scene.client.start_orchestration("order-9", "doomed", input).await.unwrap();
+    scene.ended("order-9").await;
+    let page = get(&router, "/instance?id=order-9").await;
+    assert!(page.text.contains("action=CallActivity {…}") && !page.text.contains("hunter2"), "{}", page.text);
+    assert!(page.text.contains("the whole text"), "{}", page.text);
+    assert!(!scene.client.explain("order-9").await.unwrap().to_string().contains("hunter2"));
+    scene.strike().await;
+}
+
+#[tokio::test]
 async fn what_could_not_be_read_is_shown_put_back_or_dropped() {
     let scene = Scene::set().await;
     scene.quarantine("not <b>JSON</b>");

@@ -54,7 +54,7 @@ async fn requests_from_pages_of_others_are_refused() {
     ];
     for (name, value, status) in table {
         let headers = [("authorization", &*bearer()), ("x-duroxide-token", &token), FORM, (name, value)];
-        let answer = send(&router, with("POST", "/raise", &headers, "id=nobody&name=n&data=1")).await;
+        let answer = send(&router, with("POST", "/raise", &headers, "id=order-7&name=n&data=1")).await;
         assert_eq!(answer.status, status, "{name}: {value}: {}", answer.text);
     }
     // A link from elsewhere may be followed; whether the browser sends the cookie along is the cookie's matter.
@@ -146,7 +146,7 @@ async fn acting_needs_to_be_enabled_a_post_and_the_token_in_a_header() {
     let (looks, acts) = (scene.dashboard().router(), scene.dashboard().read_only(false).router());
     assert_eq!(get(&looks, "/overview").await.action_token(), None);
     let token = get(&acts, "/overview").await.action_token().expect("a page that may act").to_owned();
-    let body = "id=nobody&name=n&data=1";
+    let body = "id=order-7&name=n&data=1";
     let table: [(&Router, &str, Option<&str>, u16); 6] = [
         (&acts, "POST", Some(&token), 200),
         (&acts, "POST", Some(TOKEN), 200),
@@ -162,7 +162,7 @@ async fn acting_needs_to_be_enabled_a_post_and_the_token_in_a_header() {
         let answer = send(router, with(method, "/raise", &headers, body)).await;
         assert_eq!(answer.status, status, "{method} {brought:?}: {}", answer.text);
     }
-    assert_eq!(get(&acts, "/raise?id=nobody&name=n").await.status, 405, "nothing acts by an address alone");
+    assert_eq!(get(&acts, "/raise?id=order-7&name=n").await.status, 405, "nothing acts by an address alone");
     // The token of the pages is no way in.
     let headers = [("x-duroxide-token", &*token), FORM];
     assert_eq!(send(&acts, with("POST", "/raise", &headers, body)).await.status, 401);
@@ -173,9 +173,9 @@ async fn acting_needs_to_be_enabled_a_post_and_the_token_in_a_header() {
 async fn a_request_has_a_size() {
     let scene = Scene::set().await;
     let router = scene.dashboard().read_only(false).router();
-    let fits = format!("id=nobody&name=n&data={}", "x".repeat(900_000));
+    let fits = format!("id=order-7&name=n&data={}", "x".repeat(900_000));
     assert_eq!(act(&router, "/raise", &fits).await.status, 200);
-    let too_large = format!("id=nobody&name=n&data={}", "x".repeat(1_300_000));
+    let too_large = format!("id=order-7&name=n&data={}", "x".repeat(1_300_000));
     assert_eq!(act(&router, "/raise", &too_large).await.status, 413);
     scene.strike().await;
 }
@@ -202,7 +202,7 @@ async fn a_hook_of_the_program_decides_in_the_place_of_the_token() {
         [("ann", &*token, 200), ("ann", "", 403), ("bob", &*token, 403), ("eve", &*token, 401)]
     {
         let headers = [("x-user", user), ("x-duroxide-token", brought), FORM];
-        let answer = send(&router, with("POST", "/raise", &headers, "id=nobody&name=n")).await;
+        let answer = send(&router, with("POST", "/raise", &headers, "id=order-7&name=n")).await;
         assert_eq!(answer.status, status, "{user}: {}", answer.text);
     }
     scene.strike().await;
@@ -236,9 +236,30 @@ async fn other_machines_are_let_in_only_when_that_is_said() {
     assert!(matches!(nameless, Some(DashboardError::HostMissing)), "{nameless:?}");
     let bound = scene.dashboard().allow_remote().host("ops.example.com").bind(everywhere).await.expect("allowed");
     assert!(bound.url().starts_with("http://ops.example.com:"), "{}", bound.url());
+    // All of 127.0.0.0/8 is this machine, and what was bound is answered.
+    let other = scene.dashboard().bind(([127, 0, 0, 2], 0).into()).await.expect("this machine");
+    let (address, url) = (other.address(), other.url().to_owned());
+    let server = tokio::spawn(other.run());
+    for (host, status) in [(address.to_string(), "303"), ("127.0.0.3".to_owned(), "421")] {
+        let page = url.split_once(&address.to_string()).map_or("/", |(_, page)| page);
+        let answer = over_a_socket(address, &host, page).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{host}: {answer}");
+    }
+    server.abort();
     let local = scene.dashboard().bind(([127, 0, 0, 1], 0).into()).await.expect("this machine");
     assert_eq!(local.url(), format!("http://{}/overview?token={TOKEN}", local.address()));
     scene.strike().await;
+}
+
+async fn over_a_socket(address: std::net::SocketAddr, host: &str, page: &str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("it listens");
+    let request = format!("GET {page} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("it writes text");
+    answer
 }
 
 #[tokio::test]

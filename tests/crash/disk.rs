@@ -6,15 +6,15 @@ use duroxide::providers::sqlite::SqliteProvider;
 
 use super::{FOLDER, Stage, again};
 
-/// The case `disk_full`: a file system of 10 MiB, of which somebody else who goes away in the end has left 3. What can be
+/// A file system of 10 MiB, of which somebody else who goes away in the end has left 3. What can be
 /// acknowledged on those comes to 5 when it has ended (each payload stands in seven rows), beside the log.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_file_system_is_told_and_what_was_acknowledged_goes_on_when_there_is_room() {
+async fn disk_full_is_told_and_what_was_acknowledged_goes_on_when_there_is_room() {
     const BYTES: usize = 20_000;
     let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else {
         let folder = tempfile::tempdir().unwrap();
         let mount = format!("mount -t tmpfs -o size=10m none \"${FOLDER}\"");
-        let test = "disk::a_full_file_system_is_told_and_what_was_acknowledged_goes_on_when_there_is_room";
+        let test = "disk::disk_full_is_told_and_what_was_acknowledged_goes_on_when_there_is_room";
         again(test, true, &mount, folder.path());
         return;
     };
@@ -62,8 +62,8 @@ fn is_whole(file: &Path) {
 
 /// A database that turns read-only under a running process: told at once, mended, gone on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_system_that_turns_read_only_is_told_within_two_seconds() {
-    const TEST: &str = "disk::a_file_system_that_turns_read_only_is_told_within_two_seconds";
+async fn readonly_file_system_is_told_within_two_seconds() {
+    const TEST: &str = "disk::readonly_file_system_is_told_within_two_seconds";
     let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else {
         let folder = tempfile::tempdir().unwrap();
         let mount = format!("mount -t tmpfs -o size=16m none \"${FOLDER}\"");

@@ -7,9 +7,9 @@ use super::Stage;
 /// How long, in seconds. A minute is more than the store waits for a lock by itself; the long lane sets 65.
 const SECONDS: &str = "DUROXIDE_CRASH_LOCK_SECONDS";
 
-/// The case `foreign_lock_60s`.
+/// Two seconds in every run of the tests; the sixty in the long lane.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_foreign_write_lock_is_waited_for_and_everything_goes_on() {
+async fn foreign_lock_60s_is_waited_for_and_everything_goes_on() {
     let seconds = std::env::var(SECONDS).ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(2);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("store.db");

@@ -1,4 +1,5 @@
-//! A process whose disk fills up, whose files may not grow, whose database somebody else holds, whose rows lose a bit.
+//! A process whose disk fills up, whose files may not grow, whose database somebody else holds, whose rows lose a bit,
+//! and one that works for long.
 //!
 //! Killed and stopped processes are in `examples/tests/kill.rs`, cut power is in `tests/power`, and what cannot be
 //! written at all in `tests/it/defects/stores.rs`.
@@ -9,6 +10,7 @@
 mod bits;
 mod disk;
 mod held;
+mod soak;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -49,6 +51,7 @@ impl Stage {
                 let echo = ctx.schedule_activity("Echo", input).await?;
                 Ok(format!("{echo} {}", ctx.schedule_wait("go").await))
             })
+            .register("Soaks", soak::soaks)
             .build();
         let options = RuntimeOptions {
             dispatcher_min_poll_interval: Duration::from_millis(5),

@@ -8,7 +8,7 @@ const STATES_IN_CI: &str = "400";
 
 /// Passes the arguments on: `--states N`, `--seed S`.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Failure> {
-    workspace.cargo(format!("run --quiet --package duroxide-power -- {}", arguments.join(" ")).trim())
+    workspace.program("duroxide-power", &arguments.join(" "))
 }
 
 /// The step `power`.

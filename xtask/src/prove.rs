@@ -39,7 +39,16 @@ const LANES: &[Lane] = &[
         what: "`kill -9` of processes on one file, with orders in flight",
         count: 200,
         run: |workspace, count| {
-            counted(workspace, "DUROXIDE_KILLS", count, "-p duroxide-examples --test kill -- --nocapture")
+            counted(workspace, "DUROXIDE_KILLS", count, "-p duroxide-examples --test kill every_order -- --nocapture")
+        },
+    },
+    Lane {
+        name: "stop",
+        unit: "stops",
+        what: "`SIGSTOP` past the leases, with orders in flight and a second process on the file",
+        count: 20,
+        run: |workspace, count| {
+            counted(workspace, "DUROXIDE_STOPS", count, "-p duroxide-examples --test kill sigstop -- --nocapture")
         },
     },
     Lane {
@@ -57,7 +66,17 @@ const LANES: &[Lane] = &[
         what: "full and read-only file systems, files that may not grow, flipped bits, a write lock that others hold",
         count: 65,
         run: |workspace, count| {
-            counted(workspace, "DUROXIDE_CRASH_LOCK_SECONDS", count, "-p duroxide-tests --test crash")
+            counted(workspace, "DUROXIDE_CRASH_LOCK_SECONDS", count, "-p duroxide-tests --test crash -- --nocapture")
+        },
+    },
+    Lane {
+        name: "soak",
+        unit: "seconds",
+        what: "work without end, what has ended deleted: memory, log, file and descriptors stay within bounds",
+        count: 300,
+        run: |workspace, count| {
+            let one = "-p duroxide-tests --test crash soak -- --nocapture";
+            counted(workspace, "DUROXIDE_SOAK_SECONDS", count, one)
         },
     },
     Lane {

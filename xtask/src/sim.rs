@@ -10,7 +10,7 @@ const SEEDS_PER_MUTANT: &str = "400";
 
 /// Passes the arguments on: a seed, `--seeds N`, `--from SEED`, `--mutants`.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Failure> {
-    workspace.cargo(format!("run --quiet --package duroxide-sim -- {}", arguments.join(" ")).trim())
+    workspace.program("duroxide-sim", &arguments.join(" "))
 }
 
 /// The step `sim`.

@@ -40,10 +40,6 @@ fn arguments_that_a_command_does_not_know_are_refused() {
     assert_eq!(refused(&["compat", "0.1"]), "`compat` takes no arguments, found `0.1`");
 }
 
-/// Cases of storage whose tests have other names.
-const OF_STORAGE: &[&str] =
-    &["power_loss", "pragmas", "sqlite_version", "begin_immediate", "disk_full", "readonly", "foreign_lock_60s"];
-
 /// The cases that docs/reliability.md names, as they stand in its table.
 fn named_cases() -> Vec<String> {
     let page = include_str!("../../docs/reliability.md");
@@ -53,21 +49,45 @@ fn named_cases() -> Vec<String> {
     names.map(|name| name.trim().to_owned()).collect()
 }
 
-#[test]
-fn every_named_case_of_the_reliability_page_is_found_by_its_name() {
+/// The sources that hold tests, as one text.
+fn sources() -> String {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut sources = String::new();
     for folder in ["duroxide", "tests", "examples"] {
         read(&root.join(folder), &mut sources);
     }
-    let functions: Vec<&str> =
-        sources.lines().filter_map(|line| line.split_once("fn ")?.1.split(['(', '<']).next()).collect();
+    sources
+}
+
+/// The names of their functions.
+fn functions(sources: &str) -> Vec<&str> {
+    sources.lines().filter_map(|line| line.split_once("fn ")?.1.split(['(', '<']).next()).collect()
+}
+
+#[test]
+fn every_named_case_of_the_reliability_page_is_found_by_its_name() {
+    let sources = sources();
+    let functions = functions(&sources);
     let cases = named_cases();
     assert!(cases.len() > 40, "{cases:?}");
-    let cases: Vec<String> = cases.into_iter().filter(|case| !OF_STORAGE.contains(&case.as_str())).collect();
     let missing: Vec<&String> =
         cases.iter().filter(|case| !functions.iter().any(|name| name.contains(*case))).collect();
     assert!(missing.is_empty(), "no test bears the name of these cases: {missing:?}");
+}
+
+/// Whoever renames a test renames it there.
+#[test]
+fn every_test_that_the_reliability_page_names_is_there() {
+    let page = include_str!("../../docs/reliability.md");
+    let (_, tables) = page.split_once("## Promises, and where they are held").expect("the page has the heading");
+    let sources = sources();
+    let functions = functions(&sources);
+    let is_name =
+        |word: &str| word.contains('_') && word.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+    let named: Vec<&str> = tables.split('`').skip(1).step_by(2).filter(|word| is_name(word)).collect();
+    assert!(named.len() > 60, "{named:?}");
+    let missing: Vec<&&str> = named.iter().filter(|name| !functions.contains(*name)).collect();
+    assert!(missing.is_empty(), "no function bears these names: {missing:?}");
 }
 
 fn read(folder: &std::path::Path, into: &mut String) {

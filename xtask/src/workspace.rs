@@ -11,6 +11,8 @@ use crate::failure::Failure;
 pub(crate) struct Workspace {
     /// Absolute path of the folder with the root `Cargo.toml`.
     pub(crate) root: PathBuf,
+    /// Where cargo builds.
+    target: PathBuf,
     /// The members, in cargo's order.
     pub(crate) packages: Vec<Package>,
 }
@@ -39,6 +41,7 @@ impl Workspace {
             .map_err(|error| Failure::because("cannot read the answer of `cargo metadata`", error))?;
         Ok(Self {
             root: PathBuf::from(text(&metadata["workspace_root"])),
+            target: PathBuf::from(text(&metadata["target_directory"])),
             packages: list(&metadata["packages"]).iter().map(Package::read).collect(),
         })
     }
@@ -57,16 +60,16 @@ impl Workspace {
     /// The same, with variables added to the environment.
     pub(crate) fn cargo_with(&self, variables: &[(&str, &str)], arguments: &str) -> Result<(), Failure> {
         let line = shown(variables, arguments);
-        println!("$ {line}");
-        let status = self
-            .command(arguments)
-            .envs(variables.iter().copied())
-            .status()
-            .map_err(|error| Failure::because(format!("cannot run `{line}`"), error))?;
-        if status.success() {
-            return Ok(());
-        }
-        Err(Failure::Failed(format!("`{line}` ended with {status}")))
+        attached(self.command(arguments).envs(variables.iter().copied()), &line)
+    }
+
+    /// Runs a program of ours, built beside the tests: with what they are built with, so that the library is not built once
+    /// more for it.
+    pub(crate) fn program(&self, name: &str, arguments: &str) -> Result<(), Failure> {
+        self.cargo(&format!("build --quiet --workspace --all-features --tests --bin {name}"))?;
+        let mut program = Command::new(self.target.join("debug").join(name));
+        program.args(arguments.split_whitespace()).current_dir(&self.root);
+        attached(&mut program, &format!("{name} {arguments}"))
     }
 
     /// The same, and prints what cargo wrote when it has ended: for commands that run beside each other.
@@ -126,6 +129,16 @@ impl Package {
             dependencies: dependencies.iter().map(|dependency| text(&dependency["name"])).collect(),
         }
     }
+}
+
+/// Runs it with the terminal attached, and fails when it does.
+fn attached(command: &mut Command, line: &str) -> Result<(), Failure> {
+    println!("$ {line}");
+    let status = command.status().map_err(|error| Failure::because(format!("cannot run `{line}`"), error))?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(Failure::Failed(format!("`{line}` ended with {status}")))
 }
 
 /// A command as it could be typed.

@@ -21,13 +21,22 @@ pub(crate) struct Careful {
 }
 
 impl Careful {
+    /// Refuses at once what could not be asked about later.
+    pub(crate) fn check(self, what: &str) -> Ended {
+        let can_ask = || io::stdin().is_terminal() && io::stderr().is_terminal();
+        match self.yes || self.dry_run || can_ask() {
+            true => Ok(()),
+            false => {
+                Err(Failure::usage(format!("{what}: say --yes where nobody can be asked, or look with --dry-run")))
+            }
+        }
+    }
+
     /// Goes on if that is wanted.
     pub(crate) fn confirm(self, what: &str) -> Ended {
+        self.check(what)?;
         if self.yes {
             return Ok(());
-        }
-        if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-            return Err(Failure::usage(format!("{what}: say --yes where nobody can be asked, or look with --dry-run")));
         }
         eprint!("{}? [y/N] ", text::safe(what));
         io::stderr().flush()?;

@@ -2,10 +2,9 @@
 
 use clap::Args;
 use duroxide::Client;
-use duroxide::insight::{Explanation, FailureKind, Reason, Standing};
+use duroxide::insight::{Explanation, Reason, Standing, without_inputs};
 use serde::Serialize;
 
-use super::payload::without_fields;
 use super::{Desk, Ended};
 use crate::failure::Failure;
 use crate::output::{Out, Tone};
@@ -62,8 +61,12 @@ pub(crate) async fn of(client: &Client, id: &str, deep: bool) -> Result<Told, Fa
 /// Takes the inputs away that a failure by nondeterminism quotes; `replay --payloads` shows them.
 fn hide(explanation: &mut Explanation) {
     for reason in &mut explanation.reasons {
-        if let Reason::Failed { kind: FailureKind::Nondeterminism, message, .. } = reason {
-            *message = without_fields(message);
+        match reason {
+            Reason::Failed { message: told, .. } | Reason::Activity { error: Some(told), .. } => {
+                *told = without_inputs(told).into_owned();
+            }
+            // No other one tells of a failure.
+            _ => {}
         }
     }
     explanation.children.iter_mut().for_each(hide);

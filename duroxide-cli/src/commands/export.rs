@@ -7,6 +7,7 @@ use duroxide::transfer::TransferError;
 
 use super::{Desk, Ended};
 use crate::failure::Failure;
+use crate::output::progress::Progress;
 use crate::output::text::count;
 use crate::store::Access;
 
@@ -29,6 +30,8 @@ pub(crate) struct Export {
 impl Export {
     pub(crate) async fn run(self, desk: &mut Desk) -> Ended {
         let store = desk.open(Access::Look).await?;
+        let mut progress = Progress::new(&desk.out);
+        progress.waiting("reading");
         let mut ids = Vec::new();
         for id in self.ids {
             match self.tree {
@@ -37,6 +40,7 @@ impl Export {
             }
         }
         let export = duroxide::transfer::export_instances(&*store.provider, &ids).await;
+        drop(progress);
         let export = export.map_err(|error| match error {
             TransferError::UnknownInstance { instance } => Failure::unknown(&instance),
             other => other.into(),

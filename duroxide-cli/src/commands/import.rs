@@ -6,7 +6,8 @@ use duroxide::transfer::{InstanceExport, TransferError};
 use super::careful::Careful;
 use super::{Desk, Ended, payload};
 use crate::failure::Failure;
-use crate::store::Access;
+use crate::output::progress::Progress;
+use crate::store::{Access, Store};
 
 /// Take in what `export` wrote; an id that is taken is refused
 #[derive(Debug, Args)]
@@ -34,26 +35,42 @@ impl Import {
                 "instance `{id}` had not ended; with --running it goes on here, and must not where it came from"
             )));
         }
-        let ids = export.instances().join(", ");
+        if !export.running().is_empty() {
+            self.careful.check(&on_the_way(&export))?;
+        }
+        let store = desk.open(if self.careful.dry_run { Access::Look } else { Access::Change }).await?;
+        for id in export.instances() {
+            free(&store, id).await?;
+        }
+        let what = format!("{} with {} rows", export.instances().join(", "), export.rows());
         if self.careful.dry_run {
-            let store = desk.open(Access::Look).await?;
-            for id in export.instances() {
-                if super::instance::stand(&store.client, id).await? != super::instance::Stand::Unknown {
-                    return Err(taken(id));
-                }
-            }
-            return super::done(desk, &format!("would take in {ids} with {} rows; nothing was done", export.rows()));
+            return super::done(desk, &format!("would take in {what}; nothing was done"));
         }
         if !export.running().is_empty() {
-            self.careful.confirm(&format!("let {} go on here", export.running().join(", ")))?;
+            self.careful.confirm(&on_the_way(&export))?;
         }
-        let store = desk.open(Access::Change).await?;
-        duroxide::transfer::import_instances(&*store.provider, &export).await.map_err(|error| match error {
+        let mut progress = Progress::new(&desk.out);
+        progress.waiting("taking it in");
+        let taken_in = duroxide::transfer::import_instances(&*store.provider, &export).await;
+        drop(progress);
+        taken_in.map_err(|error| match error {
+            // Somebody else came in between.
             TransferError::InstanceExists { instance } => taken(&instance),
             other => other.into(),
         })?;
-        super::done(desk, &format!("took in {ids} with {} rows", export.rows()))
+        super::done(desk, &format!("took in {what}"))
     }
+}
+
+fn on_the_way(export: &InstanceExport) -> String {
+    format!("let {} go on here", export.running().join(", "))
+}
+
+/// Refuses an id that is there, or to which something was sent.
+async fn free(store: &Store, id: &str) -> Result<(), Failure> {
+    let is_there = !store.client.list_executions(id).await?.is_empty();
+    let is_sent_to = store.client.has_insight_capability() && !store.client.list_rows_of(id).await?.is_empty();
+    if is_there || is_sent_to { Err(taken(id)) } else { Ok(()) }
 }
 
 fn taken(id: &str) -> Failure {

@@ -4,6 +4,7 @@ use std::io::Read;
 
 use clap::Args;
 use duroxide::ErrorDetails;
+use duroxide::insight::without_inputs;
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -39,17 +40,11 @@ impl Payloads {
         }
     }
 
-    /// Why something failed. Errors are told; but one that quotes what the code asked for quotes its inputs, too, and those
-    /// are payloads.
+    /// Why something failed. Errors are told; but one that quotes what the code asked for, be it a child's, quotes its inputs,
+    /// too, and those are payloads.
     pub(crate) fn reason(self, details: &ErrorDetails) -> String {
         let told = details.display_message();
-        match details {
-            ErrorDetails::Configuration { .. } if !self.shown() => without_fields(&told),
-            ErrorDetails::Configuration { .. }
-            | ErrorDetails::Infrastructure { .. }
-            | ErrorDetails::Application { .. }
-            | ErrorDetails::Poison { .. } => told,
-        }
+        if self.shown() { told } else { without_inputs(&told).into_owned() }
     }
 
     /// In a document, the payload whole or its size instead of it.
@@ -66,31 +61,6 @@ impl Payloads {
     }
 }
 
-/// The text without what is in its outermost braces. Braces in quoted texts do not count.
-pub(crate) fn without_fields(text: &str) -> String {
-    let (mut kept, mut depth, mut is_quoted, mut is_escaped) = (String::new(), 0_u32, false, false);
-    for c in text.chars() {
-        match c {
-            _ if is_escaped => is_escaped = false,
-            '\\' if is_quoted => is_escaped = true,
-            '"' if depth > 0 => is_quoted = !is_quoted,
-            '{' if !is_quoted => depth += 1,
-            '}' if !is_quoted && depth > 0 => {
-                depth -= 1;
-                if depth == 0 {
-                    kept.push_str("{…}");
-                }
-            }
-            plain if depth == 0 => kept.push(plain),
-            _ => {}
-        }
-    }
-    if depth > 0 {
-        kept.push_str("{…");
-    }
-    kept
-}
-
 /// A payload as it was given: itself, `@PATH`, or `-` for standard input.
 pub(crate) fn given(text: &str) -> Result<String, Failure> {
     let unreadable = |place: &str, error: std::io::Error| Failure::usage(format!("cannot read {place}: {error}"));
@@ -102,19 +72,5 @@ pub(crate) fn given(text: &str) -> Result<String, Failure> {
             Ok(read)
         }
         None => Ok(text.to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_fields;
-
-    #[test]
-    fn fields_are_left_out_whatever_is_in_them() {
-        let told =
-            r#"mismatch: action=CallActivity { name: "a}\"{", input: "{}" } vs event=TimerCreated { fire_at_ms: 1 }"#;
-        assert_eq!(without_fields(told), "mismatch: action=CallActivity {…} vs event=TimerCreated {…}");
-        assert_eq!(without_fields("no \"quotes\" and no braces"), "no \"quotes\" and no braces");
-        assert_eq!(without_fields("cut { input: \"secret"), "cut {…");
     }
 }

@@ -5,7 +5,7 @@ use duroxide::providers::insight::HandlerSort;
 use duroxide::{ConfigErrorKind, ErrorDetails, Event, OrchestrationStatus};
 use serde::Serialize;
 
-use super::payload::{Payloads, without_fields};
+use super::payload::Payloads;
 use super::{Desk, Ended, handlers, history, instance};
 use crate::failure::Failure;
 use crate::output::Tone;
@@ -54,8 +54,8 @@ impl Replay {
         let (message, told) = self.failure(&store).await?;
         let (_, events) = history::read(&store.client, &self.id, None).await?;
         let info = store.client.get_instance_info(&self.id).await?;
-        let (place, asked) = parted(&events, &message);
-        let code_asked_for = asked.map(|asked| if self.payloads.shown() { asked } else { without_fields(&asked) });
+        let place = place(&events, &message);
+        let code_asked_for = asked(&told);
         let registered_versions = registered(&store, &info.orchestration_name).await?;
         let what_to_do = advice(&info.orchestration_version, &registered_versions);
         let finding = Finding {
@@ -93,12 +93,15 @@ impl Replay {
     }
 }
 
-/// The event that the failure quotes, by its place, and what the code asked for instead. Both stand in the failure as
-/// the library writes them; where it is another kind of failure, neither is known.
-fn parted(events: &[Event], message: &str) -> (Option<usize>, Option<String>) {
-    let place = events.iter().position(|event| message.ends_with(&format!("vs event={:?}", event.kind)));
-    let asked = message.split_once("action=").and_then(|(_, rest)| rest.split_once(" vs event="));
-    (place, asked.map(|(asked, _)| asked.to_owned()))
+/// The event that the failure quotes, by its place. Where it is another kind of failure, it is not known.
+fn place(events: &[Event], message: &str) -> Option<usize> {
+    events.iter().position(|event| message.ends_with(&format!("vs event={:?}", event.kind)))
+}
+
+/// What the code asked for instead, as the failure is told.
+fn asked(told: &str) -> Option<String> {
+    let (asked, _) = told.split_once("action=")?.1.split_once(" vs event=")?;
+    Some(asked.to_owned())
 }
 
 async fn registered(store: &Store, name: &str) -> Result<Vec<Registered>, Failure> {

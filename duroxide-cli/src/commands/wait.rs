@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use clap::Args;
+use duroxide::insight::Standing;
 use duroxide::{Client, OrchestrationStatus};
 use serde::Serialize;
 
-use super::instance::{self, Stand};
 use super::payload::Payloads;
 use super::{Desk, Ended};
 use crate::failure::Failure;
@@ -45,7 +45,7 @@ struct End<'a> {
 impl Wait {
     pub(crate) async fn run(self, desk: &mut Desk) -> Ended {
         let store = desk.open(Access::Look).await?;
-        if !self.even_if_unknown && instance::stand(&store.client, &self.id).await? == Stand::Unknown {
+        if !self.even_if_unknown && store.client.standing(&self.id).await? == Standing::Unknown {
             return Err(Failure::unknown(&self.id));
         }
         until_ended(&store.client, &mut desk.out, &self.id, self.timeout, self.payloads).await

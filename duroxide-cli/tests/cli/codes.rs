@@ -109,6 +109,11 @@ async fn a_store_that_cannot_be_opened_ends_with_2_and_nothing_is_created() {
     let unreachable = ran(command().args(["--store", place, "ls"]).output());
     let err = unreachable.ended(2);
     assert!(err.contains("expected a server that answers") && !err.contains("hunter2"), "{err}");
+    for mode in ["sslmode=require", "application_name=a&sslmode=verify-full"] {
+        let place = format!("{place}?{mode}");
+        let err = ran(command().args(["--store", &place, "ls"]).output()).ended(2);
+        assert!(err.contains("the URL asks for TLS with sslmode=") && !err.contains("hunter2"), "{err}");
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! Ids, names and payloads of others cannot make a terminal do anything.
 
+use duroxide::{AppErrorKind, ErrorDetails, EventKind};
+
 use super::program::on;
-use super::shop::Shop;
+use super::shop::{BEGAN_MS, Instance, Shop};
 
 fn is_hidden(c: char) -> bool {
     (c.is_control() && c != '\n') || ('\u{202a}'..='\u{202e}').contains(&c)
@@ -81,6 +83,32 @@ async fn payloads_are_shown_only_where_they_are_asked_for() {
     ] {
         let out = on(&shop.path(), arguments).well();
         assert!(out.contains("c-1"), "{arguments:?}: {out}");
+    }
+}
+
+/// A parent whose child failed by nondeterminism fails with its text: the inputs that stand there are hidden as well.
+#[tokio::test]
+async fn inputs_that_the_error_of_a_child_quotes_are_hidden_in_that_of_its_parent() {
+    let shop = Shop::with_orders().await;
+    let message = "child: nondeterministic: schedule mismatch: action=CallActivity { name: \"a\", input: \"secret\" } vs \
+                   event=ActivityScheduled { name: \"b\", input: \"secret\" }";
+    let details = ErrorDetails::Application {
+        kind: AppErrorKind::OrchestrationFailed,
+        message: message.to_owned(),
+        retryable: false,
+    };
+    let parent = Instance::new("order-6", "Checkout", "Failed", BEGAN_MS);
+    shop.take_in(&[parent.ended(9, EventKind::OrchestrationFailed { details })]).await;
+    for command in ["get", "history", "explain", "wait"] {
+        for json in [&[][..], &["--json"]] {
+            let ran = on(&shop.path(), &[&[command, "order-6"], json].concat());
+            assert!(ran.out.contains("action=CallActivity {…}"), "{command} {json:?}: {}", ran.out);
+            assert!(!ran.out.contains("secret"), "{command} {json:?}: {}", ran.out);
+            if command != "explain" {
+                let whole = on(&shop.path(), &[&[command, "order-6", "--full"], json].concat());
+                assert!(whole.out.contains("secret"), "{command} {json:?}: {}", whole.out);
+            }
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::program::{Ran, command, on};
 use super::shop::Shop;
 
-const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 /// A runtime on the shop's store.
 pub(crate) struct Working {

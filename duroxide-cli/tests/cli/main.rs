@@ -15,4 +15,6 @@ mod pages;
 mod program;
 mod shop;
 mod sick;
+#[cfg(unix)]
+mod terminal;
 mod typed;

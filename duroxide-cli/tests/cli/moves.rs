@@ -33,12 +33,35 @@ fn the_script_is_printed_without_a_store() {
 }
 
 #[tokio::test]
+async fn the_script_for_older_tables_is_that_of_their_version() {
+    let shop = Shop::empty();
+    assert!(on(&shop.path(), &["db", "sql", "--upgrade"]).ended(2).contains("there is no store at"));
+    drop(shop.open().await);
+    let nothing = on(&shop.path(), &["db", "sql", "--upgrade"]).well();
+    assert!(nothing.starts_with("-- Tables of version ") && nothing.contains("lack nothing"), "{nothing}");
+    let foreign = rusqlite::Connection::open(shop.path()).unwrap();
+    foreign.execute("UPDATE duroxide_store SET schema_version = 2", []).unwrap();
+    let lacking = on(&shop.path(), &["db", "sql", "--upgrade"]).well();
+    assert!(lacking.contains("CREATE TABLE workers") && !lacking.contains("CREATE TABLE history"), "{lacking}");
+    assert_eq!(on(&shop.beside("nowhere.db"), &["db", "sql", "--from", "2"]).well(), lacking);
+    assert!(on(&shop.path(), &["ls"]).ended(2).contains("found 2"), "nothing was changed");
+    let newer = on(&shop.path(), &["db", "sql", "--from", "1000"]).ended(2);
+    assert!(newer.contains("version 1000 of the tables is newer than this program knows"), "{newer}");
+    let place = "postgres://nobody@nowhere/nothing";
+    let script = ran(command().args(["--store", place, "db", "sql", "--from", "3"]).output()).well();
+    assert!(script.contains("CREATE TABLE \"duroxide\".traces") && script.contains("<> 3 THEN"), "{script}");
+}
+
+#[tokio::test]
 async fn a_store_is_moved_and_says_where_it_is() {
     let shop = Shop::with_orders().await;
     let to = shop.beside("new.db");
     let target = to.to_str().unwrap();
     let tried = on(&shop.path(), &["db", "transfer", "--to", target, "--dry-run"]).well();
     assert!(tried.starts_with("would move 6 instances with "), "{tried}");
+    let full = Shop::with_orders().await;
+    let refused = on(&shop.path(), &["db", "transfer", "--to", full.path().to_str().unwrap(), "--dry-run"]).ended(1);
+    assert!(refused.contains("expected an empty store, found 6 instances"), "{refused}");
     assert!(on(&shop.path(), &["db", "transfer", "--to", target]).ended(2).contains("--yes"));
     assert!(!to.exists());
     let moved = on(&shop.path(), &["db", "transfer", "--to", target, "--yes", "--json"]).document();

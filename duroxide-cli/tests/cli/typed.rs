@@ -26,6 +26,9 @@ async fn refund(ctx: OrchestrationContext, order: String, cents: u64) -> Result<
     pay_back::call(&ctx, order, cents).await.map_err(|error| error.to_string())
 }
 
+/// The line in which `draw` is called.
+const DRAWN: u32 = line!() + 5;
+
 #[orchestration]
 async fn picture(ctx: OrchestrationContext, order: String) -> Result<String, String> {
     ctx.set_custom_status("wants a picture");
@@ -91,6 +94,8 @@ async fn workers_and_handlers_are_listed_and_a_missing_tag_is_found() {
     assert!(beside(&shop, &["handlers"]).await.well().contains("no live worker serves it; waiting: 1 instance"));
     let told = beside(&shop, &["explain", "p-1"]).await.well();
     assert!(told.contains("gpu"), "{told}");
+    // A visitor has no code: the worker has told where it is.
+    assert!(told.contains(&format!("activity `draw` (called at {}:{DRAWN}) waits since ", file!())), "{told}");
     let doctor = beside(&shop, &["doctor", "--json"]).await;
     let lines: serde_json::Value = serde_json::from_str(&doctor.out).expect("a document");
     let of = |check: &str| lines.as_array().expect("lines").iter().find(|line| line["check"] == check).cloned();

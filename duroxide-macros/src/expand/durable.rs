@@ -1,10 +1,12 @@
 //! A durable helper becomes a function whose future is durable.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{FnArg, Pat, ReturnType, Signature};
 
+use super::asks;
 use super::awaits;
 use super::clippy;
 use crate::args::Args;
@@ -33,6 +35,7 @@ pub(crate) fn expand(function: &Function, args: &Args) -> TokenStream {
         ReturnType::Default => quote!(()),
         ReturnType::Type(_, ty) => quote!(#ty),
     };
+    let asks = asks::table(function, args).map(|table| asked(&sig.ident, &table, &private));
     let Signature { constness, safety, abi, ident, generics, .. } = sig;
     let (parameters, bounds) = (&generics, &generics.where_clause);
     let at = Span::call_site().located_at(output.span());
@@ -42,6 +45,7 @@ pub(crate) fn expand(function: &Function, args: &Args) -> TokenStream {
         #levels #(#attrs)*
         #vis #constness #safety #abi fn #ident #parameters (#(#outer),*) -> #returned #bounds {
             #private::durable_block(async move {
+                #asks
                 if let #private::Option::Some(__returned) = #private::Option::None::<#output> {
                     #[allow(unreachable_code)]
                     return __returned;
@@ -53,6 +57,21 @@ pub(crate) fn expand(function: &Function, args: &Args) -> TokenStream {
                 __returned
             })
         }
+    }
+}
+
+/// What it asks for belongs to whatever orchestration calls it, which the runtime finds by its name. It stands in the
+/// body, because beside a method there is no place for it.
+fn asked(name: &Ident, table: &TokenStream, private: &TokenStream) -> TokenStream {
+    let name = name.unraw().to_string();
+    quote! {
+        const _: () = {
+            #private::inventory::submit! {
+                #private::Helper {
+                    name: #name, module: ::core::module_path!(), file: ::core::file!(), asks: #table
+                }
+            }
+        };
     }
 }
 

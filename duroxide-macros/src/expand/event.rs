@@ -1,9 +1,9 @@
 //! A type becomes the payload of an external event.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 use syn::ext::IdentExt;
-use syn::{Item, LitStr};
+use syn::{Attribute, Item, LitStr};
 
 use crate::args;
 use crate::diagnostics::Diagnostics;
@@ -41,10 +41,14 @@ pub(crate) fn expand(brackets: TokenStream, item: TokenStream) -> TokenStream {
     }
     let signal = named.filter(|_| generics.params.is_empty()).map(|(ident, attrs)| {
         let name = args.name.as_ref().map_or_else(|| ident.unraw().to_string(), LitStr::value);
-        let conditions = attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
+        let conditions: Vec<&Attribute> = attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).collect();
         let silence =
             attrs.iter().any(|attribute| attribute.path().is_ident("deprecated")).then(|| quote!(#[allow(deprecated)]));
+        // Under its own name it is found without being told.
+        let is_renamed = name != ident.unraw().to_string();
+        let renamed = is_renamed.then(|| registered(&ident, &name, &conditions, &private));
         quote! {
+            #renamed
             #(#conditions)* #silence
             impl #private::Signal for #ident {
                 const NAME: &'static str = #name;
@@ -53,4 +57,17 @@ pub(crate) fn expand(brackets: TokenStream, item: TokenStream) -> TokenStream {
     });
     let errors = diagnostics.finish();
     quote!(#item #signal #errors)
+}
+
+/// How the runtime knows the name of an event that a body writes by its type.
+fn registered(ident: &Ident, name: &str, conditions: &[&Attribute], private: &TokenStream) -> TokenStream {
+    let ident = ident.unraw().to_string();
+    quote! {
+        #(#conditions)*
+        const _: () = {
+            #private::inventory::submit! {
+                #private::Renamed { ident: #ident, module: ::core::module_path!(), name: #name }
+            }
+        };
+    }
 }

@@ -1,6 +1,7 @@
 //! Our item becomes Rust.
 
 mod activity;
+mod asks;
 pub(crate) mod awaits;
 mod clippy;
 mod common;

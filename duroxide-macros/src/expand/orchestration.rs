@@ -4,6 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 use syn::ext::IdentExt;
 
+use super::asks;
 use super::awaits;
 use super::clippy;
 use super::common::{Parts, idle, input_ident};
@@ -25,7 +26,7 @@ const FIRST_VERSION: &str = "1.0.0";
 /// enum checkout {}
 /// impl checkout { fn call(..) -> Child<Self>, fn start(..) -> Start<Self>, fn attach(..) -> Handle<Self>, .. }
 /// impl Orchestration for checkout { const NAME: &str = "checkout"; type In = Order; .. }
-/// impl RunOrchestration for checkout { fn run(ctx, input: Self::In) -> .. { checkout(ctx, input) } .. }
+/// impl RunOrchestration for checkout { const ASKS: &[Ask] = &[..]; fn run(ctx, input: Self::In) -> .. { checkout(ctx, input) } .. }
 /// inventory::submit! { .. }
 /// ```
 pub(crate) fn expand(function: &Function, handler: &Handler, args: &Args) -> TokenStream {
@@ -36,7 +37,7 @@ pub(crate) fn expand(function: &Function, handler: &Handler, args: &Args) -> Tok
     let item = parts.item(function);
     let calls = calls(function, &parts);
     let described = described(&parts, args);
-    let runs = runs(handler, &parts);
+    let runs = runs(handler, asks::table(function, args), &parts);
     let registered = register::expand(&parts);
     let idle = idle(function);
     quote! {
@@ -94,7 +95,7 @@ fn described(parts: &Parts<'_>, args: &Args) -> TokenStream {
     }
 }
 
-fn runs(handler: &Handler, parts: &Parts<'_>) -> TokenStream {
+fn runs(handler: &Handler, asks: Option<TokenStream>, parts: &Parts<'_>) -> TokenStream {
     let Parts { name, private, above, .. } = parts;
     let (defined_at, running) = (parts.defined_at(), parts.running());
     let (ctx, input) = (Ident::new("ctx", Span::mixed_site()), input_ident());
@@ -110,10 +111,12 @@ fn runs(handler: &Handler, parts: &Parts<'_>) -> TokenStream {
             }
         })
         .collect();
+    let asks = asks.map(|table| quote!(const ASKS: &'static [#private::Ask] = #table;));
     quote! {
         #above
         impl #private::RunOrchestration for #name {
             #defined_at
+            #asks
             #[allow(unused_variables)]
             fn run(#ctx: #private::OrchestrationContext, #input: Self::In) -> #running {
                 #name(#(#values),*)

@@ -4,6 +4,7 @@ mod error;
 mod explain;
 mod insight;
 mod management;
+mod standing;
 mod traced;
 #[cfg(feature = "postgres")]
 mod transaction;

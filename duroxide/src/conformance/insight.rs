@@ -11,8 +11,8 @@ use super::items::{
 };
 use crate::model::commit::{Commit, ExecutionMetadata};
 use crate::model::insight::{
-    HandlerInfo, HandlerSort, HandlerSource, InstanceQuery, InstanceRow, ParentFilter, Queue, QueueRow, TagsServed,
-    Unserved, WorkerInfo,
+    HandlerInfo, HandlerSort, HandlerSource, InstanceQuery, InstanceRow, ParentFilter, Place, PlaceKind, Queue,
+    QueueRow, TagsServed, Unserved, WorkerInfo,
 };
 use crate::providers::InsightProvider;
 
@@ -313,6 +313,13 @@ pub async fn a_worker_is_listed_as_it_announced_itself(factory: &dyn StoreFactor
         arguments: vec![("order".into(), "Order<'static>".into())],
         ok: "()".into(),
         err: "String".into(),
+        places: vec![Place {
+            kind: PlaceKind::Timer,
+            name: String::new(),
+            length_ms: Some(86_400_000),
+            file: "src/checkout.rs".into(),
+            line: 52,
+        }],
     };
     let checkout = HandlerInfo { source: Some(source), ..handler(HandlerSort::Orchestration, "checkout", "1.0.0") };
     let handlers = vec![handler(HandlerSort::Activity, "charge", "1.0.0"), checkout];

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::Shared;
 use super::pages::{address_of, store_failed};
 use crate::client::ClientError;
+use crate::insight::Standing;
 use crate::model::status::OrchestrationStatus;
 use crate::seams;
 
@@ -27,15 +28,15 @@ pub(super) struct Signal {
 /// `POST raise`
 pub(super) async fn raise(State(shared): State<Arc<Shared>>, Form(signal): Form<Signal>) -> Response {
     let Signal { id, name, data } = signal;
-    let raised = shared.client.raise_event(&id, &name, data).await;
-    answer(raised.map(|()| done(&format!("event `{name}` is on its way to {id}"), None)))
+    let raise = shared.client.raise_event(&id, &name, data);
+    send(&shared, &id, raise, &format!("event `{name}` is on its way to {id}")).await
 }
 
 /// `POST enqueue`
 pub(super) async fn enqueue(State(shared): State<Arc<Shared>>, Form(signal): Form<Signal>) -> Response {
     let Signal { id, name, data } = signal;
-    let enqueued = shared.client.enqueue_event(&id, &name, data).await;
-    answer(enqueued.map(|()| done(&format!("a message for queue `{name}` is on its way to {id}"), None)))
+    let enqueue = shared.client.enqueue_event(&id, &name, data);
+    send(&shared, &id, enqueue, &format!("a message for queue `{name}` is on its way to {id}")).await
 }
 
 /// Whom to cancel, and why.
@@ -50,8 +51,32 @@ pub(super) struct Cancel {
 pub(super) async fn cancel(State(shared): State<Arc<Shared>>, Form(cancel): Form<Cancel>) -> Response {
     let Cancel { id, reason } = cancel;
     let reason = if reason.is_empty() { "cancelled in the dashboard".to_owned() } else { reason };
-    let cancelled = shared.client.cancel_instance(&id, reason).await;
-    answer(cancelled.map(|()| done(&format!("a request to cancel is on its way to {id}"), None)))
+    let cancel = shared.client.cancel_instance(&id, reason);
+    send(&shared, &id, cancel, &format!("a request to cancel is on its way to {id}")).await
+}
+
+/// Sends something to an instance, unless it would change nothing there.
+async fn send(
+    shared: &Shared,
+    id: &str,
+    sending: impl Future<Output = Result<(), ClientError>>,
+    said: &str,
+) -> Response {
+    let sent = async {
+        let (status, why) = match shared.client.standing(id).await? {
+            Standing::NotStarted | Standing::Running | Standing::BetweenExecutions => {
+                sending.await?;
+                return Ok(done(said, None));
+            }
+            Standing::Unknown => (StatusCode::NOT_FOUND, "is not there"),
+            Standing::Completed => (StatusCode::CONFLICT, "has completed"),
+            Standing::Failed => (StatusCode::CONFLICT, "has failed"),
+        };
+        let text =
+            format!("expected an instance that runs, found that `{id}` {why}: what is sent to it changes nothing");
+        Ok((status, text).into_response())
+    };
+    answer(sent.await)
 }
 
 /// What to delete.

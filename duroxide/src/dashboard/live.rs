@@ -17,11 +17,11 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::Instant;
 
-use super::Shared;
 use super::guard::Visitor;
 use super::pages::{Page, View};
-use crate::client::Client;
+use super::{Shared, Sight};
 
 /// Streams at once, of all viewers; further ones read the pages without.
 const STREAMS_MAX: usize = 64;
@@ -29,6 +29,10 @@ const STREAMS_MAX: usize = 64;
 const PERIOD: Duration = Duration::from_secs(1);
 /// A page is looked at for a twentieth of the time at most.
 const REST: u32 = 19;
+/// How long a stream lasts. Then the browser asks for another one, and whoever may not look any more is not let in.
+const STREAM: Duration = Duration::from_secs(60);
+/// How soon it asks.
+const RETURN: Duration = Duration::from_millis(500);
 
 /// The parts of a page, as they were sent.
 type Parts = Arc<Vec<(&'static str, String)>>;
@@ -38,7 +42,7 @@ type Watched = (Page, bool);
 
 /// What is being watched.
 pub(super) struct Live {
-    client: Client,
+    sight: Sight,
     room: Arc<Semaphore>,
     watched: Arc<Mutex<HashMap<Watched, watch::Sender<Parts>>>>,
 }
@@ -63,18 +67,18 @@ pub(super) async fn stream(
         return (StatusCode::SERVICE_UNAVAILABLE, "too many pages are watched already").into_response();
     };
     let seen = shared.live.watch((page.watched(), visitor.action_token.is_some()));
-    let viewer = Viewer { seen, sent: HashMap::new(), _permit: permit };
+    let viewer = Viewer { seen, sent: HashMap::new(), until: Instant::now() + STREAM, _permit: permit };
     let changes = stream::unfold(viewer, |mut viewer| async move {
         let parts = viewer.next().await?;
-        let event = Event::default().event("parts").data(parts);
+        let event = Event::default().event("parts").retry(RETURN).data(parts);
         Some((Ok::<_, Infallible>(event), viewer))
     });
     Sse::new(changes).keep_alive(KeepAlive::default()).into_response()
 }
 
 impl Live {
-    pub(super) fn new(client: Client) -> Self {
-        Live { client, room: Arc::new(Semaphore::new(STREAMS_MAX)), watched: Arc::default() }
+    pub(super) fn new(sight: Sight) -> Self {
+        Live { sight, room: Arc::new(Semaphore::new(STREAMS_MAX)), watched: Arc::default() }
     }
 
     /// What is seen of a page from now on; whoever is the first sets out to look.
@@ -90,7 +94,7 @@ impl Live {
             Entry::Vacant(place) => {
                 let (sender, receiver) = watch::channel(Parts::default());
                 place.insert(sender);
-                tokio::spawn(look(self.client.clone(), self.watched.clone(), page));
+                tokio::spawn(look(self.sight.clone(), self.watched.clone(), page));
                 receiver
             }
         }
@@ -98,10 +102,10 @@ impl Live {
 }
 
 /// Looks at a page again and again, for as long as somebody watches.
-async fn look(client: Client, all: Arc<Mutex<HashMap<Watched, watch::Sender<Parts>>>>, watched: Watched) {
+async fn look(sight: Sight, all: Arc<Mutex<HashMap<Watched, watch::Sender<Parts>>>>, watched: Watched) {
     loop {
-        let begun = tokio::time::Instant::now();
-        let view = watched.0.view(&client, watched.1).await;
+        let begun = Instant::now();
+        let view = watched.0.view(&sight, watched.1).await;
         {
             let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(sender) = all.get(&watched) else {
@@ -133,6 +137,7 @@ fn replace(parts: &mut Parts, view: View) -> bool {
 struct Viewer {
     seen: watch::Receiver<Parts>,
     sent: HashMap<&'static str, String>,
+    until: Instant,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -140,7 +145,7 @@ impl Viewer {
     /// The parts that are new, as JSON by their ids; waits until there are some. Nothing at the end of the stream.
     async fn next(&mut self) -> Option<String> {
         loop {
-            self.seen.changed().await.ok()?;
+            tokio::time::timeout_at(self.until, self.seen.changed()).await.ok()?.ok()?;
             let parts = self.seen.borrow_and_update().clone();
             let mut new = serde_json::Map::new();
             for (id, part) in parts.iter() {
@@ -153,5 +158,25 @@ impl Viewer {
                 return Some(serde_json::Value::Object(new).to_string());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_ends_after_a_while_even_if_nothing_is_new() {
+        let (sender, seen) = watch::channel(Parts::default());
+        let room = Arc::new(Semaphore::new(1));
+        let permit = room.clone().try_acquire_owned().unwrap();
+        let begun = Instant::now();
+        let mut viewer = Viewer { seen, sent: HashMap::new(), until: begun + STREAM, _permit: permit };
+        sender.send_replace(Arc::new(vec![("part", "new".to_owned())]));
+        assert_eq!(viewer.next().await.as_deref(), Some(r#"{"part":"new"}"#));
+        // What is the same is not sent again, and does not keep a stream.
+        sender.send_replace(Arc::new(vec![("part", "new".to_owned())]));
+        assert_eq!(viewer.next().await, None);
+        assert_eq!(begun.elapsed(), STREAM);
     }
 }

@@ -12,11 +12,13 @@
 
 mod actions;
 mod assets;
+mod checkup;
 mod error;
 mod guard;
 mod live;
 mod pages;
 mod payload;
+mod pulse;
 mod secret;
 mod serve;
 
@@ -33,8 +35,10 @@ use crate::client::Client;
 pub use error::DashboardError;
 pub use serve::Bound;
 
+use checkup::Checkup;
 use guard::{Access, Guard};
 use live::Live;
+use pulse::Pulse;
 use secret::Secret;
 
 /// Bytes of the largest request, its form included: a person types or pastes no more. Larger payloads go through a client.
@@ -129,10 +133,12 @@ impl Dashboard {
 
     /// The dashboard as a router, to nest anywhere: all its links are relative. Its guard is in it.
     pub fn router(self) -> Router {
+        let sight = Sight { client: self.client.clone(), checkup: Checkup::new(), pulse: Pulse::default() };
         let shared = Arc::new(Shared {
-            client: self.client.clone(),
+            client: self.client,
             guard: Guard::new(self.access, self.hosts, self.is_read_only),
-            live: Live::new(self.client),
+            live: Live::new(sight.clone()),
+            sight,
         });
         let mut router = Router::new()
             .route("/", get(pages::to_overview))
@@ -184,4 +190,13 @@ struct Shared {
     client: Client,
     guard: Guard,
     live: Live,
+    sight: Sight,
+}
+
+/// What pages are made from.
+#[derive(Clone)]
+struct Sight {
+    client: Client,
+    checkup: Checkup,
+    pulse: Pulse,
 }

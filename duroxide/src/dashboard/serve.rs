@@ -1,6 +1,6 @@
 //! The dashboard on an address of its own.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::Router;
 use tokio::net::TcpListener;
@@ -37,7 +37,7 @@ impl Bound {
 }
 
 /// Takes the address, unless others reach it and that was not asked for.
-pub(super) async fn bind(dashboard: Dashboard, address: SocketAddr) -> Result<Bound, DashboardError> {
+pub(super) async fn bind(mut dashboard: Dashboard, address: SocketAddr) -> Result<Bound, DashboardError> {
     if !address.ip().is_loopback() {
         if !dashboard.is_remote_allowed {
             return Err(DashboardError::NotLoopback(address));
@@ -52,9 +52,21 @@ pub(super) async fn bind(dashboard: Dashboard, address: SocketAddr) -> Result<Bo
         Some(host) if !address.ip().is_loopback() => with_port(host, address.port()),
         Some(_) | None => address.to_string(),
     };
+    if address.ip().is_loopback() {
+        // 127.0.0.2 is this machine's as well; it is a name of it when that was asked for.
+        dashboard.hosts.push(name_of(address.ip()));
+    }
     let query = dashboard.access_token().map(|token| format!("?token={token}")).unwrap_or_default();
     let url = format!("http://{shown}/overview{query}");
     Ok(Bound { listener, address, url, router: dashboard.router() })
+}
+
+/// As it stands in the `Host` of a request.
+fn name_of(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    }
 }
 
 fn with_port(host: &str, port: u16) -> String {

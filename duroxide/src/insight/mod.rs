@@ -2,12 +2,14 @@
 
 pub mod explain;
 pub mod picture;
+mod quoted;
 pub(crate) mod span;
 #[cfg(test)]
 mod testing;
 pub mod timeline;
 
 pub use explain::{ActivityState, Explanation, Facts, FailureKind, Holder, Orchestration, Reason, Standing};
+pub use quoted::without_inputs;
 
 /// Whether a terminal, or whoever reads a line, would do something else with a letter than show it: control characters, and
 /// marks that change the direction of reading or have no width. Names come from anybody.

@@ -227,6 +227,40 @@ pub struct HandlerSource {
     pub ok: String,
     /// The Rust type that it returns otherwise.
     pub err: String,
+    /// Where an orchestration asks for what an instance of it may wait for, sorted; none in what earlier versions of
+    /// this library wrote.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<Place>,
+}
+
+/// Where an orchestration asks for something, in its own body or in a `#[durable]` function that it calls.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Place {
+    /// What it asks for.
+    pub kind: PlaceKind,
+    /// Under which name; empty for a timer.
+    pub name: String,
+    /// How long a timer is, in milliseconds, when its length stands there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub length_ms: Option<u64>,
+    /// The file, as the compiler was given it.
+    pub file: String,
+    /// The line, from 1.
+    pub line: u32,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PlaceKind {
+    /// An activity or a child: where it is called, that cannot be told apart.
+    Call,
+    /// An external event.
+    Event,
+    /// A message of a queue.
+    Queue,
+    /// A timer.
+    Timer,
 }
 
 /// Work for which no live worker has a handler.

@@ -169,7 +169,7 @@ impl RuntimeBuilder {
     /// As [`Runtime::start_with_options`] does, on options that contradict each other.
     pub async fn start(self) -> Result<Arc<Runtime>, Problems> {
         let (store, options, mut extras) = (self.store.clone(), self.options.clone(), self.extras.clone());
-        extras.sources = self.entries.iter().map(presence::source_of).collect();
+        extras.sources = presence::sources_of(&self.entries);
         let (activities, orchestrations) = self.registries()?;
         check_open(&*store).await?;
         Ok(Runtime::launch(store, activities, orchestrations, options, extras).await)

@@ -121,9 +121,15 @@ fn machine() -> String {
     names.into_iter().find(|name| !name.is_empty()).unwrap_or_else(|| "unknown".to_owned())
 }
 
-/// Where a handler is that a macro wrote.
+/// Where the handlers are that macros wrote.
 #[cfg(feature = "macros")]
-pub(super) fn source_of(entry: &crate::typed::Entry) -> HandlerInfo {
+pub(super) fn sources_of(entries: &[crate::typed::Entry]) -> Vec<HandlerInfo> {
+    let names = crate::typed::Names::with(entries);
+    entries.iter().map(|entry| source_of(entry, &names)).collect()
+}
+
+#[cfg(feature = "macros")]
+fn source_of(entry: &crate::typed::Entry, names: &crate::typed::Names) -> HandlerInfo {
     let text = |text: &str| text.to_owned();
     let arguments = entry.arguments().into_iter();
     HandlerInfo {
@@ -140,6 +146,7 @@ pub(super) fn source_of(entry: &crate::typed::Entry) -> HandlerInfo {
             arguments: arguments.map(|argument| (text(argument.name), text(argument.type_name))).collect(),
             ok: text(entry.ok()),
             err: text(entry.err()),
+            places: names.places(entry),
         }),
     }
 }

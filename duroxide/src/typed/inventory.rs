@@ -8,7 +8,7 @@ use std::sync::Arc;
 use semver::Version;
 
 use super::glue::{ActivityGlue, OrchestrationGlue};
-use super::{Need, RunActivity, RunOrchestration, States};
+use super::{Ask, Need, RunActivity, RunOrchestration, States};
 use crate::activity::ActivityHandler;
 use crate::context::handler::OrchestrationHandler;
 use crate::providers::Provider;
@@ -53,6 +53,7 @@ pub struct Entry {
     results: [fn() -> &'static str; 2],
     needs: fn() -> Vec<Need>,
     is_transactional: bool,
+    asks: &'static [Ask],
     add: fn(Handlers, &States) -> Handlers,
 }
 
@@ -121,6 +122,7 @@ impl Entry {
             results: [type_name::<A::Ok>, type_name::<A::Err>],
             needs: A::needs,
             is_transactional: A::TRANSACTIONAL,
+            asks: &[],
             add: |handlers, states| Handlers {
                 activities: handlers.activities.register_handler(
                     A::NAME,
@@ -147,6 +149,7 @@ impl Entry {
             results: [type_name::<O::Ok>, type_name::<O::Err>],
             needs: Vec::new,
             is_transactional: false,
+            asks: O::ASKS,
             add: |handlers, _| Handlers {
                 activities: handlers.activities,
                 orchestrations: handlers.orchestrations.register_handler(
@@ -195,6 +198,17 @@ impl Entry {
     /// Whether it writes in a transaction of its store, which is committed together with its result.
     pub fn is_transactional(&self) -> bool {
         self.is_transactional
+    }
+
+    /// What its body asks for; nothing, when it is an activity.
+    pub(super) fn asks(&self) -> &'static [Ask] {
+        self.asks
+    }
+
+    /// The name of its function.
+    pub(super) fn ident(&self) -> &'static str {
+        let path = (self.itself)();
+        path.rsplit("::").next().unwrap_or(path)
     }
 
     /// The crate it was written in.

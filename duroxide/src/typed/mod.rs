@@ -1,5 +1,6 @@
 //! The typed layer: a handler is its input, its output and its name.
 
+mod asks;
 mod call;
 mod error;
 pub(crate) mod glue;
@@ -24,6 +25,8 @@ use crate::model::retry::RetryPolicy;
 
 pub use crate::codec::CodecError;
 pub use crate::context::delay::Delay;
+#[doc(hidden)]
+pub use asks::{Ask, Helper, Renamed};
 pub use call::{Again, Call, Child, Detached};
 pub use error::CallError;
 pub use handle::{Handle, HandleError, Start, StartError};
@@ -33,6 +36,7 @@ pub use saga::{Finish, Saga, SagaError, Step, UndoFailure};
 pub use signal::Signal;
 pub use states::{Need, States};
 
+pub(crate) use asks::Names;
 pub(crate) use inventory::{Handlers, check, collected, expected, homeless, parsed};
 #[doc(hidden)]
 pub use wire::{Fields, Object};
@@ -151,6 +155,9 @@ pub trait Orchestration: Sized + 'static {
 pub trait RunOrchestration: Orchestration {
     /// `file:line`.
     const DEFINED_AT: &'static str;
+    /// What its body asks for, and in which lines.
+    #[doc(hidden)]
+    const ASKS: &'static [Ask] = &[];
     /// Calls the function.
     #[doc(hidden)]
     fn run(ctx: OrchestrationContext, input: Self::In) -> impl Future<Output = Result<Self::Ok, Self::Err>> + Send;

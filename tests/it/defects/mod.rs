@@ -11,7 +11,7 @@
 //! | D7 key-values are stamped again on replay | `code::d07_…` | `replay::tests::steps::pruning_by_age_decides_the_same_on_replay` |
 //! | D8 messages that do not parse are deleted | `queues::d08_…` (two) | `what_cannot_be_read_is_set_aside_…` of each store |
 //! | D9 times are 0 | `stores::d09_…` | |
-//! | D10 acknowledged before durable | `stores::d10_…`: a kill only | `providers::sqlite::tests::{what_a_file_promises_is_in_force, only_a_batch_of_leases_goes_without_a_flush, a_leases_flush_is_that_of_its_batch}`; a power cut belongs to a simulation of the disk |
+//! | D10 acknowledged before durable | `stores::d10_…`: a kill only | `providers::sqlite::tests::{pragmas_of_a_file_are_read_back_and_in_force, power_loss_takes_leases_at_most_only_their_batch_goes_without_a_flush, a_leases_flush_is_that_of_its_batch}`; power cuts in a model of the disk: `tests/power` |
 //! | D11 a duplicate failure is nondeterminism | `queues::d11_…` | `replay::tests::mismatches::duplicate_completion_and_stale_messages_are_dropped` |
 //! | D12 depths, gauges and counters are wrong | `figures::d12_…` (three) | `runtime::tests::journeys` |
 //! | D13 runtime ids collide | `stores::d13_…` | |

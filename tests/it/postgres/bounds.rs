@@ -1,4 +1,4 @@
-//! Texts that no index of PostgreSQL can hold: refused in words, before anything of them is stored.
+//! What is bounded here: texts that no index of PostgreSQL can hold, and how much of histories comes in one answer.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use duroxide::providers::{Event, EventKind, ExecutionMetadata, Provider};
 use duroxide::transfer::TransferError;
 use duroxide::{cancel_transfer, transfer};
 
-use super::contention::start;
-use super::stage::{number, store};
+use super::contention::{start, turns};
+use super::stage::{number, run, store};
 
 const LEASE: Duration = Duration::from_secs(60);
 
@@ -80,4 +80,34 @@ async fn a_store_with_a_longer_id_is_not_moved_here_and_goes_on() {
     cancel_transfer(&*to).await.unwrap();
     cancel_transfer(&from).await.unwrap();
     from.enqueue_for_orchestrator(start("i"), None).await.unwrap();
+}
+
+/// Three histories of 9 MB each, asked for at once: two come, though the second ends beyond what one answer may have, and
+/// the third is nobody's until the next look, which counts as its first.
+#[tokio::test]
+async fn histories_that_are_long_come_a_few_at_a_time() {
+    let store = store().await;
+    let (all, ids) = ("SELECT sum(attempt_count)::bigint FROM @.orchestrator_queue", ["a", "b", "c"]);
+    for id in ids {
+        store.enqueue_for_orchestrator(start(id), None).await.unwrap();
+        let (_, token, _) = store.fetch_orchestration_item(LEASE, Duration::ZERO, None).await.unwrap().unwrap();
+        let said = EventKind::ExternalEvent { name: "e".into(), data: "DATA".into() };
+        let delta = vec![Event::with_event_id(1, id, 1, None, said)];
+        let metadata = ExecutionMetadata {
+            orchestration_name: Some("Order".into()),
+            orchestration_version: Some("1.0.0".into()),
+            ..ExecutionMetadata::default()
+        };
+        store.ack_orchestration_item(&token, 1, delta, vec![], vec![], metadata, vec![]).await.unwrap();
+    }
+    for id in ids {
+        store.enqueue_for_orchestrator(start(id), None).await.unwrap();
+    }
+    run(&store, "UPDATE @.history SET event_data = replace(event_data, 'DATA', repeat('x', 9000000))").await;
+    let instances = |turns: Vec<(String, String)>| turns.into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+    assert_eq!(instances(turns(&store, 3).await), ["a", "b"]);
+    let (item, token, attempts) = store.fetch_orchestration_item(LEASE, Duration::ZERO, None).await.unwrap().unwrap();
+    assert_eq!((item.instance.as_str(), item.history.len(), attempts), ("c", 1, 1));
+    store.abandon_orchestration_item(&token, None, false).await.unwrap();
+    assert_eq!(number(&store, all).await, 1, "only what was given back is counted");
 }

@@ -61,7 +61,7 @@ async fn chaos_fails(n: u64) -> Result<u64, String> {
 
 #[orchestration]
 async fn chaos_child(ctx: OrchestrationContext, n: u64) -> Result<u64, String> {
-    ctx.schedule_timer(Duration::from_millis(20)).await;
+    ctx.schedule_timer(CHILD_SLEEPS).await;
     Ok(chaos_square::call(&ctx, n).await? + 1)
 }
 
@@ -84,7 +84,7 @@ async fn chaos_sink(ctx: OrchestrationContext, at: Round) -> Result<u64, String>
         sum += square?;
     }
     ctx.set_kv_value(format!("round {round}"), sum.to_string());
-    ctx.schedule_timer(Duration::from_millis(10 * (n % 7))).await;
+    ctx.schedule_timer(sleep_of(n)).await;
     if chaos_fails::call(&ctx, n).await.is_ok() {
         return Err("an activity that always fails worked".to_owned());
     }
@@ -95,6 +95,14 @@ async fn chaos_sink(ctx: OrchestrationContext, at: Round) -> Result<u64, String>
         ctx.continue_as_new_typed(&Round { n, round: round + 1, sum }).await?;
     }
     Ok(sum)
+}
+
+/// How long each child sleeps.
+const CHILD_SLEEPS: Duration = Duration::from_millis(20);
+
+/// How long each execution of an orchestration sleeps: some so long that work alone never takes that time.
+fn sleep_of(n: u64) -> Duration {
+    Duration::from_millis(if n % 20 == 3 { 1_500 } else { 10 * (n % 7) })
 }
 
 /// What [`chaos_sink`] comes to.
@@ -293,6 +301,7 @@ async fn whatever_goes_wrong_the_outcomes_are_the_models() {
     assert!(scene.terminated >= TERMINATED, "{} backends were terminated", scene.terminated);
     assert!(scene.partitions >= PARTITIONS, "{} partitions were met", scene.partitions);
     nothing_is_left(&scene.store).await;
+    nothing_was_early(&scene.store).await;
     histories_are_sound(&scene.store, size).await;
 }
 
@@ -314,6 +323,25 @@ async fn nothing_is_left(store: &PostgresProvider) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         assert_eq!(left, 0, "{table}: {}", store.debug_dump().await);
+    }
+}
+
+/// No execution took less time than its own timer and its child's, by the database's clock: whoever's clock was wrong by an
+/// hour fired nothing early.
+async fn nothing_was_early(store: &PostgresProvider) {
+    let sql = format!(
+        "SELECT instance_id, completed_at - started_at FROM {}.executions WHERE instance_id ~ '^chaos-[0-9]+$'",
+        store.schema()
+    );
+    let executions = sqlx::query(AssertSqlSafe(sql)).fetch_all(store.get_pool()).await.expect("a read");
+    for row in executions {
+        let (id, took_ms): (String, i64) = (row.get(0), row.get(1));
+        let n = id.trim_start_matches("chaos-").parse().expect("a number");
+        let slept = sleep_of(n) + CHILD_SLEEPS;
+        assert!(
+            u128::try_from(took_ms).is_ok_and(|took_ms| took_ms >= slept.as_millis()),
+            "{id}: {took_ms} of {slept:?}"
+        );
     }
 }
 

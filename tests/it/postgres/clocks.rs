@@ -32,9 +32,9 @@ async fn no_timer_is_due_early_because_answers_are_slow() {
     assert_eq!(u64::try_from(due).unwrap(), fire_at_ms, "one machine has one clock");
 }
 
-/// A pool that was used by many, a restart, and one caller who meets what is left of it.
+/// The case `pg_restart`: a pool that was used by many, a restart, and one caller who meets what is left of it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lone_call_after_a_restart_finds_the_server() {
+async fn pg_restart_is_not_noticed_by_a_lone_call() {
     let server = tokio::task::spawn_blocking(Server::start).await.unwrap();
     let options = PostgresOptions::default().session_features(false);
     let store = PostgresProvider::connect_with(&server.url(), options).await.unwrap();

@@ -51,7 +51,7 @@ impl KnownHeads for Nothing {
     }
 }
 
-async fn turns(store: &PostgresProvider, max: usize) -> Vec<(String, String)> {
+pub(super) async fn turns(store: &PostgresProvider, max: usize) -> Vec<(String, String)> {
     let request = TurnRequest { max, lock_timeout: LEASE, filter: None, known: Arc::new(Nothing) };
     let express = store.as_express_capability().unwrap();
     express.fetch_turns(request).await.unwrap().into_iter().map(|turn| (turn.item.instance, turn.token)).collect()

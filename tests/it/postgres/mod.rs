@@ -10,6 +10,7 @@ mod place;
 mod proxy;
 mod roles;
 pub(crate) mod server;
+mod settings;
 mod spoilt;
 mod stage;
 mod visits;

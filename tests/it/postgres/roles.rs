@@ -92,3 +92,35 @@ async fn stores_that_open_at_the_same_time_take_turns() {
         assert_eq!(opened.await.unwrap(), schema);
     }
 }
+
+#[tokio::test]
+async fn the_script_from_a_version_makes_of_it_what_a_visitor_expects() {
+    let script = |schema: &str, from| PostgresProvider::schema_sql_from(schema, from).expect("a plain name");
+    let newest = (1..).take_while(|version| script("s", *version).is_some()).last().expect("there are versions");
+    assert!(script("s", newest).is_some_and(|script| script.starts_with("--")), "nothing to do");
+    let pool = PgPool::connect(&Server::shared().url()).await.expect("the private server is there");
+    for version in 1..newest {
+        let schema = fresh_schema();
+        let options = || PostgresOptions::default().schema(&schema).visitor();
+        let found =
+            async || PostgresProvider::schema_version(&Server::shared().url(), options()).await.expect("it tells");
+        assert_eq!(found().await, 0);
+        // The whole script without what the other one adds.
+        let upgrade = script(&schema, version).expect("it is known");
+        let (_, added) = upgrade.split_once("END $$;\n").expect("it looks at the version first");
+        let (added, _) = added.rsplit_once("\nUPDATE").expect("and writes it last");
+        let whole = PostgresProvider::schema_sql(&schema).expect("a plain name");
+        let written = |version: usize| format!("schema_version = {version}");
+        as_owner(&whole.replace(added, "").replace(&written(newest), &written(version))).await;
+        assert_eq!(found().await, version);
+        for other in (1..newest).filter(|other| *other != version) {
+            let other = AssertSqlSafe(script(&schema, other).expect("it is known"));
+            let mut conn = pool.acquire().await.expect("a connection").detach();
+            let refused = sqlx::raw_sql(other).execute(&mut conn).await.expect_err("made for another version");
+            assert!(refused.to_string().contains(&format!("found version {version}")), "{refused}");
+        }
+        as_owner(&upgrade).await;
+        assert_eq!(found().await, newest);
+        PostgresProvider::connect_with(&Server::shared().url(), options()).await.expect("it is of this version");
+    }
+}

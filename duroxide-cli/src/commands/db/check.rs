@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use crate::commands::{Desk, Ended};
 use crate::failure::Failure;
-use crate::output::{Tone, progress, text};
+use crate::output::progress::Progress;
+use crate::output::{Tone, text};
 use crate::store::Access;
 
 /// Look through the whole store for damage: exit code 1 when there is some
@@ -20,9 +21,10 @@ struct Report {
 impl Check {
     pub(crate) async fn run(self, desk: &mut Desk) -> Ended {
         let store = desk.open(Access::Look).await?;
-        let spinner = progress::spinner("looking through everything");
+        let mut progress = Progress::new(&desk.out);
+        progress.waiting("looking through everything");
         let findings = store.client.check_integrity().await;
-        spinner.finish_and_clear();
+        drop(progress);
         let report = Report { findings: findings? };
         if desk.out.json {
             desk.out.document(&report)?;

@@ -29,7 +29,7 @@ impl Db {
     pub(crate) async fn run(self, desk: &mut Desk) -> Ended {
         match self.what {
             What::Migrate(migrate) => migrate.run(desk).await,
-            What::Sql(sql) => sql.run(desk),
+            What::Sql(sql) => sql.run(desk).await,
             What::Check(check) => check.run(desk).await,
             What::Transfer(transfer) => transfer.run(desk).await,
             What::CancelTransfer(cancel) => cancel.run(desk).await,

@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use super::{Desk, Ended};
 use crate::failure::Failure;
-use crate::output::{Out, Tone, progress};
+use crate::output::progress::Progress;
+use crate::output::{Out, Tone};
 use crate::store::{Access, Place, Store};
 
 /// Look whether the store is well and somebody works: exit code 1 when something failed
@@ -75,7 +76,7 @@ impl Doctor {
             workers::look(&store.client, &mut chart).await?;
             queues::look(&store.client, &mut chart, desk.out.now_ms).await?;
             if !self.quick {
-                integrity(&store, &mut chart).await?;
+                integrity(&store, &mut chart, Progress::new(&desk.out)).await?;
             }
         }
         tell(&mut desk.out, &chart)?;
@@ -101,11 +102,10 @@ async fn opened(store: &Store, chart: &mut Chart) -> Ended {
     Ok(())
 }
 
-async fn integrity(store: &Store, chart: &mut Chart) -> Ended {
-    let spinner = progress::spinner("looking through everything");
-    let findings = store.client.check_integrity().await;
-    spinner.finish_and_clear();
-    let findings = findings?;
+async fn integrity(store: &Store, chart: &mut Chart, mut progress: Progress) -> Ended {
+    progress.waiting("looking through everything");
+    let findings = store.client.check_integrity().await?;
+    drop(progress);
     if findings.is_empty() {
         chart.ok("integrity", "nothing was found that must not be");
     }

@@ -1,9 +1,10 @@
 //! An event in words.
 
+use duroxide::insight::without_inputs;
 use duroxide::{Event, EventKind};
 use serde_json::Value;
 
-use crate::commands::payload::{Payloads, without_fields};
+use crate::commands::payload::Payloads;
 use crate::output::{Tone, time};
 
 /// What there is to say of an event.
@@ -25,12 +26,22 @@ const PAYLOADS: &[&str] =
 pub(crate) fn document(event: &Event, payloads: Payloads) -> Value {
     let mut document = serde_json::to_value(event).unwrap_or_default();
     payloads.hide(&mut document, PAYLOADS);
-    if let Some(Value::String(message)) = document.pointer_mut("/details/Configuration/message")
-        && !payloads.shown()
+    if !payloads.shown()
+        && let Some(details) = document.get_mut("details")
     {
-        *message = without_fields(message);
+        hide_inputs(details);
     }
     document
+}
+
+/// Wherever an error quotes them.
+fn hide_inputs(details: &mut Value) {
+    match details {
+        Value::String(told) => *told = without_inputs(told).into_owned(),
+        Value::Array(values) => values.iter_mut().for_each(hide_inputs),
+        Value::Object(fields) => fields.values_mut().for_each(hide_inputs),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// For people.

@@ -5,10 +5,10 @@ mod fit;
 use std::time::Duration;
 
 use clap::Args;
+use duroxide::insight::Standing;
 use duroxide::providers::insight::{HandlerInfo, HandlerSort};
 
 use super::handlers::{self, Handler};
-use super::instance::{self, Stand};
 use super::payload::{self, Payloads};
 use super::{Desk, Ended, done, wait};
 use crate::failure::Failure;
@@ -55,7 +55,7 @@ impl Start {
     pub(crate) async fn run(self, desk: &mut Desk) -> Ended {
         let input = payload::given(&self.input)?;
         let store = desk.open(Access::Change).await?;
-        if instance::stand(&store.client, &self.id).await? != Stand::Unknown {
+        if store.client.standing(&self.id).await? != Standing::Unknown {
             return Err(Failure::not_so(format!(
                 "instance `{}` exists already; a second start has no effect",
                 self.id

@@ -59,7 +59,7 @@ document.addEventListener("toggle", (event) => {
 function replace(part, html) {
   const focused = part.contains(document.activeElement) ? document.activeElement : null;
   const selection = getSelection();
-  if (selection && !selection.isCollapsed && part.contains(selection.anchorNode)) return;
+  if (selection && !selection.isCollapsed && part.contains(selection.anchorNode)) return false;
   const mark = focused && (focused.id ? "#" + CSS.escape(focused.id) : focused.getAttribute("href") && `a[href="${CSS.escape(focused.getAttribute("href"))}"]`);
   const scrolled = [...part.querySelectorAll(".wide")].map((wide) => wide.scrollLeft);
   const open = new Set([...part.querySelectorAll("details[data-payload][open]")].map((details) => details.dataset.payload));
@@ -71,18 +71,28 @@ function replace(part, html) {
     if (open.has(address) && fetched.has(address)) show(details, fetched.get(address));
   }
   if (mark) part.querySelector(mark)?.focus({ preventScroll: true });
+  return true;
 }
 
 const button = document.getElementById("live");
+/** Parts as they came last: after a pause all come again, and most are the same. */
+const came = new Map();
 let source;
 function follow() {
   source = new EventSource("live?page=" + encodeURIComponent(here));
   source.addEventListener("parts", (event) => {
     for (const [id, html] of Object.entries(JSON.parse(event.data))) {
       const part = document.getElementById(id);
-      if (part?.hasAttribute("data-live")) replace(part, html);
+      if (!part?.hasAttribute("data-live") || came.get(id) === html) continue;
+      if (replace(part, html)) came.set(id, html);
     }
     document.documentElement.dataset.seen = String(Number(document.documentElement.dataset.seen ?? 0) + 1);
+  });
+  // A stream that ends is asked for again by itself. One that is refused is not: access is over, or too many watch.
+  source.addEventListener("error", () => {
+    if (source.readyState !== EventSource.CLOSED) return;
+    button.setAttribute("aria-pressed", "false");
+    say("This page does not follow the store any more. Load it again.", true);
   });
 }
 if (button && document.querySelector("[data-live]")) {

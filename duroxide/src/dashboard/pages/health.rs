@@ -5,9 +5,10 @@ use serde::Deserialize;
 
 use super::View;
 use super::overview::{sentence, unread};
-use super::words::coarse;
+use super::words::{ago, coarse};
 use crate::client::{Client, ClientError};
 use crate::clock;
+use crate::dashboard::checkup::{Checkup, Stand};
 
 /// A message that waits longer than this for somebody to take it is a sign of too few workers.
 const LONG_MS: u64 = 60_000;
@@ -27,7 +28,7 @@ struct Finding {
     said: String,
 }
 
-pub(super) async fn view(client: &Client, asked: &Asked) -> Result<View, ClientError> {
+pub(super) async fn view(client: &Client, checkup: &Checkup, asked: &Asked) -> Result<View, ClientError> {
     let mut findings = vec![Finding {
         what: "Administration",
         is_well: client.has_management_capability(),
@@ -41,8 +42,8 @@ pub(super) async fn view(client: &Client, asked: &Asked) -> Result<View, ClientE
     if !client.has_insight_capability() {
         return Ok(view);
     }
-    let integrity = if asked.check.is_empty() { not_checked() } else { checked(&client.check_integrity().await?) };
-    Ok(view.still("integrity", integrity))
+    let stand = if asked.check.is_empty() { checkup.stand() } else { checkup.ask(client).await };
+    Ok(view.live("integrity", integrity(&stand, clock::now_ms())))
 }
 
 async fn observed(client: &Client) -> Result<Vec<Finding>, ClientError> {
@@ -99,25 +100,40 @@ fn table(findings: &[Finding]) -> Markup {
     }
 }
 
-fn not_checked() -> Markup {
+fn integrity(stand: &Stand, now_ms: u64) -> Markup {
     html! {
         div.card {
             h2 { "Integrity" }
-            p { "Looks through the whole store for what must not be: damage, gaps in histories, rows that belong to nothing. May take long on a large one." }
-            form method="get" action="health" { button name="check" value="1" { "Check now" } }
+            @match stand {
+                Stand::Never => {
+                    p { "Looks through the whole store for what must not be: damage, gaps in histories, rows that belong to nothing. May take long on a large one." }
+                    (ask("Check now"))
+                }
+                Stand::Running { since_ms } => {
+                    p { "The store is being looked through since " (coarse(now_ms.saturating_sub(*since_ms))) ". What is found will be told here." }
+                }
+                Stand::Ended { at_ms, found } => {
+                    (told(found))
+                    p.quiet { "Looked through " (ago(*at_ms, now_ms)) "." }
+                    (ask("Check again"))
+                }
+            }
         }
     }
 }
 
-fn checked(findings: &[String]) -> Markup {
+fn ask(label: &str) -> Markup {
+    html! { form method="get" action="health" { button #check name="check" value="1" { (label) } } }
+}
+
+fn told(found: &Result<Vec<String>, String>) -> Markup {
     html! {
-        div.card {
-            h2 { "Integrity" }
-            @if findings.is_empty() {
+        @match found {
+            Ok(findings) if findings.is_empty() => {
                 p { span.badge.completed { span aria-hidden="true" { "✓" } " Whole" } " Nothing was found that must not be." }
-            } @else {
-                ul { @for finding in findings { li { (finding) } } }
             }
+            Ok(findings) => { ul { @for finding in findings { li { (finding) } } } }
+            Err(error) => { p.alarm { (error) } }
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::clock;
 use crate::insight::picture::{self, Layout, Style};
 use crate::insight::span::count;
 use crate::insight::timeline::{BarKind, End, Timeline};
+use crate::insight::without_inputs;
 use crate::model::event::Event;
 use crate::model::info::InstanceInfo;
 use crate::model::insight::{InstanceQuery, InstanceRow, ParentFilter};
@@ -135,12 +136,11 @@ impl Read<'_> {
     /// The text of an error may hold what a payload holds: the first words are shown, the rest on demand.
     fn failure(&self, what: &str, text: &str) -> Markup {
         let ended = self.events.iter().rev().find(|event| event.is_terminal());
-        // The engine quotes what the code asked for, with its input.
-        let told = text.split_once("mismatch: action=").map_or(text, |(before, _)| before);
+        let told = without_inputs(text);
         let short: String = told.chars().take(160).collect();
         html! {
-            p.alarm { strong { (what) } (short) @if short.len() < text.len() { "…" } }
-            @if let Some(event) = ended.filter(|_| short.len() < text.len()) {
+            p.alarm { strong { (what) } (short) @if short.len() < told.len() { "…" } }
+            @if let Some(event) = ended.filter(|_| short != text) {
                 (reveal("the whole text", &self.payload(event.event_id)))
             }
         }

@@ -20,9 +20,9 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Response};
 use maud::{Markup, html};
 
-use super::Shared;
 use super::guard::Visitor;
-use crate::client::{Client, ClientError};
+use super::{Shared, Sight};
+use crate::client::ClientError;
 
 pub(super) use words::address_of;
 
@@ -116,15 +116,16 @@ impl Page {
     }
 
     /// What the store says now.
-    pub(super) async fn view(&self, client: &Client, may_act: bool) -> Result<View, NoView> {
+    pub(super) async fn view(&self, sight: &Sight, may_act: bool) -> Result<View, NoView> {
+        let Sight { client, checkup, pulse } = sight;
         match self {
-            Page::Overview => Ok(overview::view(client).await?),
+            Page::Overview => Ok(overview::view(client, pulse).await?),
             Page::Instances(asked) => Ok(instances::view(client, asked).await?),
             Page::Instance(asked) => instance::view(client, asked, may_act).await,
             Page::Queues(asked) => Ok(queues::view(client, asked, may_act).await?),
             Page::Workers => Ok(workers::view(client, may_act).await?),
             Page::Start(asked) => start::view(client, asked, may_act).await,
-            Page::Health(asked) => Ok(health::view(client, asked).await?),
+            Page::Health(asked) => Ok(health::view(client, checkup, asked).await?),
         }
     }
 }
@@ -144,7 +145,7 @@ pub(super) async fn page(
         );
         return (StatusCode::BAD_REQUEST, shell::html(&view, None, &visitor)).into_response();
     };
-    match page.view(&shared.client, visitor.action_token.is_some()).await {
+    match page.view(&shared.sight, visitor.action_token.is_some()).await {
         Ok(view) => shell::html(&view, Some(&page), &visitor).into_response(),
         Err(NoView::NotFound(what)) => {
             let view = View::new("Not found").still("said", html! { p { "There is no " (what) "." } });

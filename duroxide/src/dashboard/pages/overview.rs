@@ -6,19 +6,22 @@ use super::View;
 use super::words::{ago, coarse, link, nothing, prose};
 use crate::client::{Client, ClientError};
 use crate::clock;
+use crate::dashboard::pulse::{Ended, Pulse, WINDOW_MS};
 use crate::insight::span::{count, span};
 use crate::model::info::SystemMetrics;
 use crate::model::insight::{
     InstancePage, InstanceQuery, InstanceRow, MAX_PAGE, QueueFigures, QueueOverview, Unserved, WorkerInfo,
 };
 
-/// How far the picture of starts goes back, and into how many columns.
-const WINDOW_MS: u64 = 15 * 60 * 1_000;
+/// Columns of the picture of starts.
 const COLUMNS: u64 = 30;
 
-pub(super) async fn view(client: &Client) -> Result<View, ClientError> {
+const MINUTE_MS: u64 = 60_000;
+
+pub(super) async fn view(client: &Client, pulse: &Pulse) -> Result<View, ClientError> {
     let now_ms = clock::now_ms();
     let totals = client.get_system_metrics().await?;
+    let ended = pulse.beat(now_ms, &totals);
     let view = View::new("Overview");
     if !client.has_insight_capability() {
         let said = "This store keeps no lists for operators: instances can be opened by their id, and that is all.";
@@ -38,7 +41,7 @@ pub(super) async fn view(client: &Client) -> Result<View, ClientError> {
     Ok(view
         .live("alarms", alarms(&unserved, &workers, &queues))
         .live("figures", figures(&totals, Some(&queues), &workers, now_ms))
-        .live("throughput", throughput(&recent, now_ms))
+        .live("throughput", throughput(&recent, ended.as_ref(), now_ms))
         .live("failures", failures(&failed.rows, now_ms))
         .live("waiting", waiting(&queues, now_ms)))
 }
@@ -111,7 +114,7 @@ fn oldest(queues: &QueueOverview, now_ms: u64) -> String {
 }
 
 /// Starts of the last minutes and what became of them.
-fn throughput(recent: &InstancePage, now_ms: u64) -> Markup {
+fn throughput(recent: &InstancePage, ended: Option<&Ended>, now_ms: u64) -> Markup {
     let cut = recent.next.is_some();
     let oldest = recent.rows.last().map_or(now_ms, |row| row.created_at);
     let window_ms = if cut { now_ms.saturating_sub(oldest).max(COLUMNS) } else { WINDOW_MS };
@@ -130,9 +133,29 @@ fn throughput(recent: &InstancePage, now_ms: u64) -> Markup {
                 (count(done as usize)) " completed, " (count(failed as usize)) " failed, "
                 (count(open as usize)) " running"
             }
+            (ends(ended))
             (chart(&columns, &window))
             p.legend {
                 span.completed { "completed" } span.running { "running" } span.failed { "failed" }
+            }
+        }
+    }
+}
+
+/// What ended meanwhile, whenever it was started.
+fn ends(ended: Option<&Ended>) -> Markup {
+    // In whole minutes, so that a page that is watched does not flicker.
+    match ended.filter(|ended| ended.window_ms >= MINUTE_MS) {
+        None => html! { p.quiet { "Ends are counted from now on." } },
+        Some(Ended { window_ms, completed, failed }) => {
+            let per_minute = (completed + failed) as f64 * MINUTE_MS as f64 / *window_ms as f64;
+            html! {
+                p title="by the totals of the store: what was deleted meanwhile is missing" {
+                    "Ended in the last " (coarse(window_ms / MINUTE_MS * MINUTE_MS)) ": "
+                    strong { (completed + failed) } " instances, "
+                    strong { (format!("{per_minute:.1}")) } " a minute: "
+                    (completed) " completed, " (failed) " failed"
+                }
             }
         }
     }

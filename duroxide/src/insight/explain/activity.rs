@@ -6,7 +6,7 @@ use crate::model::insight::{QueueRow, RowState};
 use crate::providers::insight::served::{Lack, Served};
 
 /// The reason that an open activity is.
-pub(super) fn reason(bar: &Bar, facts: &Facts) -> Reason {
+pub(super) fn reason(bar: &Bar, asked_at: Vec<String>, facts: &Facts) -> Reason {
     let newest = bar.attempts.last();
     let event_id = newest.map_or(bar.event_id, |attempt| attempt.event_id);
     let is_between = bar.is_between_attempts();
@@ -22,6 +22,7 @@ pub(super) fn reason(bar: &Bar, facts: &Facts) -> Reason {
         attempts_max: bar.attempts_max,
         error: errors.into_iter().next(),
         deadline_ms: newest.and_then(|attempt| attempt.deadline_ms).filter(|_| !is_between),
+        asked_at,
         state: match bar.waits.last().filter(|_| is_between) {
             Some(wait) => ActivityState::BetweenAttempts { due_ms: wait.due_ms },
             None => state(bar, event_id, facts),

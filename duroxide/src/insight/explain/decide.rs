@@ -1,6 +1,6 @@
 //! From facts to reasons: trouble first, then what is waited for.
 
-use super::{Explanation, Facts, FailureKind, Holder, Orchestration, Reason, Standing, activity};
+use super::{Explanation, Facts, FailureKind, Holder, Orchestration, Reason, Standing, activity, places};
 use crate::insight::timeline::{Bar, BarKind, Timeline};
 use crate::model::error::{AppErrorKind, ErrorDetails, PoisonMessageType};
 use crate::model::event::EventKind;
@@ -215,21 +215,23 @@ fn waits(facts: &Facts, stand: Standing, reasons: &mut Vec<Reason>) {
 }
 
 fn wait(bar: &Bar, facts: &Facts) -> Reason {
-    let (name, since_ms) = (bar.name.clone(), bar.from_ms);
+    let (name, since_ms, asked_at) = (bar.name.clone(), bar.from_ms, places::of(bar, facts));
     match bar.kind {
-        BarKind::Activity => activity::reason(bar, facts),
+        BarKind::Activity => activity::reason(bar, asked_at, facts),
         BarKind::Timer => Reason::Timer {
             since_ms,
             due_ms: bar.due_ms.unwrap_or(since_ms),
             is_lost: facts.has_all_rows() && !facts.is_answered(bar.event_id, &["TimerFired"]),
+            asked_at,
         },
-        BarKind::Event => Reason::Event { name, since_ms },
-        BarKind::Queue => Reason::Message { queue: name, since_ms },
+        BarKind::Event => Reason::Event { name, since_ms, asked_at },
+        BarKind::Queue => Reason::Message { queue: name, since_ms, asked_at },
         BarKind::Child => Reason::Child {
             instance_id: bar.child.clone().unwrap_or_default(),
             name,
             since_ms,
             has_ended: facts.is_answered(bar.event_id, &["SubOrchCompleted", "SubOrchFailed"]),
+            asked_at,
         },
         BarKind::Detached | BarKind::SystemCall => Reason::SystemCall { name, since_ms },
     }

@@ -2,7 +2,9 @@
 
 use crate::model::event::{Event, EventKind};
 use crate::model::info::InstanceInfo;
-use crate::model::insight::{HandlerSort, MAX_PAGE, QuarantinedRow, Queue, QueueRow, RowState, WorkerInfo};
+use crate::model::insight::{
+    HandlerSort, HandlerSource, MAX_PAGE, Place, QuarantinedRow, Queue, QueueRow, RowState, WorkerInfo,
+};
 
 /// What the store says of one instance, and of those who could work on it. What it cannot tell is left out.
 #[derive(Debug, Clone, Default)]
@@ -93,11 +95,22 @@ impl Facts {
 
     /// Where an orchestration is defined, as `file:line`: in this version, if a worker has that.
     pub(super) fn defined_at(&self, name: &str, version: Option<&str>) -> Option<String> {
+        self.source(name, version).map(|source| format!("{}:{}", source.file, source.line))
+    }
+
+    /// Where the newest execution's orchestration asks for what.
+    pub(super) fn places(&self) -> &[Place] {
+        let started = self.started().and_then(|(_, name, version)| self.source(name, Some(version)));
+        started.map_or(&[], |source| &source.places)
+    }
+
+    /// What macros wrote down of an orchestration.
+    fn source(&self, name: &str, version: Option<&str>) -> Option<&HandlerSource> {
         // Those that are alive come first.
         let handlers = self.workers.iter().flatten().flat_map(|worker| &worker.handlers);
         let named = handlers.filter(|handler| handler.kind == HandlerSort::Orchestration && handler.name == name);
         let mut sourced = named.filter_map(|handler| Some((handler.version.as_str(), handler.source.as_ref()?)));
         let fits = |(of, _): &(&str, _)| version.is_none_or(|version| version == *of);
-        sourced.find(fits).map(|(_, source)| format!("{}:{}", source.file, source.line))
+        sourced.find(fits).map(|(_, source)| source)
     }
 }

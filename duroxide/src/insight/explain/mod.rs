@@ -4,6 +4,7 @@ mod activity;
 mod decide;
 mod facts;
 mod holder;
+mod places;
 mod said;
 #[cfg(test)]
 mod tests;
@@ -197,6 +198,8 @@ pub enum Reason {
         error: Option<String>,
         /// When the orchestration gives it up.
         deadline_ms: Option<u64>,
+        /// Where its code may have asked for it, as `file:line`, when a worker has told.
+        asked_at: Vec<String>,
         /// What it waits for itself.
         state: ActivityState,
     },
@@ -206,6 +209,8 @@ pub enum Reason {
         name: String,
         /// Since when.
         since_ms: u64,
+        /// Where its code may have asked for it, as `file:line`, when a worker has told.
+        asked_at: Vec<String>,
     },
     /// Waits for a message of a queue.
     Message {
@@ -213,6 +218,8 @@ pub enum Reason {
         queue: String,
         /// Since when.
         since_ms: u64,
+        /// Where its code may have asked for it, as `file:line`, when a worker has told.
+        asked_at: Vec<String>,
     },
     /// Waits for a timer.
     Timer {
@@ -222,6 +229,8 @@ pub enum Reason {
         due_ms: u64,
         /// Whether its row in the queue is gone: then it never fires.
         is_lost: bool,
+        /// Where its code may have asked for it, as `file:line`, when a worker has told.
+        asked_at: Vec<String>,
     },
     /// Waits for a child.
     Child {
@@ -233,6 +242,8 @@ pub enum Reason {
         since_ms: u64,
         /// Whether its result waits to be delivered.
         has_ended: bool,
+        /// Where its code may have asked for it, as `file:line`, when a worker has told.
+        asked_at: Vec<String>,
     },
     /// Waits for an answer of the runtime itself.
     SystemCall {

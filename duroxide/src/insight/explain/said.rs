@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{ActivityState, Explanation, FailureKind, Holder, Orchestration, Reason, Standing};
 use crate::insight::span::span;
+use crate::insight::without_inputs;
 use crate::model::insight::HandlerSort;
 
 impl fmt::Display for Explanation {
@@ -85,7 +86,7 @@ pub(super) fn reason(reason: &Reason, at: u64) -> String {
         }
         Reason::Completed { at_ms } => format!("completed {} ago", ago(*at_ms, at)),
         Reason::Failed { kind, message, at_ms } => {
-            format!("{} {} ago: {message}", failed(*kind), ago(*at_ms, at))
+            format!("{} {} ago: {}", failed(*kind), ago(*at_ms, at), without_inputs(message))
         }
         Reason::StartWaits { since_ms, .. } if *since_ms > at => format!("its start is {}", due(*since_ms, at)),
         Reason::StartWaits { since_ms, version } => {
@@ -123,19 +124,24 @@ pub(super) fn reason(reason: &Reason, at: u64) -> String {
             due(*due_ms, at)
         ),
         Reason::Activity { .. } => activity(reason, at),
-        Reason::Event { name, since_ms } => format!("waits for event `{name}` since {}", ago(*since_ms, at)),
-        Reason::Message { queue, since_ms } => {
-            format!("waits for a message of queue `{queue}` since {}", ago(*since_ms, at))
+        Reason::Event { name, since_ms, asked_at } => {
+            format!("waits for event `{name}`{} since {}", bound(asked_at), ago(*since_ms, at))
         }
-        Reason::Timer { since_ms, due_ms, is_lost } => {
-            let timer = format!("timer `{}` {}", span(due_ms.saturating_sub(*since_ms)), due(*due_ms, at));
+        Reason::Message { queue, since_ms, asked_at } => {
+            format!("waits for a message of queue `{queue}`{} since {}", bound(asked_at), ago(*since_ms, at))
+        }
+        Reason::Timer { since_ms, due_ms, is_lost, asked_at } => {
+            let length = span(due_ms.saturating_sub(*since_ms));
+            let timer = format!("timer `{length}`{} {}", bound(asked_at), due(*due_ms, at));
             if *is_lost { format!("{timer}, but its row in the queue is gone: it will not fire") } else { timer }
         }
         Reason::Child { instance_id, name, has_ended: true, .. } => {
             format!("child `{instance_id}` ({name}) has ended, and that waits to be delivered")
         }
-        Reason::Child { instance_id, name, since_ms, .. } => {
-            format!("waits for child `{instance_id}` ({name}) since {}", ago(*since_ms, at))
+        Reason::Child { instance_id, name, since_ms, asked_at, .. } => {
+            let (place, since) = (places("called", asked_at), ago(*since_ms, at));
+            let place = if place.is_empty() { place } else { format!(", {place}") };
+            format!("waits for child `{instance_id}` ({name}{place}) since {since}")
         }
         Reason::SystemCall { name, since_ms } => {
             format!("waits for the runtime to answer `{name}` since {}", ago(*since_ms, at))
@@ -144,6 +150,28 @@ pub(super) fn reason(reason: &Reason, at: u64) -> String {
             "nothing is queued for it and its history asks for nothing that is open, since {}",
             ago(*since_ms, at)
         ),
+    }
+}
+
+/// How many places are named before the rest is counted.
+const PLACES_NAMED: usize = 3;
+
+/// ` (bound at src/checkout.rs:41)`, with a space in front, if a place is known.
+fn bound(at: &[String]) -> String {
+    in_parentheses(places("bound", at))
+}
+
+fn in_parentheses(text: String) -> String {
+    if text.is_empty() { text } else { format!(" ({text})") }
+}
+
+/// `bound at a.rs:1 or b.rs:2`: which of several it was, nobody knows.
+fn places(verb: &str, at: &[String]) -> String {
+    match at {
+        [] => String::new(),
+        [one] => format!("{verb} at {one}"),
+        [first @ .., last] if at.len() <= PLACES_NAMED => format!("{verb} at {} or {last}", first.join(", ")),
+        many => format!("{verb} at one of {} places: {}, …", many.len(), many[..PLACES_NAMED].join(", ")),
     }
 }
 
@@ -193,7 +221,8 @@ fn who(holder: &Holder) -> String {
 }
 
 fn activity(reason: &Reason, at: u64) -> String {
-    let Reason::Activity { name, since_ms, attempt, attempts_max, error, deadline_ms, state, .. } = reason else {
+    let Reason::Activity { name, since_ms, attempt, attempts_max, error, deadline_ms, asked_at, state, .. } = reason
+    else {
         return String::new();
     };
     let since = ago(*since_ms, at);
@@ -227,8 +256,9 @@ fn activity(reason: &Reason, at: u64) -> String {
     };
     let deadline = deadline_ms.map(|deadline_ms| format!("; its time limit is {}", due(deadline_ms, at)));
     format!(
-        "activity `{name}` {}{state}{}",
-        attempts(*attempt, *attempts_max, error.as_deref(), reason),
+        "activity `{name}`{} {}{state}{}",
+        in_parentheses(places("called", asked_at)),
+        attempts(*attempt, *attempts_max, error.as_deref().map(without_inputs).as_deref(), reason),
         deadline.unwrap_or_default()
     )
 }

@@ -1,5 +1,7 @@
 //! Every reason an instance can stand still: as a sentence, and on a store with runtimes.
 
+#[cfg(all(feature = "sqlite", feature = "macros"))]
+mod places;
 #[cfg(feature = "sqlite")]
 mod stores;
 
@@ -27,6 +29,7 @@ fn activity(state: ActivityState) -> Reason {
         attempts_max: None,
         error: None,
         deadline_ms: None,
+        asked_at: Vec::new(),
         state,
     }
 }
@@ -34,7 +37,7 @@ fn activity(state: ActivityState) -> Reason {
 /// The third of five attempts.
 fn third(activity: Reason) -> Reason {
     match activity {
-        Reason::Activity { name, event_id, since_ms, deadline_ms, state, .. } => Reason::Activity {
+        Reason::Activity { name, event_id, since_ms, deadline_ms, asked_at, state, .. } => Reason::Activity {
             name,
             event_id,
             since_ms,
@@ -42,6 +45,7 @@ fn third(activity: Reason) -> Reason {
             attempts_max: Some(5),
             error: Some("card declined".to_owned()),
             deadline_ms,
+            asked_at,
             state,
         },
         other => other,
@@ -61,16 +65,23 @@ fn failed(kind: FailureKind) -> Reason {
     Reason::Failed { kind, message: "why".to_owned(), at_ms: ago(HOUR_MS) }
 }
 
+fn lines(of: &[u32]) -> Vec<String> {
+    of.iter().map(|line| format!("checkout.rs:{line}")).collect()
+}
+
 #[test]
 fn every_reason_is_a_sentence() {
     use ActivityState as A;
     let text = str::to_owned;
-    let timer = |due_ms, is_lost| Reason::Timer { since_ms: ago(3 * HOUR_MS), due_ms, is_lost };
+    let timer = |due_ms, is_lost| Reason::Timer { since_ms: ago(3 * HOUR_MS), due_ms, is_lost, asked_at: Vec::new() };
+    let event =
+        |asked_at| Reason::Event { name: text("approved"), since_ms: ago(3 * HOUR_MS), asked_at: lines(asked_at) };
     let child = |has_ended| Reason::Child {
         instance_id: text("order-7::sub::4"),
         name: text("ship"),
         since_ms: ago(90_000),
         has_ended,
+        asked_at: lines(&[7]),
     };
     let table = [
         (Reason::NoSuchInstance, "the store knows nothing of this id"),
@@ -176,15 +187,26 @@ fn every_reason_is_a_sentence() {
             activity(A::Lost),
             "activity `charge` was asked for 5 s ago, but its row in the queue is gone and no result came",
         ),
-        (Reason::Event { name: text("approved"), since_ms: ago(3 * HOUR_MS) }, "waits for event `approved` since 3 h"),
+        (event(&[]), "waits for event `approved` since 3 h"),
+        (event(&[41]), "waits for event `approved` (bound at checkout.rs:41) since 3 h"),
+        (event(&[41, 52]), "waits for event `approved` (bound at checkout.rs:41 or checkout.rs:52) since 3 h"),
         (
-            Reason::Message { queue: text("mail"), since_ms: ago(60_000) },
+            event(&[1, 2, 3]),
+            "waits for event `approved` (bound at checkout.rs:1, checkout.rs:2 or checkout.rs:3) since 3 h",
+        ),
+        (
+            event(&[1, 2, 3, 4]),
+            "waits for event `approved` (bound at one of 4 places: checkout.rs:1, checkout.rs:2, checkout.rs:3, …) \
+             since 3 h",
+        ),
+        (
+            Reason::Message { queue: text("mail"), since_ms: ago(60_000), asked_at: Vec::new() },
             "waits for a message of queue `mail` since 1 min",
         ),
         (timer(AT_MS + 21 * HOUR_MS, false), "timer `1 d` due in 21 h"),
         (timer(ago(60_000), false), "timer `2 h 59 min` due since 1 min"),
         (timer(AT_MS, true), "timer `3 h` due now, but its row in the queue is gone: it will not fire"),
-        (child(false), "waits for child `order-7::sub::4` (ship) since 1 min 30 s"),
+        (child(false), "waits for child `order-7::sub::4` (ship, called at checkout.rs:7) since 1 min 30 s"),
         (child(true), "child `order-7::sub::4` (ship) has ended, and that waits to be delivered"),
         (
             Reason::SystemCall { name: text("new_guid"), since_ms: ago(5_000) },
@@ -222,14 +244,19 @@ fn an_explanation_is_a_paragraph_with_its_children() {
         ..of("order-7::sub::4", None, vec![Reason::NoSuchInstance])
     };
     let reasons = vec![
-        Reason::Event { name: "approved".to_owned(), since_ms: ago(3 * HOUR_MS) },
-        Reason::Timer { since_ms: ago(3 * HOUR_MS), due_ms: AT_MS + 21 * HOUR_MS, is_lost: false },
+        Reason::Event { name: "approved".to_owned(), since_ms: ago(3 * HOUR_MS), asked_at: lines(&[41]) },
+        Reason::Timer {
+            since_ms: ago(3 * HOUR_MS),
+            due_ms: AT_MS + 21 * HOUR_MS,
+            is_lost: false,
+            asked_at: lines(&[43]),
+        },
     ];
     let whole = Explanation { children: vec![child], ..of("order-7", Some("1.2.0"), reasons) };
     let expected = "\
 `order-7` (checkout 1.2.0, src/checkout.rs:41, execution 2) runs since 3 h
-- waits for event `approved` since 3 h
-- timer `1 d` due in 21 h
+- waits for event `approved` (bound at checkout.rs:41) since 3 h
+- timer `1 d` (bound at checkout.rs:43) due in 21 h
   `order-7::sub::4` is not known
   - the store knows nothing of this id";
     assert_eq!(whole.to_string(), expected);
@@ -261,6 +288,7 @@ fn worker(worker_id: &str, is_alive: bool, version: &str) -> WorkerInfo {
         arguments: Vec::new(),
         ok: "()".to_owned(),
         err: "String".to_owned(),
+        places: Vec::new(),
     };
     WorkerInfo {
         worker_id: worker_id.to_owned(),
@@ -316,4 +344,16 @@ fn a_store_that_tells_nothing_of_workers_and_queues_leaves_them_out() {
     let explained = Explanation::of(&facts);
     assert!(matches!(explained.reasons[..], [Reason::Activity { state: ActivityState::Queued, .. }]), "{explained}");
     assert!(!explained.needs_help());
+}
+
+/// What a worker of an earlier version told of an orchestration.
+const BEFORE_PLACES: &str = r#"{"kind":"orchestration","name":"checkout","version":"1.0.0","source":{"krate":"shop",
+"file":"src/checkout.rs","line":41,"arguments":[],"ok":"()","err":"String"}}"#;
+
+#[test]
+fn a_worker_that_tells_no_places_is_read_and_one_that_does_is_read_by_earlier_readers() {
+    let earlier: HandlerInfo = serde_json::from_str(BEFORE_PLACES).unwrap();
+    assert_eq!(earlier.source.as_ref().map(|source| source.places.len()), Some(0));
+    let written = serde_json::to_value(&earlier).unwrap();
+    assert_eq!(written, serde_json::from_str::<serde_json::Value>(BEFORE_PLACES).unwrap());
 }

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 
 pub use crate::model::insight::{
     DEFAULT_PAGE, HandlerInfo, HandlerSort, HandlerSource, InstanceCursor, InstancePage, InstanceQuery, InstanceRow,
-    MAX_PAGE, ParentFilter, QuarantinedRow, Queue, QueueFigures, QueueOverview, QueueRow, RowState, TagsServed,
-    Unserved, WorkerInfo,
+    MAX_PAGE, ParentFilter, Place, PlaceKind, QuarantinedRow, Queue, QueueFigures, QueueOverview, QueueRow, RowState,
+    TagsServed, Unserved, WorkerInfo,
 };
 
 use super::ProviderError;

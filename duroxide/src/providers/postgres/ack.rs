@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::commit::{Answer, COMMIT, CommittedTurn, bind};
+use super::commit::{Answer, CommittedTurn, bind, statement};
 use super::error::{Kind, StoreError};
 use super::fetch;
 use super::hints::Hints;
@@ -123,6 +123,12 @@ impl Ack {
     pub(super) fn finishing(mut self, done: Vec<ActivityKey>) -> Self {
         self.done = done;
         self
+    }
+
+    /// Whether its key-values are what the next execution finds. Changes of this very turn are applied and folded after
+    /// the statement.
+    pub(super) fn folds(&self) -> bool {
+        self.ends() && self.kv.is_empty()
     }
 
     /// Whether the execution ends with this turn.
@@ -273,7 +279,7 @@ pub(super) fn give_up(returns: &Returns, error: &StoreError, acks: &[&Ack]) {
 pub(super) async fn write(db: &Db, tx: &mut Tx<'_>, acks: &[&Ack], owner: &str) -> Result<Batch, StoreError> {
     let shift_ms = db.shift_ms();
     let asked_ms = clock::now_ms();
-    let rows = tx.all(bind(db.query(COMMIT), acks, owner, shift_ms)).await?;
+    let rows = tx.all(bind(db.query(&statement(acks)), acks, owner, shift_ms)).await?;
     let now_ms = database_ms(db, asked_ms, &rows[0], 0)?;
     let mut batch = Batch { acked: vec![None; acks.len()], wakes: Wakes::default() };
     let mut handed = HashMap::new();
@@ -292,6 +298,10 @@ pub(super) async fn write(db: &Db, tx: &mut Tx<'_>, acks: &[&Ack], owner: &str) 
     for (ack, acked) in acks.iter().zip(&mut batch.acked) {
         if let Some(acked) = acked {
             acked.leased = leased(ack, &handed);
+            // Whoever committed has the others in his hands.
+            if acked.leased.len() < ack.activities.len() {
+                batch.wakes.ready(WorkQueue::Worker);
+            }
         }
     }
     Ok(batch)
@@ -318,9 +328,6 @@ fn leased(ack: &Ack, handed: &HashMap<String, i64>) -> Vec<Leased> {
 }
 
 fn wake(ack: &Ack, turn: &CommittedTurn, (now_ms, shift_ms): (u64, i64), wakes: &mut Wakes) {
-    if !ack.activities.is_empty() {
-        wakes.ready(WorkQueue::Worker);
-    }
     if turn.has_more {
         wakes.ready(WorkQueue::Orchestrator);
     }

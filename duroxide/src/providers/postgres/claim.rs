@@ -115,39 +115,55 @@ fn with_range(query: Query, capability: Capability) -> Query {
 ///
 /// No message is written: another claim may hold one and wait for this lease.
 ///
-/// $1 instances. Known: $2 instance, $3 execution, $4 last event, $5 life.
+/// Histories come along until they are as long as they may be together. The leases of those behind end here, and what
+/// they took over from others stays with them: whoever looks next takes them.
+///
+/// $1 instances. Known: $2 instance, $3 execution, $4 last event, $5 life. $6 bytes of histories.
 pub(super) const LOAD: &str = "
     WITH clock AS MATERIALIZED (SELECT @now AS ms),
-    held AS MATERIALIZED (
-        SELECT l.instance_id, l.lapsed, i.orchestration_name, i.orchestration_version, i.current_execution_id,
+    asked AS MATERIALIZED (
+        SELECT l.instance_id, l.lapsed, g.place, i.orchestration_name, i.orchestration_version, i.current_execution_id,
             i.row_id, past.history_of, past.last_event_id, COALESCE(k.execution_id = i.current_execution_id
                 AND k.last_event_id = past.last_event_id AND k.life = i.row_id, false) AS known
-        FROM @.instance_locks l LEFT JOIN @.instances i ON i.instance_id = l.instance_id
+        FROM unnest($1::text[]) WITH ORDINALITY AS g (instance_id, place)
+        JOIN @.instance_locks l ON l.instance_id = g.instance_id
+        LEFT JOIN @.instances i ON i.instance_id = l.instance_id
         CROSS JOIN LATERAL (
             SELECT w.history_of, (SELECT COALESCE(max(event_id), 0) FROM @.history h
                 WHERE h.instance_id = l.instance_id AND h.execution_id = w.history_of) AS last_event_id
             FROM (SELECT COALESCE(i.current_execution_id, (SELECT max(execution_id) FROM @.executions e
                 WHERE e.instance_id = l.instance_id), 1) AS history_of) w) past
         LEFT JOIN unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[])
-            AS k (instance_id, execution_id, last_event_id, life) ON k.instance_id = l.instance_id
-        WHERE l.instance_id = ANY($1)),
+            AS k (instance_id, execution_id, last_event_id, life) ON k.instance_id = l.instance_id),
+    held AS MATERIALIZED (
+        SELECT a.*, COALESCE(sum(CASE WHEN NOT a.known THEN (SELECT sum(octet_length(e.event_data)) FROM @.history e
+                WHERE e.instance_id = a.instance_id AND e.execution_id = a.history_of) END)
+            OVER (ORDER BY a.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) < $6 AS fits
+        FROM asked a),
+    released AS (
+        UPDATE @.instance_locks l SET locked_until = 0 FROM held h WHERE l.instance_id = h.instance_id AND NOT h.fits),
     visible AS MATERIALIZED (
         SELECT q.instance_id, q.id, q.work_item,
             q.attempt_count + 1 + COALESCE(cardinality(array_positions(h.lapsed, q.id)), 0) AS attempts
         FROM held h JOIN @.orchestrator_queue q ON q.instance_id = h.instance_id
-        WHERE q.visible_at <= (SELECT ms FROM clock)),
+        WHERE h.fits AND q.visible_at <= (SELECT ms FROM clock)),
     batched AS (
         UPDATE @.instance_locks l SET batch = v.ids
         FROM (SELECT instance_id, array_agg(id) AS ids FROM visible GROUP BY instance_id) v
         WHERE l.instance_id = v.instance_id)
-    SELECT 1, instance_id, id, attempts, work_item, NULL, NULL::bigint, NULL::bigint, NULL::bool FROM visible
+    SELECT 1, instance_id, id, attempts, work_item, NULL, NULL::bigint, NULL::bigint, NULL::bool, true FROM visible
     UNION ALL SELECT 2, instance_id, current_execution_id, history_of, orchestration_name, orchestration_version,
-        last_event_id, row_id, known FROM held
-    UNION ALL SELECT 3, h.instance_id, e.event_id, NULL, e.event_data, NULL, NULL, NULL, NULL FROM held h
-        JOIN @.history e ON e.instance_id = h.instance_id AND e.execution_id = h.history_of WHERE NOT h.known
-    UNION ALL SELECT 4, k.instance_id, k.last_updated_at_ms, NULL, k.key, k.value, NULL, NULL, NULL FROM held h
-        JOIN @.kv_store k ON k.instance_id = h.instance_id WHERE NOT h.known
+        last_event_id, row_id, known, fits FROM held
+    UNION ALL SELECT 3, h.instance_id, e.event_id, NULL, e.event_data, NULL, NULL, NULL, NULL, true FROM held h
+        JOIN @.history e ON e.instance_id = h.instance_id AND e.execution_id = h.history_of
+        WHERE h.fits AND NOT h.known
+    UNION ALL SELECT 4, k.instance_id, k.last_updated_at_ms, NULL, k.key, k.value, NULL, NULL, NULL, true FROM held h
+        JOIN @.kv_store k ON k.instance_id = h.instance_id WHERE h.fits AND NOT h.known
     ORDER BY 1, 2, 3";
+
+/// Bytes of histories in one answer, after which no further one comes along: what a fetch holds in memory is bounded by
+/// this and the longest of them.
+pub(super) const HISTORIES: i64 = 16 << 20;
 
 /// What is known of one instance.
 #[derive(Debug, Default)]
@@ -159,6 +175,8 @@ pub(super) struct Loaded {
     pub(super) row_id: u64,
     /// Whether the caller knows it.
     pub(super) is_known: bool,
+    /// There was no room for it, and its lease was ended.
+    pub(super) is_left: bool,
     pub(super) history: Vec<StoredEvent>,
     pub(super) values: HashMap<String, KvEntry>,
 }
@@ -174,6 +192,7 @@ impl Loaded {
                 self.last_event_id = number(row, 6)?;
                 self.row_id = opt_number(row, 7)?.unwrap_or_default();
                 self.is_known = row.try_get(8)?;
+                self.is_left = !row.try_get::<bool, _>(9)?;
                 if let (Some(execution_id), Some(name)) = (opt_number(row, 2)?, opt_text(row, 4)?) {
                     self.known = Some((name, opt_text(row, 5)?, execution_id));
                 }

@@ -9,7 +9,8 @@ use super::row::{ActivityKey, int, opt_text, stored_opt};
 use super::writer::Query;
 
 /// The steps of a commit, one named part per step; each part works on what `held` proved. Rows that others write as well
-/// are locked in the order of their keys first: leases, then activities, then sessions, as everywhere.
+/// are locked in the order of their keys first: leases, then activities, then sessions, as everywhere. Parts that no turn
+/// of the batch needs are left out: each costs something, though it finds nothing to do.
 ///
 /// Turns: $1 instance, $2 secret, $3 execution, $4 name, $5 version, $6 parent, $7 whether the custom status changes,
 /// $8 custom status, $9 to $11 pinned version, $12 status, $13 output, $14 whether key-values are to be folded. Events
@@ -17,7 +18,39 @@ use super::writer::Query;
 /// tag, $26 secret and $27 duration of a lease if they may be handed over, to $28. Messages of turn $29: $30 instance,
 /// $31 item, $32 due or null. Cancelled by turn $33: $34 to $36 identity. Done with turn $37: $38 to $41 key, $42
 /// secret.
-pub(super) const COMMIT: &str = "
+pub(super) fn statement(acks: &[&Ack]) -> String {
+    let is_named =
+        |ack: &&Ack| ack.metadata.orchestration_name.is_some() && ack.metadata.orchestration_version.is_some();
+    let named = acks.iter().any(is_named);
+    // One of the two there must be, also for no turns at all.
+    let unnamed = !named || !acks.iter().all(is_named);
+    let asks = acks.iter().any(|ack| !ack.activities.is_empty());
+    let parts = [
+        (true, HELD),
+        (named, NAMED),
+        (unnamed, UNNAMED),
+        (true, APPENDED),
+        (acks.iter().any(|ack| ack.folds()), FOLDED),
+        (asks, ASKED),
+        (acks.iter().any(|ack| !ack.messages.is_empty()), SENT),
+        (acks.iter().any(|ack| !ack.cancelled.is_empty() || !ack.done.is_empty()), REMOVED),
+        (
+            true,
+            if !named {
+                FROM_UNNAMED
+            } else if unnamed {
+                FROM_BOTH
+            } else {
+                FROM_NAMED
+            },
+        ),
+    ];
+    let needed: Vec<&str> = parts.into_iter().filter(|(is_needed, _)| *is_needed).map(|(_, part)| part).collect();
+    format!("{}{ANSWER}{}", needed.join(","), if asks { HANDED } else { "" })
+}
+
+/// Whose lease holds: all that follows is for those. What was handed out under it is gone.
+const HELD: &str = "
     WITH clock AS MATERIALIZED (SELECT @now AS ms),
     turn AS MATERIALIZED (
         SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[],
@@ -34,7 +67,10 @@ pub(super) const COMMIT: &str = "
         RETURNING t.*, l.batch),
     consumed AS (
         DELETE FROM @.orchestrator_queue q USING (SELECT instance_id, unnest(batch) AS id FROM held) b
-        WHERE q.instance_id = b.instance_id AND q.id = b.id),
+        WHERE q.instance_id = b.instance_id AND q.id = b.id)";
+
+/// Instances whose name the turn says.
+const NAMED: &str = "
     named AS (
         INSERT INTO @.instances AS i (instance_id, orchestration_name, orchestration_version, current_execution_id,
             parent_instance_id, created_at, updated_at, custom_status, custom_status_version, status)
@@ -49,7 +85,10 @@ pub(super) const COMMIT: &str = "
             custom_status = CASE excluded.custom_status_version WHEN 0 THEN i.custom_status
                 ELSE excluded.custom_status END,
             custom_status_version = i.custom_status_version + excluded.custom_status_version
-        RETURNING instance_id, row_id, custom_status, custom_status_version),
+        RETURNING instance_id, row_id, custom_status, custom_status_version)";
+
+/// Instances that are known by now.
+const UNNAMED: &str = "
     unnamed AS (
         UPDATE @.instances i SET updated_at = ms,
             current_execution_id = GREATEST(i.current_execution_id, h.execution_id),
@@ -59,7 +98,10 @@ pub(super) const COMMIT: &str = "
             custom_status = CASE h.sets_status WHEN 0 THEN i.custom_status ELSE h.custom_status END,
             custom_status_version = i.custom_status_version + h.sets_status
         FROM held h, clock WHERE i.instance_id = h.instance_id AND (h.name IS NULL OR h.version IS NULL)
-        RETURNING i.instance_id, i.row_id, i.custom_status, i.custom_status_version),
+        RETURNING i.instance_id, i.row_id, i.custom_status, i.custom_status_version)";
+
+/// The execution and its new events.
+const APPENDED: &str = "
     begun AS (
         INSERT INTO @.executions (instance_id, execution_id, started_at, duroxide_version_major,
             duroxide_version_minor, duroxide_version_patch, status, output, completed_at)
@@ -79,7 +121,10 @@ pub(super) const COMMIT: &str = "
         INSERT INTO @.history (instance_id, execution_id, event_id, event_type, event_data)
         SELECT h.instance_id, h.execution_id, e.event_id, e.event_type, e.event_data
         FROM unnest($15::bigint[], $16::bigint[], $17::text[], $18::text[]) AS e (n, event_id, event_type, event_data)
-        JOIN held h ON h.n = e.n),
+        JOIN held h ON h.n = e.n)";
+
+/// What an execution that ends leaves to the next one.
+const FOLDED: &str = "
     folded AS (
         DELETE FROM @.kv_delta d USING held h WHERE h.folds AND d.instance_id = h.instance_id RETURNING d.*),
     kept AS (
@@ -89,7 +134,10 @@ pub(super) const COMMIT: &str = "
             SET value = excluded.value, last_updated_at_ms = excluded.last_updated_at_ms),
     dropped AS (
         DELETE FROM @.kv_store s USING folded f
-        WHERE f.value IS NULL AND s.instance_id = f.instance_id AND s.key = f.key),
+        WHERE f.value IS NULL AND s.instance_id = f.instance_id AND s.key = f.key)";
+
+/// New activities, handed over unless earlier ones wait.
+const ASKED: &str = "
     waiting AS MATERIALIZED (
         SELECT cardinality(array_remove($26::text[], NULL)) > 0 AND EXISTS (
             SELECT 1 FROM @.worker_queue WHERE state = 1 AND locked_until <= (SELECT ms FROM clock)) AS found),
@@ -109,13 +157,19 @@ pub(super) const COMMIT: &str = "
                     lease_ms, place)
             JOIN held h ON h.n = a.n) a
         CROSS JOIN clock ORDER BY a.place
-        RETURNING id, lock_token),
+        RETURNING id, lock_token)";
+
+/// New messages.
+const SENT: &str = "
     sent AS (
         INSERT INTO @.orchestrator_queue (instance_id, work_item, state, visible_at, enqueued_at)
         SELECT m.instance_id, m.work_item, CASE WHEN m.due > ms THEN 0 ELSE 1 END, COALESCE(m.due, ms), ms
         FROM unnest($29::bigint[], $30::text[], $31::text[], $32::bigint[]) WITH ORDINALITY
             AS m (n, instance_id, work_item, due, place)
-        JOIN held h ON h.n = m.n CROSS JOIN clock ORDER BY m.place),
+        JOIN held h ON h.n = m.n CROSS JOIN clock ORDER BY m.place)";
+
+/// Activities that ended or were given up.
+const REMOVED: &str = "
     gone AS MATERIALIZED (
         SELECT w.instance_id, w.execution_id, w.activity_id, w.id, g.secret
         FROM (
@@ -137,14 +191,26 @@ pub(super) const COMMIT: &str = "
         SELECT s.session_id FROM removed r JOIN @.sessions s ON s.session_id = r.session_id
         WHERE r.secret IS NOT NULL AND s.locked_until > (SELECT ms FROM clock) ORDER BY 1 FOR UPDATE OF s),
     touched AS (
-        UPDATE @.sessions s SET last_activity_at = ms FROM near n, clock WHERE s.session_id = n.session_id)
+        UPDATE @.sessions s SET last_activity_at = ms FROM near n, clock WHERE s.session_id = n.session_id)";
+
+/// The rows of the instances.
+const FROM_NAMED: &str = "
+    known AS (SELECT * FROM named)";
+const FROM_UNNAMED: &str = "
+    known AS (SELECT * FROM unnamed)";
+const FROM_BOTH: &str = "
+    known AS (SELECT * FROM named UNION ALL SELECT * FROM unnamed)";
+
+/// One row for each turn that was committed, or one that tells the time.
+const ANSWER: &str = "
     SELECT clock.ms, held.n, EXISTS (
             SELECT 1 FROM @.orchestrator_queue q
             WHERE q.instance_id = held.instance_id AND q.visible_at <= clock.ms AND q.id <> ALL(held.batch)),
-        COALESCE(named.row_id, unnamed.row_id), COALESCE(named.custom_status, unnamed.custom_status),
-        COALESCE(named.custom_status_version, unnamed.custom_status_version), NULL
-    FROM clock LEFT JOIN (held LEFT JOIN named ON named.instance_id = held.instance_id
-        LEFT JOIN unnamed ON unnamed.instance_id = held.instance_id) ON true
+        known.row_id, known.custom_status, known.custom_status_version, NULL
+    FROM clock LEFT JOIN (held LEFT JOIN known ON known.instance_id = held.instance_id) ON true";
+
+/// And one for each activity that was handed over.
+const HANDED: &str = "
     UNION ALL SELECT NULL, NULL, NULL, id, NULL, NULL, lock_token FROM asked WHERE lock_token IS NOT NULL";
 
 /// One row of the answer.
@@ -188,7 +254,7 @@ impl Answer {
     }
 }
 
-/// Binds what [`COMMIT`] asks for. `owner` signs the leases that are handed over; a timer is due by the database's
+/// Binds what [`statement`] asks for. `owner` signs the leases that are handed over; a timer is due by the database's
 /// clock, which shows `shift_ms` more than that of whoever set it.
 pub(super) fn bind(query: Query, acks: &[&Ack], owner: &str, shift_ms: i64) -> Query {
     bind_gone(bind_queues(bind_turns(query, acks), acks, owner, shift_ms), acks)
@@ -223,8 +289,7 @@ fn bind_turns(query: Query, acks: &[&Ack]) -> Query {
         .bind(pinned(|version| version.patch))
         .bind(each(acks, |ack| stored_opt(ack.metadata.status.as_deref())))
         .bind(each(acks, |ack| stored_opt(ack.metadata.output.as_deref())))
-        // Changes of this very turn are applied and folded after this statement.
-        .bind(each(acks, |ack| ack.ends() && ack.kv.is_empty()))
+        .bind(each(acks, Ack::folds))
         .bind(all(acks, |ack| &ack.events, |n, _| n))
         .bind(all(acks, |ack| &ack.events, |_, event| event.event_id))
         .bind(all(acks, |ack| &ack.events, |_, event| event.event_type))

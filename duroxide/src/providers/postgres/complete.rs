@@ -12,7 +12,7 @@ use super::lane::{Reply, Serve};
 use super::returns::{Delivery, Returns};
 use super::row::{ActivityKey, int};
 use super::worker;
-use super::writer::{Db, Durability, Tx, with_repeats};
+use super::writer::{Db, Tx, literal, with_repeats};
 use crate::lease::Refusal;
 use crate::providers::express::Head;
 
@@ -113,7 +113,7 @@ impl Completions {
     }
 
     async fn try_commit(&self, batch: &[Completing]) -> Result<(Vec<Check>, Batch), StoreError> {
-        let mut tx = self.db.begin(Durability::Flushed).await?;
+        let mut tx = self.db.begin_by(&self.lease(batch)).await?;
         match self.write(&mut tx, batch).await {
             Ok((checks, written)) => {
                 tx.commit_surely().await?;
@@ -127,7 +127,6 @@ impl Completions {
     }
 
     async fn write(&self, tx: &mut Tx<'_>, batch: &[Completing]) -> Result<(Vec<Check>, Batch), StoreError> {
-        self.lease(tx, batch).await?;
         let checks = self.check(tx, batch).await?;
         let sound = batch.iter().zip(&checks).filter(|(_, check)| **check == Check::Sound);
         let acks: Vec<&Ack> = sound.map(|(completing, _)| &completing.ack).collect();
@@ -136,21 +135,18 @@ impl Completions {
         Ok((checks, written))
     }
 
-    /// Leases the instances that nobody holds, for the time of this transaction.
-    async fn lease(&self, tx: &mut Tx<'_>, batch: &[Completing]) -> Result<(), StoreError> {
-        let lease = self
-            .db
-            .query(
-                "INSERT INTO @.instance_locks (instance_id, lock_token, locked_until, locked_at, owner, fence)
-                 SELECT instance_id, secret, 9223372036854775807, @now, $3, nextval('@.fence')
-                 FROM unnest($1::text[], $2::text[]) AS given (instance_id, secret) ORDER BY instance_id
-                 ON CONFLICT DO NOTHING",
-            )
-            .bind(batch.iter().map(|completing| completing.ack.instance.clone()).collect::<Vec<_>>())
-            .bind(batch.iter().map(|completing| completing.ack.secret.clone()).collect::<Vec<_>>())
-            .bind(self.owner.to_string());
-        tx.all(lease).await?;
-        Ok(())
+    /// Leases the instances that nobody holds, for the time of the transaction that begins with this.
+    fn lease(&self, batch: &[Completing]) -> String {
+        let given = batch
+            .iter()
+            .map(|Completing { ack, .. }| format!("({}, {})", literal(&ack.instance), literal(&ack.secret)));
+        format!(
+            "INSERT INTO @.instance_locks (instance_id, lock_token, locked_until, locked_at, owner, fence)
+             SELECT instance_id, secret, 9223372036854775807, @now, {}, nextval('@.fence')
+             FROM (VALUES {}) AS given (instance_id, secret) ORDER BY instance_id COLLATE \"C\" ON CONFLICT DO NOTHING",
+            literal(&self.owner),
+            given.collect::<Vec<_>>().join(", ")
+        )
     }
 
     /// Looks after the leases were taken, so that nobody else changes what is seen.
@@ -224,18 +220,19 @@ const CHECK: &str = "
         JOIN @.worker_queue w ON w.instance_id = d.instance_id AND w.execution_id = d.execution_id
             AND w.activity_id = d.activity_id AND w.id = d.id AND w.lock_token = d.secret
         WHERE w.locked_until > (SELECT ms FROM clock)
-        ORDER BY 1, 2, 3, 4 FOR UPDATE OF w)
+        ORDER BY 1, 2, 3, 4 FOR UPDATE OF w),
+    fenced AS MATERIALIZED (
+        SELECT d.n FROM unnest($6::bigint[], $7::text[], $8::bigint[], $9::bigint[], $10::bigint[])
+            AS d (n, instance_id, execution_id, activity_id, id)
+        LEFT JOIN leased w ON w.instance_id = d.instance_id AND w.execution_id = d.execution_id
+            AND w.activity_id = d.activity_id AND w.id = d.id
+        WHERE w.id IS NULL)
     SELECT i.instance_id IS NOT NULL AND l.instance_id IS NOT NULL
             AND t.last_event_id = (SELECT COALESCE(max(event_id), 0) FROM @.history h
                 WHERE h.instance_id = t.instance_id AND h.execution_id = t.execution_id)
             AND NOT EXISTS (SELECT 1 FROM @.orchestrator_queue q
                 WHERE q.instance_id = t.instance_id AND q.visible_at <= (SELECT ms FROM clock)),
-        NOT EXISTS (
-            SELECT 1 FROM unnest($6::bigint[], $7::text[], $8::bigint[], $9::bigint[], $10::bigint[], $11::text[])
-                AS d (n, instance_id, execution_id, activity_id, id, secret)
-            WHERE d.n = t.n AND NOT EXISTS (SELECT 1 FROM leased w
-                WHERE w.instance_id = d.instance_id AND w.execution_id = d.execution_id
-                    AND w.activity_id = d.activity_id AND w.id = d.id))
+        NOT EXISTS (SELECT 1 FROM fenced f WHERE f.n = t.n)
     FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[]) WITH ORDINALITY
         AS t (instance_id, secret, execution_id, last_event_id, life, n)
     LEFT JOIN @.instances i ON i.instance_id = t.instance_id AND i.current_execution_id = t.execution_id

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sqlx::Row;
 
-use super::claim::{LOAD, Loaded};
+use super::claim::{HISTORIES, LOAD, Loaded};
 use super::error::StoreError;
 use super::express;
 use super::hints::Hints;
@@ -67,6 +67,7 @@ struct AskedFor {
 /// Leases instances to those who ask.
 pub(super) struct Fetch {
     pub(super) db: Arc<Db>,
+    pub(super) hints: Arc<Hints>,
     pub(super) owner: Arc<str>,
     pub(super) returns: Returns,
 }
@@ -181,6 +182,10 @@ impl Fetch {
             match look {
                 Ok(look) => {
                     fetched.extend(look.fetched);
+                    if look.some_left {
+                        // Whoever of those who asked gets nothing comes again.
+                        self.hints.tell(WorkQueue::Orchestrator);
+                    }
                     if look.is_all {
                         break;
                     }
@@ -219,12 +224,12 @@ impl Fetch {
             claims = self.claim(tx, secrets, asked.lock_timeout, asked.capability, true).await?;
         }
         if claims.seen == 0 {
-            return Ok(Look { fetched: Vec::new(), is_all: true });
+            return Ok(Look { is_all: true, ..Look::default() });
         }
         let (wanted, held) = (secrets.len(), claims.held.len());
-        let fetched = self.load(tx, claims.held, asked.known.as_deref()).await?;
-        let is_all = !claims.more && held < wanted && fetched.len() == held;
-        Ok(Look { fetched, is_all })
+        let (fetched, some_left) = self.load(tx, claims.held, asked.known.as_deref()).await?;
+        let is_all = some_left || (!claims.more && held < wanted && fetched.len() == held);
+        Ok(Look { fetched, is_all, some_left })
     }
 }
 
@@ -232,18 +237,20 @@ impl Fetch {
 #[derive(Default)]
 struct Look {
     fetched: Vec<Fetched>,
-    /// Whatever is ready was seen, and there were not as many instances as were asked for.
+    /// Whatever is ready was seen, and there were not as many instances as were asked for; or enough was taken.
     is_all: bool,
+    /// Some are left to whoever looks next: what was taken is as long as it may be.
+    some_left: bool,
 }
 
 impl Fetch {
-    /// What the leases just taken bring; those that bring nothing are let go.
+    /// What the leases just taken bring; those that bring nothing are let go. Says whether some were left to others.
     async fn load(
         &self,
         tx: &mut Tx<'_>,
         held: Vec<(String, String)>,
         known: Option<&dyn KnownHeads>,
-    ) -> Result<Vec<Fetched>, StoreError> {
+    ) -> Result<(Vec<Fetched>, bool), StoreError> {
         let instances: Vec<String> = held.iter().map(|(_, instance)| instance.clone()).collect();
         let heads: Vec<(String, [i64; 3])> = instances
             .iter()
@@ -255,20 +262,25 @@ impl Fetch {
         let part = |at: usize| heads.iter().map(|(_, parts)| parts[at]).collect::<Vec<_>>();
         let load = self.db.query(LOAD).bind(instances);
         let load = load.bind(heads.iter().map(|(instance, _)| instance.clone()).collect::<Vec<_>>());
-        let rows = tx.all(load.bind(part(0)).bind(part(1)).bind(part(2))).await?;
+        let rows = tx.all(load.bind(part(0)).bind(part(1)).bind(part(2)).bind(HISTORIES)).await?;
         let mut loaded: HashMap<String, Loaded> = HashMap::new();
         for row in &rows {
             loaded.entry(row.try_get(1)?).or_default().add(row)?;
         }
         let mut fetched = Vec::with_capacity(held.len());
+        let mut some_left = false;
         for (secret, instance) in held {
             let loaded = loaded.remove(&instance).unwrap_or_default();
+            if loaded.is_left {
+                some_left = true;
+                continue;
+            }
             match self.read(tx, &secret, &instance, loaded).await? {
                 Some(next) => fetched.push(next),
                 None => self.let_go(tx, &instance).await?,
             }
         }
-        Ok(fetched)
+        Ok((fetched, some_left))
     }
 
     async fn read(

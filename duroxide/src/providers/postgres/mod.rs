@@ -167,7 +167,7 @@ impl PostgresProvider {
     fn start(db: Arc<Db>, hints: Arc<Hints>, node: Node) -> Self {
         let returns = Returns::start(Arc::clone(&db), Arc::clone(&hints));
         let (d, h) = (|| Arc::clone(&db), || Arc::clone(&hints));
-        let fetch = fetch::Fetch { db: d(), owner: node.owner(), returns: returns.clone() };
+        let fetch = fetch::Fetch { db: d(), hints: h(), owner: node.owner(), returns: returns.clone() };
         let taking = take::Fetch { db: d(), hints: h(), owner: node.owner(), returns: returns.clone() };
         let acks = ack::Acks { db: d(), hints: h(), owner: node.owner(), returns: returns.clone() };
         let done = complete::Completions { db: d(), hints: h(), owner: node.owner(), returns };
@@ -202,7 +202,28 @@ impl PostgresProvider {
     /// # Errors
     /// When the name cannot be that of a schema.
     pub fn schema_sql(schema: &str) -> Result<String, PostgresOpenError> {
-        Ok(schema::script(&Schema::new(schema)?))
+        let script = schema::script(&Schema::new(schema)?, 0);
+        Ok(script.expect("an empty database can be brought to the newest version"))
+    }
+
+    /// All that a schema of this name with tables of this [version](Self::schema_version) lacks, as SQL for whoever applies it by
+    /// hand; it fails on tables of another version. Nothing for a version that this crate does not know.
+    ///
+    /// # Errors
+    /// When the name cannot be that of a schema.
+    pub fn schema_sql_from(schema: &str, version: usize) -> Result<Option<String>, PostgresOpenError> {
+        Ok(schema::script(&Schema::new(schema)?, version))
+    }
+
+    /// The version of the tables in the options' schema, 0 when there are none; nothing is changed.
+    ///
+    /// # Errors
+    /// See [`PostgresOpenError`].
+    pub async fn schema_version(url: &str, options: PostgresOptions) -> Result<usize, PostgresOpenError> {
+        let schema = Schema::new(&options.schema)?;
+        let pool = open::pool(url)?;
+        let mut conn = open::first(&pool).await?;
+        schema::version(&mut conn, &schema).await
     }
 
     /// What the tables hold, for people; no payloads.

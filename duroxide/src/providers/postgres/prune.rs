@@ -200,6 +200,14 @@ async fn refuse_orphans(db: &Db, tx: &mut Tx<'_>, ids: &[String]) -> Result<(), 
     }
 }
 
+/// The condition on ids: a statement of its own where there are some, so that not every instance is looked at.
+fn these(filter: &InstanceFilter) -> &'static str {
+    match filter.instance_ids {
+        Some(_) => "i.instance_id = ANY($1)",
+        None => "$1::text[] IS NULL",
+    }
+}
+
 /// The ids of a filter, its time, and its limit, as $1 to $3.
 fn with_filter(query: Query, filter: &InstanceFilter) -> Query {
     let ids = filter.instance_ids.as_ref();
@@ -213,13 +221,14 @@ fn with_filter(query: Query, filter: &InstanceFilter) -> Query {
 /// their turn.
 pub(super) async fn delete_bulk(db: &Db, filter: &InstanceFilter) -> Result<DeleteInstanceResult, StoreError> {
     let roots = strings(db, || {
-        let roots = db.query(
+        let roots = db.query(&format!(
             "SELECT i.instance_id FROM @.instances i
              JOIN @.executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id
              WHERE i.parent_instance_id IS NULL AND e.status IN ('Completed', 'Failed', 'ContinuedAsNew')
-                 AND ($1::text[] IS NULL OR i.instance_id = ANY($1)) AND ($2 IS NULL OR e.completed_at < $2)
+                 AND {} AND ($2 IS NULL OR e.completed_at < $2)
              ORDER BY i.row_id LIMIT $3",
-        );
+            these(filter)
+        ));
         with_filter(roots, filter)
     })
     .await?;
@@ -304,12 +313,13 @@ pub(super) async fn prune_bulk(
     options: &PruneOptions,
 ) -> Result<PruneResult, StoreError> {
     let instances = strings(db, || {
-        let matching = db.query(
+        let matching = db.query(&format!(
             "SELECT i.instance_id FROM @.instances i
              LEFT JOIN @.executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id
-             WHERE ($1::text[] IS NULL OR i.instance_id = ANY($1)) AND ($2 IS NULL OR e.completed_at < $2)
+             WHERE {} AND ($2 IS NULL OR e.completed_at < $2)
              ORDER BY i.row_id LIMIT $3",
-        );
+            these(filter)
+        ));
         with_filter(matching, filter)
     })
     .await?;

@@ -219,15 +219,34 @@ CREATE TABLE @.traces (
 );
 ";
 
-/// All that brings an empty database to the newest version, as one script for whoever applies it by hand.
-pub(super) fn script(schema: &Schema) -> String {
+/// All that brings tables of this version to the newest one, as one script for whoever applies it by hand; 0 is an empty
+/// database. Nothing for a version that this crate does not know.
+pub(super) fn script(schema: &Schema, from: usize) -> Option<String> {
     let newest = MIGRATIONS.len();
-    let mut script = format!("BEGIN;\nCREATE SCHEMA IF NOT EXISTS {};\n", schema.quoted());
-    for migration in MIGRATIONS {
-        script.push_str(&schema.render(migration));
+    let lacking = MIGRATIONS.get(from..)?;
+    if lacking.is_empty() {
+        return Some(format!("-- Tables of version {newest} lack nothing.\n"));
     }
-    script.push_str(&schema.render(&format!("\nUPDATE @.store SET schema_version = {newest};\nCOMMIT;\n")));
-    script
+    let begin = match from {
+        0 => format!("CREATE SCHEMA IF NOT EXISTS {};\n", schema.quoted()),
+        from => expected(schema, from),
+    };
+    let update = format!("\nUPDATE @.store SET schema_version = {newest};\nCOMMIT;\n");
+    Some(schema.render(&format!("BEGIN;\n{begin}{}{update}", lacking.concat())))
+}
+
+/// SQL that fails unless the tables are of this version; stores that open meanwhile wait.
+fn expected(schema: &Schema, version: usize) -> String {
+    let name = schema.name();
+    format!(
+        "SELECT pg_advisory_xact_lock(hashtext('duroxide migration'), hashtext('{name}'));
+DO $$ BEGIN
+    IF (SELECT schema_version FROM @.store) <> {version} THEN
+        RAISE EXCEPTION 'expected tables of version {version}, found version %', (SELECT schema_version FROM @.store);
+    END IF;
+END $$;
+"
+    )
 }
 
 /// Brings the schema to the newest version; stores that open at the same time take turns.
@@ -292,7 +311,7 @@ async fn create_schema(conn: &mut PgConnection, schema: &Schema) -> Result<(), P
 }
 
 /// The version of a schema, 0 for an empty one.
-async fn version(conn: &mut PgConnection, schema: &Schema) -> Result<usize, PostgresOpenError> {
+pub(super) async fn version(conn: &mut PgConnection, schema: &Schema) -> Result<usize, PostgresOpenError> {
     let tables = "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE n.nspname = $1 AND c.relname IN ('store', 'orchestrator_queue')";
     let found = sqlx::query(tables).bind(schema.name()).fetch_all(&mut *conn).await?;

@@ -43,6 +43,12 @@ const REMEMBERED_MS: i64 = 3_600_000;
 /// for ever.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = '15s';";
 
+/// A statement is planned once on each connection: planning a commit takes longer than doing it. Such a plan must not
+/// depend on how few rows there were that day, so that it goes step by step along the keys, as all statements here are made
+/// to but those that take long.
+const PLAN_ONCE: &str = "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off; \
+    SET LOCAL enable_bitmapscan = off;";
+
 /// What a transaction writes beside its name.
 const COMMITTED: &str = "committed";
 
@@ -166,22 +172,33 @@ impl Db {
 
     /// Begins a transaction, on another connection if the first one is dead.
     pub(super) async fn begin(&self, durability: Durability) -> Result<Tx<'_>, StoreError> {
-        self.begin_with(durability, PATIENCE).await
+        self.begin_with(durability, PATIENCE, PLAN_ONCE, "").await
+    }
+
+    /// The same with the first statement, in one go. It cannot be bound: see [`literal`].
+    pub(super) async fn begin_by(&self, first: &str) -> Result<Tx<'_>, StoreError> {
+        self.begin_with(Durability::Flushed, PATIENCE, PLAN_ONCE, &self.schema.render(first)).await
     }
 
     /// The same for work that takes long.
     pub(super) async fn begin_long(&self) -> Result<Tx<'_>, StoreError> {
-        self.begin_with(Durability::Flushed, LONG_PATIENCE).await
+        self.begin_with(Durability::Flushed, LONG_PATIENCE, "", "").await
     }
 
-    async fn begin_with(&self, durability: Durability, patience: Duration) -> Result<Tx<'_>, StoreError> {
+    async fn begin_with(
+        &self,
+        durability: Durability,
+        patience: Duration,
+        settings: &str,
+        first: &str,
+    ) -> Result<Tx<'_>, StoreError> {
         let mut failures = Failures::default();
         loop {
             let (begin, name) = match durability {
-                Durability::Lease => (format!("{BEGIN} SET LOCAL synchronous_commit = off"), None),
+                Durability::Lease => (format!("{BEGIN} {settings} SET LOCAL synchronous_commit = off; {first}"), None),
                 Durability::Flushed => {
                     let name = Name::new();
-                    (format!("{BEGIN} {}", self.naming(&name)), Some(name))
+                    (format!("{BEGIN} {settings} {}; {first}", self.naming(&name)), Some(name))
                 }
             };
             let begun = match Session::acquire(&self.pool, patience).await {
@@ -227,6 +244,18 @@ impl Db {
         let forget = || self.query("DELETE FROM @.commits WHERE at_ms < @now - $1").bind(REMEMBERED_MS);
         self.all(forget).await.map(drop)
     }
+}
+
+/// A text inside a statement, as digits: nothing in it can be taken for SQL, whatever the server is set to.
+pub(super) fn literal(text: &str) -> String {
+    use std::fmt::Write;
+
+    let mut literal = String::from("convert_from(decode('");
+    for byte in text.bytes() {
+        // Writing to a string does not fail.
+        let _ = write!(literal, "{byte:02x}");
+    }
+    literal + "', 'hex'), 'UTF8')"
 }
 
 /// What went wrong with a request so far.

@@ -245,7 +245,7 @@ impl Location {
 
     /// The connection that writes.
     pub(super) fn connect(&self) -> Result<Connection, SqliteOpenError> {
-        check_library()?;
+        check_library(rusqlite::version_number(), rusqlite::version())?;
         self.try_connect().map_err(|error| self.explain(error))
     }
 
@@ -380,11 +380,12 @@ fn check(pragma: &'static str, expected: &str, found: &str) -> Result<(), Sqlite
     Err(SqliteOpenError::Pragma { pragma, expected: expected.to_owned(), found: found.to_owned() })
 }
 
-fn check_library() -> Result<(), SqliteOpenError> {
-    if rusqlite::version_number() >= SQLITE_FLOOR {
+/// Refuses a library that is too old: its number, and how it is written.
+fn check_library(number: i32, version: &str) -> Result<(), SqliteOpenError> {
+    if number >= SQLITE_FLOOR {
         return Ok(());
     }
-    Err(SqliteOpenError::OldLibrary { found: rusqlite::version().to_owned() })
+    Err(SqliteOpenError::OldLibrary { found: version.to_owned() })
 }
 
 /// The file, created if that was asked for, and then readable by its owner only: histories hold whatever users put
@@ -441,4 +442,23 @@ fn percent_decoded(path: &str) -> String {
         }
     }
     String::from_utf8(bytes).unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SQLITE_FLOOR, SqliteOpenError, check, check_library};
+
+    #[test]
+    fn sqlite_version_below_the_floor_is_refused_and_the_floor_is_not() {
+        let refused = check_library(SQLITE_FLOOR - 1, "3.51.2");
+        assert!(matches!(refused, Err(SqliteOpenError::OldLibrary { found }) if found == "3.51.2"));
+        check_library(SQLITE_FLOOR, "3.51.3").expect("the floor itself is new enough");
+    }
+
+    #[test]
+    fn pragmas_that_did_not_take_are_told_with_what_was_found() {
+        check("journal_mode", "wal", "wal").expect("it took");
+        let error = check("journal_mode", "wal", "delete").expect_err("it did not");
+        assert_eq!(error.to_string(), "PRAGMA journal_mode: expected wal, found delete");
+    }
 }

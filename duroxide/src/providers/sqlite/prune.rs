@@ -163,16 +163,24 @@ fn id_list(filter: &InstanceFilter) -> rusqlite::Result<Option<String>> {
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
 
+/// The condition on ids: a statement of its own where there are some, so that not every instance is looked at.
+fn these(filter: &InstanceFilter) -> &'static str {
+    match filter.instance_ids {
+        Some(_) => "i.instance_id IN (SELECT value FROM json_each(?1))",
+        None => "?1 IS NULL",
+    }
+}
+
 /// Roots that ended and match.
 pub(super) fn finished_roots(conn: &Connection, filter: &InstanceFilter) -> rusqlite::Result<Vec<String>> {
-    conn.prepare_cached(
+    conn.prepare_cached(&format!(
         "SELECT i.instance_id FROM instances i
          JOIN executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id
          WHERE i.parent_instance_id IS NULL AND e.status IN ('Completed', 'Failed', 'ContinuedAsNew')
-             AND (?1 IS NULL OR i.instance_id IN (SELECT value FROM json_each(?1)))
-             AND (?2 IS NULL OR e.completed_at < ?2)
+             AND {} AND (?2 IS NULL OR e.completed_at < ?2)
          ORDER BY i.rowid LIMIT ?3",
-    )?
+        these(filter)
+    ))?
     .query_map(
         params![id_list(filter)?, filter.completed_before.map(int), filter.limit.unwrap_or(BULK_LIMIT)],
         |row| row.get(0),
@@ -258,13 +266,13 @@ fn prunable(conn: &Connection, instance: &str, current: u64, options: &PruneOpti
 
 /// Instances of any status that match.
 pub(super) fn matching_instances(conn: &Connection, filter: &InstanceFilter) -> rusqlite::Result<Vec<String>> {
-    conn.prepare_cached(
+    conn.prepare_cached(&format!(
         "SELECT i.instance_id FROM instances i
          LEFT JOIN executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id
-         WHERE (?1 IS NULL OR i.instance_id IN (SELECT value FROM json_each(?1)))
-             AND (?2 IS NULL OR e.completed_at < ?2)
+         WHERE {} AND (?2 IS NULL OR e.completed_at < ?2)
          ORDER BY i.rowid LIMIT ?3",
-    )?
+        these(filter)
+    ))?
     .query_map(
         params![id_list(filter)?, filter.completed_before.map(int), filter.limit.unwrap_or(BULK_LIMIT)],
         |row| row.get(0),

@@ -230,6 +230,9 @@ ALTER TABLE appended_executions RENAME TO executions;
 PRAGMA legacy_alter_table = OFF;
 ";
 
+/// What was found where the crate before its version 0.2 worked.
+const PUBLISHED: &str = "a database of duroxide 0.1";
+
 /// What an opened database was written by.
 enum Form {
     /// Nobody.
@@ -281,16 +284,47 @@ pub(super) fn check(conn: &mut Connection) -> Result<(), SqliteOpenError> {
         Form::Ours(found) if found == expected => return Ok(()),
         Form::Ours(found) if found > expected => return Err(SqliteOpenError::NewerSchema { found, expected }),
         Form::Ours(found) => found.to_string(),
-        Form::Published => "a database of duroxide 0.1".to_owned(),
+        Form::Published => PUBLISHED.to_owned(),
         Form::Empty => "none".to_owned(),
     };
     Err(SqliteOpenError::OlderSchema { expected, found })
 }
 
-/// All that brings an empty database to the newest version, as one script.
-pub(super) fn script() -> String {
+/// All that brings tables of this version to the newest one, as one script; 0 is an empty database. Nothing for a version that
+/// this crate does not know.
+pub(super) fn script(from: usize) -> Option<String> {
     let newest = MIGRATIONS.len();
-    format!("BEGIN;\n{}\nUPDATE duroxide_store SET schema_version = {newest};\nCOMMIT;\n", MIGRATIONS.concat())
+    let lacking = MIGRATIONS.get(from..)?;
+    if lacking.is_empty() {
+        return Some(format!("-- Tables of version {newest} lack nothing.\n"));
+    }
+    let expected = if from == 0 { String::new() } else { expected(from) };
+    let lacking = lacking.concat();
+    Some(format!("BEGIN;\n{expected}{lacking}\nUPDATE duroxide_store SET schema_version = {newest};\nCOMMIT;\n"))
+}
+
+/// SQL that fails unless the tables are of this version.
+fn expected(version: usize) -> String {
+    format!(
+        "-- Stop at the first error, and nothing was changed: `sqlite3 -bail`. Fails here unless the tables are of version \
+         {version}.
+CREATE TEMP TABLE expected_version (found INTEGER CHECK (found = {version}));
+INSERT INTO expected_version SELECT schema_version FROM duroxide_store;
+DROP TABLE expected_version;
+"
+    )
+}
+
+/// The version of the tables, 0 for an empty database. Those of 0.1 have none.
+pub(super) fn version(conn: &Connection) -> Result<usize, SqliteOpenError> {
+    match form(conn)? {
+        Form::Ours(found) => Ok(found),
+        Form::Empty => Ok(0),
+        Form::Published => {
+            let (expected, found) = (MIGRATIONS.len(), PUBLISHED.to_owned());
+            Err(SqliteOpenError::OlderSchema { expected, found })
+        }
+    }
 }
 
 /// Returns the version of the schema that the rows are in now.

@@ -72,3 +72,11 @@ fn carried_messages_come_before_those_that_just_arrived() {
     assert_eq!(batch.messages, [queued("q", "1"), queued("q", "2"), queued("q", "new")]);
     assert_eq!(batch.start, Some(next_execution(&["1", "2"])), "the start event records them, too");
 }
+
+#[test]
+fn a_second_continue_as_new_cannot_take_the_place_of_the_first() {
+    let batch = read_batch(vec![next_execution(&["1"]), next_execution(&["2"])], false, "order");
+    assert_eq!(batch.start, Some(next_execution(&["1"])));
+    assert_eq!(batch.ignored_starts, [next_execution(&["2"])]);
+    assert_eq!(batch.messages, [queued("q", "1")], "what the other one carries goes with it");
+}

@@ -136,6 +136,34 @@ fn child_can_carries_status_unread_messages_and_the_parent() {
     assert_eq!(commit.metadata.status.as_deref(), Some("ContinuedAsNew"));
 }
 
+/// What gives an instance its next execution has no row; the id that it uses up is one that no activity has.
+#[test]
+fn what_is_asked_for_after_continue_as_new_leaves_its_id_out() {
+    let mut story = Story::of(|ctx, _| async move {
+        drop(ctx.continue_as_new("next"));
+        std::mem::forget(ctx.schedule_activity("a", ""));
+        Ok("ignored".into())
+    });
+    let expected = [
+        "1 OrchestrationStarted",
+        "3 ActivityScheduled",
+        "4 OrchestrationContinuedAsNew",
+        "5<3 ActivityCancelRequested",
+    ];
+    assert_eq!(rows(&story.turn([])), expected);
+}
+
+#[test]
+fn a_cancel_after_the_last_execution_is_dropped_and_before_the_next_one_recorded() {
+    let completed = EventKind::OrchestrationCompleted { output: "in".into() };
+    let continued = EventKind::OrchestrationContinuedAsNew { input: "next".into() };
+    for (end, expected) in [(completed, &[][..]), (continued, &["3 OrchestrationCancelRequested"][..])] {
+        let rows_before = vec![(None, start(None)), (None, end)];
+        let mut story = Story::of(|_, input| async move { Ok(input) }).with_history(rows_before);
+        assert_eq!(rows(&story.turn([cancel("late")])), expected);
+    }
+}
+
 #[test]
 fn continue_as_new_wins_over_the_result_even_when_nobody_awaits_it() {
     let mut story = Story::of(|ctx, _| async move {

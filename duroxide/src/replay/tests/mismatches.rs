@@ -21,6 +21,9 @@ fn code_change_is_told_with_what_it_did_and_what_history_expected() {
         )
     );
     assert!(failure.contains("vs event=ActivityScheduled { name: \"a\""), "{failure}");
+    // What is quoted here holds inputs, and is not shown to whoever did not ask for them.
+    let shown = "nondeterministic: schedule mismatch: action=CallActivity {…} vs event=ActivityScheduled {…}";
+    assert_eq!(crate::insight::without_inputs(&failure), shown);
 }
 
 #[test]

@@ -222,7 +222,7 @@ async fn an_event_a_message_and_a_timer() {
     assert!(has(|it| matches!(it, Reason::Message { queue, .. } if queue == "mail")), "{found}");
     let in_time = |due_ms: u64, since_ms: u64| due_ms.abs_diff(since_ms + 300_000) < 1_000;
     let timer = found.reasons.iter().find_map(|it| match it {
-        Reason::Timer { since_ms, due_ms, is_lost: false } => Some((*since_ms, *due_ms)),
+        Reason::Timer { since_ms, due_ms, is_lost: false, .. } => Some((*since_ms, *due_ms)),
         _ => None,
     });
     assert!(timer.is_some_and(|(since_ms, due_ms)| in_time(due_ms, since_ms)), "{found}");
@@ -378,7 +378,8 @@ mod written_by_macros {
         let between = |state: &ActivityState| matches!(state, ActivityState::BetweenAttempts { .. });
         let found = shop.until_activity("order", between).await;
         let said = found.to_string();
-        assert!(said.contains("activity `explained.pay` failed 1 of 5 attempts: "), "{said}");
+        assert!(said.contains("activity `explained.pay` (called at ") && said.contains("stores.rs:"), "{said}");
+        assert!(said.contains(") failed 1 of 5 attempts: "), "{said}");
         assert!(said.contains("card declined") && said.contains("; next in 4 min "), "{said}");
         let place = found.orchestration.as_ref().and_then(|it| it.defined_at.as_deref()).unwrap_or_default();
         assert!(place.contains("stores.rs:"), "{said}");

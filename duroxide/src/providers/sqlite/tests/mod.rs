@@ -196,7 +196,7 @@ async fn a_start_becomes_a_turn_an_activity_and_a_second_turn() {
 }
 
 #[tokio::test]
-async fn what_a_file_promises_is_in_force() {
+async fn pragmas_of_a_file_are_read_back_and_in_force() {
     let dir = Dir::new();
     let store = dir.open().await;
     assert_eq!(pragma(&store, Durability::Flushed, "journal_mode").await, "wal");
@@ -205,8 +205,26 @@ async fn what_a_file_promises_is_in_force() {
     assert_eq!(pragma(&store, Durability::Flushed, "journal_size_limit").await, "67108864");
 }
 
+/// A transaction that begins by reading, and writes when another connection wrote meanwhile, ends in
+/// `SQLITE_BUSY_SNAPSHOT`, for which nobody waits. The writer's own reads come first, then the other's write.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn begin_immediate_leaves_no_room_between_a_read_and_its_write() {
+    let dir = Dir::new();
+    let store = dir.open().await;
+    let foreign = dir.foreign();
+    foreign.busy_timeout(Duration::from_millis(20)).unwrap();
+    let looked = store.write("looks, then writes", move |conn, _| {
+        let count = "SELECT COUNT(*) FROM orchestrator_queue";
+        let _: i64 = conn.query_row(count, [], |row| row.get(0))?;
+        let meanwhile = foreign.execute("UPDATE duroxide_store SET schema_version = schema_version", []);
+        conn.execute("UPDATE duroxide_store SET schema_version = schema_version", [])?;
+        Ok(meanwhile.is_err())
+    });
+    assert!(looked.await.expect("no other write comes between"), "the other one had to wait");
+}
+
 #[tokio::test]
-async fn only_a_batch_of_leases_goes_without_a_flush() {
+async fn power_loss_takes_leases_at_most_only_their_batch_goes_without_a_flush() {
     let dir = Dir::new();
     let store = dir.open().await;
     assert_eq!(pragma(&store, Durability::Lease, "synchronous").await, "1");
@@ -490,7 +508,7 @@ async fn a_foreign_write_lock_only_delays() {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_retryable_and_recovers() {
+async fn disk_full_is_retryable_and_recovers() {
     let dir = Dir::new();
     let store = dir.open().await;
     let limit = |pages: i64| {

@@ -130,3 +130,32 @@ async fn the_script_makes_what_a_visitor_expects() {
     dir.foreign().execute_batch(&SqliteProvider::schema_sql()).unwrap();
     assert!(visit(&dir, Visit::Reading).await.unwrap().list_instances().await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn the_script_from_a_version_makes_of_it_what_a_worker_would() {
+    let newest = schema::MIGRATIONS.len();
+    let tables = |dir: &Dir| -> Vec<String> {
+        let conn = dir.foreign();
+        let mut rows = conn.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name").unwrap();
+        rows.query_map([], |row| row.get(0)).unwrap().collect::<rusqlite::Result<_>>().unwrap()
+    };
+    let whole = Dir::new();
+    drop(whole.open().await);
+    for version in 1..newest {
+        let dir = Dir::new();
+        dir.foreign().execute_batch(&schema::MIGRATIONS[..version].concat()).unwrap();
+        dir.foreign().execute("UPDATE duroxide_store SET schema_version = ?1", [version as i64]).unwrap();
+        assert_eq!(SqliteProvider::schema_version(dir.file()).await.unwrap(), version);
+        for other in (1..newest).filter(|other| *other != version) {
+            let script = SqliteProvider::schema_sql_from(other).unwrap();
+            assert!(dir.foreign().execute_batch(&script).is_err(), "from {other} on {version}");
+            assert_eq!(SqliteProvider::schema_version(dir.file()).await.unwrap(), version);
+        }
+        dir.foreign().execute_batch(&SqliteProvider::schema_sql_from(version).unwrap()).unwrap();
+        assert_eq!(SqliteProvider::schema_version(dir.file()).await.unwrap(), newest);
+        assert_eq!(tables(&dir), tables(&whole));
+        visit(&dir, Visit::Reading).await.unwrap();
+    }
+    assert_eq!(SqliteProvider::schema_sql_from(newest + 1), None);
+    assert!(SqliteProvider::schema_sql_from(newest).unwrap().starts_with("--"), "nothing to do");
+}
