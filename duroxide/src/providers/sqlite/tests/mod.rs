@@ -13,6 +13,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+use super::jobs::Durability;
 use super::*;
 use crate::model::event::EventKind;
 use crate::model::prune::{InstanceFilter, PruneOptions};
