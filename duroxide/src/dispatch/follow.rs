@@ -31,24 +31,9 @@ pub(super) async fn ended(env: &Arc<Env>, done: Done) {
         Left::WithTurn => {}
         Left::Alone(done) => activity::complete(env, done).await,
         Left::Leads(turn, suspended, done) => {
-            gather(env, &done).await;
+            // What ends at the same time comes along.
+            tokio::task::yield_now().await;
             lead(env, turn, suspended, vec![done]).await;
-        }
-    }
-}
-
-/// How often everything that can run at once is let run before a turn, while other activities of its execution are under
-/// way here: from a slot to a result is a handful of steps. More would keep a turn from its activities' results.
-const GATHERINGS: usize = 8;
-
-/// What ends at the same time comes along: one turn for all of a fan-out instead of one for the first and one for the
-/// rest. What takes its time is not waited for.
-async fn gather(env: &Env, done: &Done) {
-    let (instance, execution_id) = done.of();
-    for _ in 0..GATHERINGS {
-        tokio::task::yield_now().await;
-        if !env.running.has_of(instance, execution_id) {
-            return;
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Activities that are leased in this process, so that a cancel by the same process reaches them at once.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,7 +15,7 @@ type Key = (String, u64, u64);
 #[derive(Debug, Default)]
 pub(crate) struct Running {
     /// Each with the number of its entrance.
-    tokens: Mutex<BTreeMap<Key, (u64, CancellationToken)>>,
+    tokens: Mutex<HashMap<Key, (u64, CancellationToken)>>,
     entrances: AtomicU64,
 }
 
@@ -45,14 +45,7 @@ impl Running {
         }
     }
 
-    /// Whether any activity of this execution is leased here.
-    pub(crate) fn has_of(&self, instance: &str, execution_id: u64) -> bool {
-        let tokens = self.tokens();
-        let next = tokens.range((instance.to_owned(), execution_id, 0)..).next();
-        next.is_some_and(|((of, execution, _), _)| of == instance && *execution == execution_id)
-    }
-
-    fn tokens(&self) -> MutexGuard<'_, BTreeMap<Key, (u64, CancellationToken)>> {
+    fn tokens(&self) -> MutexGuard<'_, HashMap<Key, (u64, CancellationToken)>> {
         // Entries are put in and taken out whole.
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }
