@@ -189,6 +189,11 @@ impl Processor for Activities {
         Ok(fetched.map(|(item, token, attempt)| self.leased(item, token, attempt)))
     }
 
+    /// Activities are handed over with the turns that ask for them.
+    async fn stand(&self) -> Option<Fetched> {
+        std::future::pending().await
+    }
+
     fn supply(&self) -> &Arc<Supply<Fetched>> {
         &self.env.jobs
     }

@@ -5,12 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// Awaits `future`; a panic inside is returned as its message.
+/// Awaits `future`; a panic inside is returned as its message. It is put into a box at once: the futures of work are
+/// large, and whoever holds one in its own is copied with it.
 ///
 /// Unwind safety: the future is dropped after a panic and never polled again, and what it shared with others is the
 /// store and counters, which stand on their own.
-pub(crate) async fn contain<T>(future: impl Future<Output = T> + Send) -> Result<T, String> {
-    Contained(Box::pin(future)).await
+pub(crate) fn contain<F: Future + Send>(future: F) -> impl Future<Output = Result<F::Output, String>> + Send {
+    Contained(Box::pin(future))
 }
 
 struct Contained<F>(Pin<Box<F>>);

@@ -255,7 +255,11 @@ impl<P: Processor> Slot<P> {
                     failures = 0;
                     let look = nothing.filter(|look| self.counts(look)).unwrap_or(Look { ticket, at: began });
                     nothing = Some(look);
-                    self.idle(look.ticket, self.poll_min.saturating_sub(look.at.elapsed())).await;
+                    let rest = self.poll_min.saturating_sub(look.at.elapsed());
+                    if let Some(work) = self.idle(look.ticket, rest).await {
+                        drop(hungry);
+                        self.process(work, commits).await;
+                    }
                 }
                 Ok(Err(error)) => {
                     failures += 1;
@@ -320,21 +324,33 @@ impl<P: Processor> Slot<P> {
         self.sleep(PERMANENT_ERROR_PAUSE).await;
     }
 
-    /// Waits for the rest of the poll interval, or until work is signalled.
-    async fn idle(&self, ticket: Option<Ticket>, rest: Duration) {
+    /// Waits for the rest of the poll interval, or until work is signalled or handed over.
+    async fn idle(&self, ticket: Option<Ticket>, rest: Duration) -> Option<P::Work> {
         if rest.is_zero() {
-            return tokio::task::yield_now().await;
+            tokio::task::yield_now().await;
+            return None;
         }
         match (&self.signal, ticket) {
             (Some(signal), Some(ticket)) => {
                 tokio::select! {
                     biased;
-                    () = self.stop.cancelled() => {}
-                    () = self.processor.supply().arrived() => {}
-                    () = signal.wait(P::QUEUE, ticket, rest) => {}
+                    // What was handed over is leased: it is taken before anything else is heard.
+                    stood = contain::contain(self.processor.stand()) => match stood {
+                        Ok(work) => work,
+                        Err(panic) => {
+                            self.recover(&panic).await;
+                            None
+                        }
+                    },
+                    () = self.stop.cancelled() => None,
+                    () = self.processor.supply().arrived() => None,
+                    () = signal.wait(P::QUEUE, ticket, rest) => None,
                 }
             }
-            _ => self.sleep(rest).await,
+            _ => {
+                self.sleep(rest).await;
+                None
+            }
         }
     }
 

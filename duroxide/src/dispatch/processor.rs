@@ -23,6 +23,10 @@ pub(crate) trait Processor: Send + Sync + 'static {
     /// Takes the next item under a lease, if there is one. May be dropped at any await.
     fn fetch(&self, worker_id: &Arc<str>) -> impl Future<Output = Result<Option<Self::Work>, ProviderError>> + Send;
 
+    /// Waits for work that is handed over in the moment in which it is there. Never returns where nobody hands any over;
+    /// `None` when it came to nothing. May be dropped at any await.
+    fn stand(&self) -> impl Future<Output = Option<Self::Work>> + Send;
+
     /// Does the work. `None` when it was given back or needed no code, and everything is stored.
     fn process(&self, worker_id: &Arc<str>, work: Self::Work) -> impl Future<Output = Option<Self::Done>> + Send;
 

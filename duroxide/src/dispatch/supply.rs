@@ -32,6 +32,8 @@ pub(crate) struct Supply<T> {
     /// One slot asks the store, for all; it notes here which look last found nothing.
     looking: tokio::sync::Mutex<u64>,
     looks: AtomicU64,
+    /// One slot waits for what is handed over, for all.
+    standing: tokio::sync::Mutex<()>,
     arrived: Notify,
     stocked: Notify,
 }
@@ -93,6 +95,7 @@ impl<T: Send> Supply<T> {
             hungry: AtomicUsize::new(0),
             looking: tokio::sync::Mutex::new(0),
             looks: AtomicU64::new(1),
+            standing: tokio::sync::Mutex::new(()),
             arrived: Notify::new(),
             stocked: Notify::new(),
         }
@@ -133,6 +136,22 @@ impl<T: Send> Supply<T> {
         }
         self.put(pieces);
         Ok(Some(first))
+    }
+
+    /// Waits for what is handed over: the first piece is for whoever waited, the others go into stock.
+    pub(super) async fn stand<F>(&self, wait: impl FnOnce(usize) -> F) -> Option<T>
+    where
+        F: Future<Output = Result<Vec<T>, ProviderError>>,
+    {
+        let _place = self.standing.lock().await;
+        let Ok(pieces) = wait(self.wanted().max(1)).await else {
+            // Trouble of the store is told to those who ask for work.
+            return std::future::pending().await;
+        };
+        let mut pieces = pieces.into_iter();
+        let first = pieces.next();
+        self.put(pieces);
+        first
     }
 
     /// Returns when there may be something in stock.

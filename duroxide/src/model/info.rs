@@ -17,7 +17,7 @@ pub struct InstanceInfo {
     pub output: Option<String>,
     /// Milliseconds since the Unix epoch.
     pub created_at: u64,
-    /// Milliseconds since the Unix epoch.
+    /// Milliseconds since the Unix epoch: its last turn, or its end. A store may be a second behind as long as it runs.
     pub updated_at: u64,
     /// The instance that started it as a child.
     pub parent_instance_id: Option<String>,

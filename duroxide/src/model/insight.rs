@@ -126,7 +126,7 @@ pub struct InstanceRow {
     pub parent_instance_id: Option<String>,
     /// Milliseconds since the Unix epoch.
     pub created_at: u64,
-    /// Milliseconds since the Unix epoch: its last turn, or its end.
+    /// Milliseconds since the Unix epoch: its last turn, or its end. A store may be a second behind as long as it runs.
     pub updated_at: u64,
 }
 

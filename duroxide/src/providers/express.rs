@@ -21,6 +21,16 @@ pub trait ExpressProvider: Send + Sync {
     /// once, with none when nothing is ready.
     async fn fetch_turns(&self, request: TurnRequest) -> Result<Vec<FetchedTurn>, ProviderError>;
 
+    /// Waits until instances may be taken, and leases them as [`fetch_turns`](Self::fetch_turns) does: those that a commit
+    /// of this process makes ready may be leased by that commit. What was ready before is not looked for.
+    ///
+    /// Whoever waits here also listens to the store's [`WorkSignal`](super::WorkSignal), and drops the future for it: what
+    /// was leased meanwhile goes back. A store that has nothing better than its signal never returns.
+    async fn await_turns(&self, request: TurnRequest) -> Result<Vec<FetchedTurn>, ProviderError> {
+        let _ = request;
+        std::future::pending().await
+    }
+
     /// Leases up to [`max`](ActivityRequest::max) activities, each as
     /// [`fetch_work_item`](super::Provider::fetch_work_item) would, in the same order. At most one of them belongs to
     /// a session. Returns at once, with none when nothing is ready.

@@ -280,6 +280,11 @@ impl ExpressProvider for InstrumentedProvider {
         self.timed("fetch_orchestration_item", self.express()?.fetch_turns(request)).await
     }
 
+    /// Not timed: it waits for work, and not for the store.
+    async fn await_turns(&self, request: TurnRequest) -> Result<Vec<FetchedTurn>, ProviderError> {
+        self.express()?.await_turns(request).await
+    }
+
     async fn fetch_activities(&self, request: ActivityRequest) -> Result<Vec<FetchedActivity>, ProviderError> {
         self.timed("fetch_work_item", self.express()?.fetch_activities(request)).await
     }

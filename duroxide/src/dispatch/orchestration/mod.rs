@@ -134,19 +134,18 @@ impl Processor for Orchestrations {
     const QUEUE: WorkQueue = WorkQueue::Orchestrator;
 
     async fn fetch(&self, _worker_id: &Arc<str>) -> Result<Option<Fetched>, ProviderError> {
-        let settings = &self.env.settings;
-        let lock_timeout = settings.turn_lease.timeout;
         if let Some(express) = self.env.store.as_express_capability() {
             return self
                 .env
                 .turns
                 .take(Look::Shared, async |max| {
-                    let (filter, known) = (Some(self.filter.clone()), Arc::clone(&self.env.warm) as _);
-                    let fetched = express.fetch_turns(TurnRequest { max, lock_timeout, filter, known }).await?;
+                    let fetched = express.fetch_turns(self.request(max)).await?;
                     Ok(fetched.into_iter().map(Fetched::from).collect())
                 })
                 .await;
         }
+        let settings = &self.env.settings;
+        let lock_timeout = settings.turn_lease.timeout;
         let fetched =
             self.env.store.fetch_orchestration_item(lock_timeout, settings.long_poll, Some(&self.filter)).await?;
         let whole = |(item, token, attempt): (_, String, _)| {
@@ -154,6 +153,17 @@ impl Processor for Orchestrations {
             Fetched { item, token, attempt, extent: Extent::Whole }
         };
         Ok(fetched.map(whole))
+    }
+
+    async fn stand(&self) -> Option<Fetched> {
+        let Some(express) = self.env.store.as_express_capability() else {
+            return std::future::pending().await;
+        };
+        let wait = async |max| {
+            let fetched = express.await_turns(self.request(max)).await?;
+            Ok(fetched.into_iter().map(Fetched::from).collect())
+        };
+        self.env.turns.stand(wait).await
     }
 
     fn supply(&self) -> &Arc<Supply<Fetched>> {
@@ -190,6 +200,15 @@ impl Orchestrations {
     pub(crate) fn new(env: Arc<Env>) -> Self {
         let filter = env.settings.capability_filter();
         Orchestrations { env, filter }
+    }
+
+    fn request(&self, max: usize) -> TurnRequest {
+        TurnRequest {
+            max,
+            lock_timeout: self.env.settings.turn_lease.timeout,
+            filter: Some(self.filter.clone()),
+            known: Arc::clone(&self.env.warm) as _,
+        }
     }
 
     /// One turn, up to its commit; one that needs no code is committed here.

@@ -15,18 +15,25 @@ impl Encoded {
             ProviderError::permanent(operation, "expected a store with the quick half, found one without")
         })
     }
-}
 
-#[async_trait]
-impl ExpressProvider for Encoded {
-    async fn fetch_turns(&self, request: TurnRequest) -> Result<Vec<FetchedTurn>, ProviderError> {
-        let mut turns = self.express("fetch_turns")?.fetch_turns(request).await?;
+    fn opened(&self, mut turns: Vec<FetchedTurn>) -> Vec<FetchedTurn> {
         for turn in &mut turns {
             self.open_turn(&mut turn.item);
             // What cannot be decoded is decided by whoever has the whole item, and not by an execution that rests.
             turn.known &= turn.item.history_error.is_none();
         }
-        Ok(turns)
+        turns
+    }
+}
+
+#[async_trait]
+impl ExpressProvider for Encoded {
+    async fn fetch_turns(&self, request: TurnRequest) -> Result<Vec<FetchedTurn>, ProviderError> {
+        Ok(self.opened(self.express("fetch_turns")?.fetch_turns(request).await?))
+    }
+
+    async fn await_turns(&self, request: TurnRequest) -> Result<Vec<FetchedTurn>, ProviderError> {
+        Ok(self.opened(self.express("await_turns")?.await_turns(request).await?))
     }
 
     async fn fetch_activities(&self, request: ActivityRequest) -> Result<Vec<FetchedActivity>, ProviderError> {

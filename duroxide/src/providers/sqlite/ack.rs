@@ -224,9 +224,10 @@ const NAMED: &str = "INSERT INTO instances (instance_id, orchestration_name, orc
          current_execution_id = MAX(current_execution_id, ?4), updated_at = ?6,
          custom_status = IIF(?7, ?8, custom_status), custom_status_version = custom_status_version + ?7";
 
+/// A turn of an instance that goes on says nothing here but when it was: that is written once a second.
 const UNNAMED: &str = "UPDATE instances SET current_execution_id = MAX(current_execution_id, ?2), updated_at = ?3,
          custom_status = IIF(?4, ?5, custom_status), custom_status_version = custom_status_version + ?4
-     WHERE instance_id = ?1";
+     WHERE instance_id = ?1 AND (?4 OR current_execution_id < ?2 OR updated_at NOT BETWEEN ?3 - 999 AND ?3)";
 
 const ENDING: &str = "UPDATE instances SET status = IIF(?2 >= current_execution_id, ?6, status),
          current_execution_id = MAX(current_execution_id, ?2), updated_at = ?3,

@@ -34,7 +34,7 @@ impl ProviderAdmin for SqliteProvider {
                 "SELECT i.instance_id FROM instances i
                  JOIN executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id
                  WHERE e.status = ?1 ORDER BY i.created_at DESC, i.rowid DESC",
-                [status],
+                [&status],
             )
         })
         .await

@@ -1,12 +1,15 @@
 //! The quick half of the store: batches, tails, and completions with their turns.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::SqliteProvider;
 use super::ack::{self, Ack, Completing, Offer};
 use super::fetch::{self, Known};
+use super::jobs::Delivery;
 use super::worker::{self, Wanted};
-use super::writer::{Delivery, WeakWriter};
+use super::writer::WeakWriter;
 use crate::model::filter::Capability;
 use crate::providers::error::ProviderError;
 use crate::providers::express::{
@@ -22,22 +25,24 @@ impl ExpressProvider for SqliteProvider {
         let (owner, writer, others) = (self.node.owner(), self.writer.downgrade(), self.writer.others());
         let fetched = self
             .lease("fetch_turns", move |conn, _| {
-                let known = Known { heads, seen: others.get() };
+                let known = Known { heads: Arc::clone(&heads), seen: others.get() };
                 let fetched = fetch::fetch_many(conn, max, lock_timeout, capability, &owner, &known)?;
-                let deliver = |one: fetch::Fetched| {
-                    let token = one.token.clone();
-                    Delivery::new(one, token, fetch::give_back, writer.clone())
-                };
-                Ok(fetched.into_iter().map(deliver).collect::<Vec<_>>())
+                Ok(fetched.into_iter().map(|one| on_its_way(one, &writer)).collect::<Vec<_>>())
             })
             .await?;
-        let arrived = fetched.into_iter().map(|delivery| {
-            let fetched = delivery.take();
-            let (known, head) = fetched.extent();
-            let (item, token, attempt) = fetched.into_item();
-            FetchedTurn { item, token, attempt, known, head }
+        Ok(turns(fetched))
+    }
+
+    async fn await_turns(&self, request: TurnRequest) -> Result<Vec<FetchedTurn>, ProviderError> {
+        let TurnRequest { max, lock_timeout, filter, known: heads } = request;
+        let capability = Capability::of(filter.as_ref());
+        let (owner, writer, others) = (self.node.owner(), self.writer.downgrade(), self.writer.others());
+        let fetched = self.writer.stand("await_turns", move |conn| {
+            let known = Known { heads: Arc::clone(&heads), seen: others.get() };
+            let fetched = fetch::fetch_many(conn, max, lock_timeout, capability, &owner, &known)?;
+            Ok(fetched.into_iter().map(|one| on_its_way(one, &writer)).collect::<Vec<_>>())
         });
-        Ok(arrived.collect())
+        Ok(turns(fetched.await?))
     }
 
     async fn fetch_activities(&self, request: ActivityRequest) -> Result<Vec<FetchedActivity>, ProviderError> {
@@ -101,6 +106,22 @@ impl ExpressProvider for SqliteProvider {
             .await?;
         Ok(committed.map(|(head, leased)| Committed { head, leased: arrived(leased) }))
     }
+}
+
+/// A batch goes back to the queue, unless whoever asked for it is there.
+fn on_its_way(fetched: fetch::Fetched, writer: &WeakWriter) -> Delivery<fetch::Fetched> {
+    let token = fetched.token.clone();
+    Delivery::new(fetched, token, fetch::give_back, writer.clone())
+}
+
+fn turns(fetched: Vec<Delivery<fetch::Fetched>>) -> Vec<FetchedTurn> {
+    let arrived = fetched.into_iter().map(|delivery| {
+        let fetched = delivery.take();
+        let (known, head) = fetched.extent();
+        let (item, token, attempt) = fetched.into_item();
+        FetchedTurn { item, token, attempt, known, head }
+    });
+    arrived.collect()
 }
 
 /// Activities that were handed over go back to the queue, unless whoever committed the turn is there to hear of them.

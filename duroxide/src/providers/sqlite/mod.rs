@@ -13,8 +13,8 @@ mod ack;
 mod admin;
 mod adopt;
 mod by_hand;
+mod calls;
 mod desk;
-mod doors;
 mod error;
 mod export;
 mod express;
@@ -26,6 +26,7 @@ mod history;
 mod import;
 mod insight;
 mod integrity;
+mod jobs;
 mod kv;
 mod listed;
 mod node;
@@ -52,6 +53,7 @@ mod tests;
 
 pub use open::{SqliteOpenError, Visit};
 
+use crate::clock;
 use crate::model::VERSION;
 use crate::model::commit::{Commit, ExecutionMetadata};
 use crate::model::event::Event;
@@ -68,15 +70,15 @@ use crate::providers::management::ProviderAdmin;
 use crate::providers::signal::{Reach, WorkSignal};
 use crate::providers::transfer::TransferStore;
 use crate::providers::{ExpressProvider, InsightProvider, Provider, TraceProvider};
-use crate::{clock, lease};
 use desk::Desk;
 use error::StoreError;
+use jobs::Delivery;
 use node::Node;
 use open::{Location, Synchronous};
 use readers::Readers;
 use row::{ActivityRow, MessageRow};
 use worker::Wanted;
-use writer::{Delivery, Sync, Writer};
+use writer::{Sync, Writer};
 
 /// Settings of a [`SqliteProvider`]; what there is to set is in the URL of [`SqliteProvider::new`].
 #[derive(Debug, Clone, Default)]
@@ -232,52 +234,6 @@ impl SqliteProvider {
     pub fn get_pool(&self) -> &SqlitePool {
         &self.pool
     }
-
-    /// Enqueues a message, if no more than so many wait for its instance.
-    async fn enqueue(
-        &self,
-        item: WorkItem,
-        delay: Option<Duration>,
-        waiting_max: Option<usize>,
-    ) -> Result<(), ProviderError> {
-        const OPERATION: &str = "enqueue_for_orchestrator";
-        if matches!(item, WorkItem::ActivityExecute { .. }) {
-            return Err(ProviderError::permanent(
-                OPERATION,
-                "expected a message for an orchestration, found ActivityExecute, which belongs to the worker queue",
-            ));
-        }
-        let message = MessageRow::new(&item).map_err(|error| error.during(OPERATION))?;
-        self.write(OPERATION, move |conn, wakes| {
-            if let Some(waiting_max) = waiting_max {
-                room::check(conn, &message.instance, waiting_max)?;
-            }
-            let now_ms = clock::now_ms();
-            let visible_at = lease::until(now_ms, delay.unwrap_or_default());
-            Ok(ready::enqueue(conn, &message, visible_at, now_ms, wakes)?)
-        })
-        .await
-    }
-
-    /// The events of one execution, or of the newest.
-    async fn events(
-        &self,
-        operation: &'static str,
-        instance: &str,
-        execution_id: Option<u64>,
-    ) -> Result<Vec<Event>, ProviderError> {
-        let instance = instance.to_owned();
-        let stored = self
-            .read_with(operation, move |conn| {
-                let execution_id = match execution_id {
-                    Some(execution_id) => execution_id,
-                    None => history::latest_execution(conn, &instance)?,
-                };
-                Ok(history::load(conn, &instance, execution_id)?)
-            })
-            .await?;
-        history::read(&stored).map_err(|error| error.during(operation))
-    }
 }
 
 #[async_trait]
@@ -303,7 +259,7 @@ impl Provider for SqliteProvider {
                 let fetched = fetch::fetch(conn, lock_timeout, capability, &owner)?;
                 Ok(fetched.map(|fetched| {
                     let token = fetched.token.clone();
-                    Delivery::new(fetched, token, fetch::give_back, writer)
+                    Delivery::new(fetched, token, fetch::give_back, writer.clone())
                 }))
             })
             .await?;
@@ -390,7 +346,7 @@ impl Provider for SqliteProvider {
                 let taken = worker::fetch(conn, &wanted, &owner, wakes)?;
                 Ok(taken.map(|taken| {
                     let token = taken.token.clone();
-                    Delivery::new(taken, token, worker::give_back, writer)
+                    Delivery::new(taken, token, worker::give_back, writer.clone())
                 }))
             })
             .await?;

@@ -33,6 +33,18 @@ impl Wakes {
         }
     }
 
+    /// Whether messages may be taken.
+    pub(super) fn has_messages(&self) -> bool {
+        self.messages
+    }
+
+    /// Somebody has taken messages: whether more are left.
+    pub(super) fn look_for_messages(&mut self, conn: &Connection) -> rusqlite::Result<()> {
+        let left = "SELECT 1 FROM orchestrator_queue WHERE state = 1 LIMIT 1";
+        self.messages = conn.prepare_cached(left)?.query_row([], |_| Ok(())).optional()?.is_some();
+        Ok(())
+    }
+
     /// A row of this queue becomes visible then.
     pub(super) fn ready_at(&mut self, queue: WorkQueue, at_ms: u64) {
         self.due.push((queue, at_ms));

@@ -9,7 +9,7 @@ use crate::clock;
 use crate::observe::target;
 
 /// Each entry brings the database from its index to the next version; entries are never changed once released.
-pub(super) const MIGRATIONS: &[&str] = &[INITIAL, PROGRESS, WORKERS, TRACES];
+pub(super) const MIGRATIONS: &[&str] = &[INITIAL, PROGRESS, WORKERS, TRACES, APPENDED];
 
 /// `state` of a queue row, written as a number because partial indexes want literals:
 /// 0 delayed (`visible_at` ahead), 1 ready (may be taken), 2 held (its instance or itself is leased),
@@ -189,6 +189,45 @@ CREATE TABLE traces (
     traceparent TEXT NOT NULL,
     tracestate TEXT
 ) WITHOUT ROWID;
+";
+
+/// Histories and executions are written at the end of their tables, whoever they belong to, and found by an index that
+/// holds keys alone. In a tree of whole rows, sorted by instance, each turn of each instance wrote pages of its own, and
+/// a page held so few rows that the tree was deep: 11 pages for an orchestration of 12 events, where now it is 4.
+///
+/// Renamed as older versions of SQLite do it, which look at no view that a program may have put on these tables.
+const APPENDED: &str = "
+CREATE TABLE appended_history (
+    instance_id TEXT NOT NULL,
+    execution_id INTEGER NOT NULL,
+    event_id INTEGER NOT NULL,
+    event_type TEXT NOT NULL,
+    event_data TEXT NOT NULL,
+    PRIMARY KEY (instance_id, execution_id, event_id)
+);
+INSERT INTO appended_history SELECT instance_id, execution_id, event_id, event_type, event_data FROM history;
+DROP TABLE history;
+
+CREATE TABLE appended_executions (
+    instance_id TEXT NOT NULL,
+    execution_id INTEGER NOT NULL,
+    status TEXT NOT NULL DEFAULT 'Running',
+    output TEXT,
+    duroxide_version_major INTEGER,
+    duroxide_version_minor INTEGER,
+    duroxide_version_patch INTEGER,
+    started_at INTEGER NOT NULL,
+    completed_at INTEGER,
+    PRIMARY KEY (instance_id, execution_id)
+);
+INSERT INTO appended_executions SELECT instance_id, execution_id, status, output, duroxide_version_major,
+    duroxide_version_minor, duroxide_version_patch, started_at, completed_at FROM executions;
+DROP TABLE executions;
+
+PRAGMA legacy_alter_table = ON;
+ALTER TABLE appended_history RENAME TO history;
+ALTER TABLE appended_executions RENAME TO executions;
+PRAGMA legacy_alter_table = OFF;
 ";
 
 /// What was found where the crate before its version 0.2 worked.

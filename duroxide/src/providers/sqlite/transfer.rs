@@ -102,10 +102,10 @@ impl TransferStore for SqliteProvider {
         self.read_with("export_instance", move |conn| export::instance(conn, &instance)).await
     }
 
-    async fn import_instances(&self, rows: Vec<(Table, Row)>) -> Result<Option<String>, ProviderError> {
+    async fn import_instances(&self, mut rows: Vec<(Table, Row)>) -> Result<Option<String>, ProviderError> {
         let signal = self.signal.clone();
         self.administer("import_instances", move |conn, wakes| {
-            let taken = import::instances(conn, rows)?;
+            let taken = import::instances(conn, std::mem::take(&mut rows))?;
             wakes.ready(WorkQueue::Orchestrator);
             wakes.ready(WorkQueue::Worker);
             ready::seed(conn, &signal)?;
@@ -228,9 +228,20 @@ pub(super) fn with_guard_lifted(
     change: impl FnOnce() -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
     conn.execute("UPDATE duroxide_transfer SET closed = 0", [])?;
+    let before = guards(conn)?;
     change()?;
+    // A table that was made anew has lost its own.
+    let left = guards(conn)?;
+    before.iter().filter(|guard| !left.contains(guard)).try_for_each(|guard| conn.execute_batch(guard))?;
     conn.execute("UPDATE duroxide_transfer SET closed = 1", [])?;
     Ok(())
+}
+
+/// The triggers that close a store, as they were made.
+fn guards(conn: &Connection) -> rusqlite::Result<Vec<String>> {
+    conn.prepare("SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name GLOB 'duroxide_closed_*'")?
+        .query_map([], |row| row.get(0))?
+        .collect()
 }
 
 fn open(

@@ -1,24 +1,27 @@
 //! The one thread that writes: many requests, one commit, one fsync, then the answers.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::Thread;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::error::{StoreError, may_pass};
+use super::error::StoreError;
+use super::jobs::{BatchError, Durability, Job, Request, Turn};
 use super::ready::{self, Foreseen, Wakes};
 use crate::clock;
+use crate::observe::target;
 use crate::providers::error::ProviderError;
 use crate::providers::signal::{WorkQueue, WorkSignal};
 
 /// Requests that wait for the thread; a flood beyond them waits with its callers.
-const INBOX: usize = 8_192;
+pub(super) const INBOX: usize = 8_192;
 
 /// Requests in one transaction: bounds how long the first of them waits for the last.
 const BATCH: usize = 512;
@@ -31,15 +34,6 @@ const TIGHT_PAGES: i64 = 256;
 
 /// Of its time the thread spends at most one part in so many on searching the queues for what others left.
 const SEARCHES_ONE_IN: u32 = 100;
-
-/// What a power cut may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Durability {
-    /// Nothing: the answer comes after the flush.
-    Flushed,
-    /// Leases and attempt counts: committed, so that other processes and a kill see them, but not flushed alone.
-    Lease,
-}
 
 /// Where requests go. The thread ends when the last handle is dropped; nobody waits for it.
 #[derive(Debug, Clone)]
@@ -74,6 +68,16 @@ pub(super) struct WeakWriter {
     thread: Thread,
 }
 
+impl WeakWriter {
+    /// Leaves a job to the thread. A closed or full inbox forgets it.
+    pub(super) fn leave(&self, job: Box<dyn Job>) {
+        if let Some(inbox) = self.inbox.upgrade() {
+            let _ = inbox.try_send(job);
+            self.thread.unpark();
+        }
+    }
+}
+
 /// Wakes the thread when the last handle is gone.
 #[derive(Debug)]
 struct Door(Thread);
@@ -98,6 +102,7 @@ impl Writer {
             others: others.clone(),
             search: Search::default(),
             foreseen: Foreseen::default(),
+            standing: VecDeque::new(),
             is_tight: false,
         };
         let started =
@@ -105,7 +110,8 @@ impl Writer {
         Ok(Writer { inbox, door: Arc::new(Door(started.thread().clone())), others })
     }
 
-    /// Runs `work` in a savepoint of the next transaction and returns its answer after the commit.
+    /// Runs `work` in the next transaction and returns its answer after the commit. When another request of that
+    /// transaction fails, it may be undone and run once more.
     ///
     /// Dropping the future before then undoes the work.
     pub(super) async fn call<T, F>(
@@ -116,14 +122,60 @@ impl Writer {
     ) -> Result<T, ProviderError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
+        F: FnMut(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.send(operation, durability, Turn::Next, work).await
+    }
+
+    /// The same for work that may change tables themselves: it gets a savepoint, and is run once.
+    pub(super) async fn call_guarded<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.send(operation, Durability::Flushed, Turn::Guarded, work).await
+    }
+
+    /// Runs `work` in the first transaction that makes messages ready, after whatever made them so; leases only.
+    ///
+    /// Dropping the future before then is as if nobody had asked.
+    pub(super) async fn stand<T, F>(&self, operation: &'static str, mut work: F) -> Result<T, ProviderError>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.send(operation, Durability::Lease, Turn::WithMessages, move |conn, _| work(conn)).await
+    }
+
+    async fn send<T, F>(
+        &self,
+        operation: &'static str,
+        durability: Durability,
+        turn: Turn,
+        work: F,
+    ) -> Result<T, ProviderError>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let request = Request { operation, durability, work: Some(work), result: None, answer };
+        let request = Request { operation, durability, turn, work, result: None, answer };
         let closed = || ProviderError::permanent(operation, "the store is closed");
         self.inbox.send(Box::new(request)).await.map_err(|_| closed())?;
         self.door.0.unpark();
-        answered.await.map_err(|_| closed())?
+        let lost = |_| match self.inbox.is_closed() {
+            true => closed(),
+            false => {
+                ProviderError::retryable(operation, "the store's writer panicked: whether this was stored is not known")
+            }
+        };
+        answered.await.map_err(lost)?
+    }
+
+    /// How many more requests may wait.
+    #[cfg(test)]
+    pub(super) fn room(&self) -> usize {
+        self.inbox.capacity()
     }
 
     /// Counts what others wrote; see [`Others`].
@@ -135,143 +187,6 @@ impl Writer {
     pub(super) fn downgrade(&self) -> WeakWriter {
         WeakWriter { inbox: self.inbox.downgrade(), thread: self.door.0.clone() }
     }
-}
-
-/// A lease on its way to whoever asked for it: unless it arrives, it is given back.
-pub(super) struct Delivery<T> {
-    leased: Option<T>,
-    token: String,
-    give_back: GiveBack,
-    writer: WeakWriter,
-}
-
-/// How a lease is given back, by its token.
-pub(super) type GiveBack = fn(&Connection, &str, &mut Wakes) -> Result<(), StoreError>;
-
-impl<T> Delivery<T> {
-    /// Carries what is leased under `token` to its receiver.
-    pub(super) fn new(leased: T, token: String, give_back: GiveBack, writer: WeakWriter) -> Self {
-        Delivery { leased: Some(leased), token, give_back, writer }
-    }
-
-    /// It arrived.
-    pub(super) fn take(mut self) -> T {
-        self.leased.take().expect("only `take` empties it, and consumes it")
-    }
-}
-
-impl<T> Drop for Delivery<T> {
-    fn drop(&mut self) {
-        if self.leased.is_none() {
-            return;
-        }
-        // A closed or full inbox leaves the lease to its timeout.
-        if let Some(inbox) = self.writer.inbox.upgrade() {
-            let token = std::mem::take(&mut self.token);
-            let give_back = self.give_back;
-            let _ = inbox.try_send(Box::new(Return { token, give_back }));
-            self.writer.thread.unpark();
-        }
-    }
-}
-
-/// One thing to do in a transaction.
-trait Job: Send {
-    fn durability(&self) -> Durability;
-    /// Whether anybody waits for the answer.
-    fn is_wanted(&self) -> bool;
-    /// Does it; `false` when its changes must be undone.
-    fn run(&mut self, conn: &Connection, wakes: &mut Wakes) -> bool;
-    /// Answers, after the commit or its failure.
-    fn answer(self: Box<Self>, committed: &Result<(), BatchError>);
-}
-
-/// Why a whole transaction failed.
-#[derive(Debug)]
-struct BatchError {
-    message: String,
-    retryable: bool,
-    /// There may be no room.
-    is_tight: bool,
-}
-
-impl From<rusqlite::Error> for BatchError {
-    fn from(error: rusqlite::Error) -> Self {
-        let is_tight = matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure));
-        BatchError { retryable: may_pass(&error), is_tight, message: error.to_string() }
-    }
-}
-
-struct Request<T, F> {
-    operation: &'static str,
-    durability: Durability,
-    work: Option<F>,
-    result: Option<Result<T, ProviderError>>,
-    answer: oneshot::Sender<Result<T, ProviderError>>,
-}
-
-impl<T, F> Job for Request<T, F>
-where
-    T: Send,
-    F: FnOnce(&Connection, &mut Wakes) -> Result<T, StoreError> + Send,
-{
-    fn durability(&self) -> Durability {
-        self.durability
-    }
-
-    fn is_wanted(&self) -> bool {
-        !self.answer.is_closed()
-    }
-
-    fn run(&mut self, conn: &Connection, wakes: &mut Wakes) -> bool {
-        let work = self.work.take().expect("a request runs once");
-        // Unwinding leaves nothing behind: the savepoint is rolled back.
-        let result = match catch_unwind(AssertUnwindSafe(|| work(conn, wakes))) {
-            Ok(result) => result.map_err(|error| error.during(self.operation)),
-            Err(_) => Err(ProviderError::permanent(self.operation, "the request panicked")),
-        };
-        let keep = result.is_ok() && self.is_wanted();
-        self.result = Some(result);
-        keep
-    }
-
-    fn answer(self: Box<Self>, committed: &Result<(), BatchError>) {
-        let answer = match (self.result, committed) {
-            (Some(Err(own)), _) => Err(own),
-            (Some(Ok(value)), Ok(())) => Ok(value),
-            (Some(Ok(_)) | None, Err(failed)) => Err(ProviderError {
-                operation: self.operation.to_owned(),
-                message: failed.message.clone(),
-                retryable: failed.retryable,
-            }),
-            (None, Ok(())) => Err(ProviderError::retryable(self.operation, "the request did not run")),
-        };
-        // Nobody there: what matters in the answer returns itself, see `Delivery`.
-        let _ = self.answer.send(answer);
-    }
-}
-
-/// A lease that did not arrive, on its way back.
-struct Return {
-    token: String,
-    give_back: GiveBack,
-}
-
-impl Job for Return {
-    fn durability(&self) -> Durability {
-        Durability::Lease
-    }
-
-    fn is_wanted(&self) -> bool {
-        true
-    }
-
-    fn run(&mut self, conn: &Connection, wakes: &mut Wakes) -> bool {
-        // Fenced when its transaction was undone, or the lease ended meanwhile: then there is nothing to give back.
-        (self.give_back)(conn, &self.token, wakes).is_ok()
-    }
-
-    fn answer(self: Box<Self>, _committed: &Result<(), BatchError>) {}
 }
 
 /// What the connection's `synchronous` is, and whether it matters.
@@ -292,6 +207,8 @@ struct WriterThread {
     others: Others,
     search: Search,
     foreseen: Foreseen,
+    /// Who waits for messages, first come first served.
+    standing: VecDeque<Box<dyn Job>>,
     /// A transaction found no room, and the log has not been folded since.
     is_tight: bool,
 }
@@ -310,21 +227,44 @@ impl WriterThread {
         loop {
             while batch.len() < BATCH {
                 match requests.try_recv() {
+                    Ok(next) if next.turn() == Turn::WithMessages => self.standing.push_back(next),
                     Ok(next) => batch.push(next),
                     Err(TryRecvError::Disconnected) if batch.is_empty() => return,
                     Err(TryRecvError::Disconnected | TryRecvError::Empty) => break,
                 }
             }
             if batch.is_empty() {
+                self.standing.retain(|order| order.is_wanted());
                 std::thread::park_timeout(LOOK_AROUND);
                 if requests.is_empty() {
                     // Trouble here shows again in whatever is asked for next.
                     let _ = self.look_around();
                 }
-            } else {
-                self.commit(&mut batch);
+            } else if catch_unwind(AssertUnwindSafe(|| self.commit(&mut batch))).is_err() {
+                self.recover(&mut batch);
             }
         }
+    }
+
+    /// A panic here is a bug, or that of a value that nobody took: it must not end the only thread that writes. Whether the
+    /// transaction was committed is not known to those who wait for it, and their answers are lost; all look again.
+    fn recover(&mut self, batch: &mut Vec<Box<dyn Job>>) {
+        tracing::error!(
+            target: target::SQLITE,
+            requests = batch.len(),
+            "the store's writer panicked and goes on; whoever waits for one of its requests is told to try again"
+        );
+        while let Some(job) = batch.pop() {
+            // Dropping it may be what panicked.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(job)));
+        }
+        if !self.conn.is_autocommit() {
+            // What cannot be rolled back fails the next transaction, which says so.
+            let _ = self.conn.execute_batch("ROLLBACK");
+        }
+        self.others.count();
+        self.search.is_due = true;
+        self.signal.anything();
     }
 
     /// Notices commits of other connections, and tells everybody who waits for something.
@@ -367,8 +307,8 @@ impl WriterThread {
         if self.is_tight {
             self.is_tight = !self.make_room();
         }
-        let mut wakes = Wakes::default();
-        let committed = self.transaction(batch, &mut wakes);
+        let (mut wakes, mut served) = (Wakes::default(), Vec::new());
+        let committed = self.transaction(batch, &mut served, &mut wakes);
         if committed.is_err() && !self.conn.is_autocommit() {
             // It cannot fail in a way that leaves the transaction open.
             let _ = self.conn.execute_batch("ROLLBACK");
@@ -376,7 +316,8 @@ impl WriterThread {
         if committed.as_ref().is_err_and(|error| error.is_tight) {
             self.is_tight = true;
         }
-        for job in batch.drain(..) {
+        // Somebody has work to do now; the others have theirs done.
+        for job in served.into_iter().chain(batch.drain(..)) {
             job.answer(&committed);
         }
         if committed.is_ok() {
@@ -384,11 +325,14 @@ impl WriterThread {
         }
     }
 
-    fn transaction(&mut self, batch: &mut [Box<dyn Job>], wakes: &mut Wakes) -> Result<(), BatchError> {
+    fn transaction(
+        &mut self,
+        batch: &mut [Box<dyn Job>],
+        served: &mut Vec<Box<dyn Job>>,
+        wakes: &mut Wakes,
+    ) -> Result<(), BatchError> {
         self.choose_sync(batch)?;
-        self.execute("BEGIN IMMEDIATE")?;
-        self.look_around()?;
-        self.mend(wakes)?;
+        self.begin(wakes)?;
         match batch {
             [alone] => {
                 if !alone.run(&self.conn, wakes) {
@@ -399,12 +343,29 @@ impl WriterThread {
                 }
             }
             many => {
-                for job in many {
-                    self.step(job.as_mut(), wakes)?;
+                let is_guarded = many.iter().any(|job| job.turn() == Turn::Guarded);
+                if is_guarded || !self.together(many, wakes)? {
+                    many.iter_mut().try_for_each(|job| self.step(job.as_mut(), wakes))?;
                 }
             }
         }
+        self.serve_standing(served, wakes)?;
         Ok(self.execute("COMMIT")?)
+    }
+
+    /// Whoever waits for messages takes those of this transaction: nobody has to be woken to ask for them.
+    fn serve_standing(&mut self, served: &mut Vec<Box<dyn Job>>, wakes: &mut Wakes) -> Result<(), BatchError> {
+        while wakes.has_messages()
+            && let Some(order) = self.standing.pop_front()
+        {
+            if order.is_wanted() {
+                served.push(order);
+                let order = served.last_mut().expect("it was just put there");
+                self.step(order.as_mut(), wakes)?;
+                wakes.look_for_messages(&self.conn)?;
+            }
+        }
+        Ok(())
     }
 
     /// A small disk may be full of a log that is not yet so long that it is folded by itself. Folded, it is written over
@@ -418,19 +379,48 @@ impl WriterThread {
         folded.is_ok_and(|(pages, folded)| pages == folded)
     }
 
+    fn begin(&mut self, wakes: &mut Wakes) -> rusqlite::Result<()> {
+        self.execute("BEGIN IMMEDIATE")?;
+        self.look_around()?;
+        self.mend(wakes)
+    }
+
+    /// All of them without savepoints, for which SQLite would copy each page that each of them touches. Whether that did:
+    /// when one fails that has changed something, all is undone, and they are to be run again one by one.
+    fn together(&mut self, batch: &mut [Box<dyn Job>], wakes: &mut Wakes) -> Result<bool, BatchError> {
+        for job in batch {
+            let mut own = Wakes::default();
+            let changed = self.conn.total_changes();
+            if job.run(&self.conn, &mut own) {
+                wakes.merge(own);
+                continue;
+            }
+            self.still_open()?;
+            if self.conn.total_changes() != changed {
+                *wakes = Wakes::default();
+                self.execute("ROLLBACK")?;
+                self.begin(wakes)?;
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// SQLite rolls back by itself for little else than a full disk.
+    fn still_open(&self) -> Result<(), BatchError> {
+        if !self.conn.is_autocommit() {
+            return Ok(());
+        }
+        let message = "the transaction was rolled back for another request's error".to_owned();
+        Err(BatchError { message, retryable: true, is_tight: true })
+    }
+
     /// One request of several: when it fails, its neighbours go on.
     fn step(&self, job: &mut dyn Job, wakes: &mut Wakes) -> Result<(), BatchError> {
         let mut own = Wakes::default();
         self.execute("SAVEPOINT request")?;
         let keep = job.run(&self.conn, &mut own);
-        if self.conn.is_autocommit() {
-            return Err(BatchError {
-                message: "the transaction was rolled back for another request's error".to_owned(),
-                retryable: true,
-                // SQLite rolls back by itself for little else.
-                is_tight: true,
-            });
-        }
+        self.still_open()?;
         if keep {
             wakes.merge(own);
         } else {

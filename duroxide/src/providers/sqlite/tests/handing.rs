@@ -35,11 +35,67 @@ fn first_turn(instance: &str, work: Vec<WorkItem>) -> Commit {
 /// Starts an instance whose first turn asks for an activity, and tells whether that was handed over.
 async fn is_handed(store: &SqliteProvider, instance: &str, tags: TagFilter) -> bool {
     store.enqueue_for_orchestrator(start(instance), None).await.unwrap();
-    let request = TurnRequest { max: 1, lock_timeout: LOCK, filter: None, known: Arc::new(Nothing) };
-    let turn = store.fetch_turns(request).await.unwrap().remove(0);
+    let turn = store.fetch_turns(asked(1)).await.unwrap().remove(0);
     let commit = first_turn(instance, vec![activity(instance, 2, None, None)]);
     let Committed { leased, .. } = store.commit_turn(&turn.token, turn.head, commit, hand(tags)).await.unwrap();
     !leased.is_empty()
+}
+
+fn asked(max: usize) -> TurnRequest {
+    TurnRequest { max, lock_timeout: LOCK, filter: None, known: Arc::new(Nothing) }
+}
+
+#[tokio::test]
+async fn what_a_commit_makes_ready_is_leased_by_it_to_whoever_waits() {
+    let dir = Dir::new();
+    let store = dir.open().await;
+    let signal = store.work_signal().unwrap();
+    let ticket = signal.ticket(WorkQueue::Orchestrator);
+    let mut waiting = store.await_turns(asked(1));
+    assert!(poll_once(&mut waiting).is_none());
+    store.enqueue_for_orchestrator(start("a"), None).await.unwrap();
+    let leases: i64 = dir.foreign().query_row("SELECT count(*) FROM instance_locks", [], |row| row.get(0)).unwrap();
+    assert_eq!(leases, 1, "in the same commit");
+    let turns = waiting.await.unwrap();
+    assert_eq!((turns[0].item.instance.as_str(), turns[0].attempt), ("a", 1));
+    ack_first_turn(&store, &turns[0].token, "a", vec![]).await;
+    assert!(signal.is_quiet(WorkQueue::Orchestrator, ticket), "nothing was left to look for");
+    store.enqueue_for_orchestrator(raised("a"), None).await.unwrap();
+    let told = signal.wait(WorkQueue::Orchestrator, ticket, Duration::MAX);
+    tokio::time::timeout(LOCK, told).await.expect("nobody waits in the store any more");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_takes_no_more_than_it_asked_for_and_nothing_when_it_is_gone() {
+    let store = SqliteProvider::new_in_memory().await.unwrap();
+    let signal = store.work_signal().unwrap();
+    let ticket = signal.ticket(WorkQueue::Orchestrator);
+    let (mut gone, mut waiting) = (store.await_turns(asked(8)), store.await_turns(asked(1)));
+    assert!(poll_once(&mut gone).is_none() && poll_once(&mut waiting).is_none());
+    drop(gone);
+    let held = hold_writer(&store);
+    let (one, two, ()) = tokio::join!(
+        store.enqueue_for_orchestrator(start("a"), None),
+        store.enqueue_for_orchestrator(start("b"), None),
+        async { drop(held) },
+    );
+    one.and(two).unwrap();
+    let told = signal.wait(WorkQueue::Orchestrator, ticket, Duration::MAX);
+    tokio::time::timeout(LOCK, told).await.expect("there is more");
+    let turns = waiting.await.unwrap();
+    assert_eq!(turns.iter().map(|turn| turn.item.instance.as_str()).collect::<Vec<_>>(), ["a"]);
+    assert_eq!(fetch(&store).await.unwrap().0.instance, "b");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_leased_to_whoever_does_not_wait_any_more_goes_back() {
+    let store = SqliteProvider::new_in_memory().await.unwrap();
+    let mut waiting = store.await_turns(asked(1));
+    assert!(poll_once(&mut waiting).is_none());
+    store.enqueue_for_orchestrator(start("a"), None).await.unwrap();
+    assert!(fetch(&store).await.is_none());
+    drop(waiting);
+    assert_eq!(fetch(&store).await.expect("given back").2, 1, "the attempt does not count");
 }
 
 #[tokio::test]
@@ -73,8 +129,7 @@ async fn an_activity_of_a_session_is_not_overtaken_by_whoever_may_take_it() {
 async fn an_activity_handed_to_somebody_who_is_gone_is_given_back() {
     let store = SqliteProvider::new_in_memory().await.unwrap();
     store.enqueue_for_orchestrator(start("a"), None).await.unwrap();
-    let request = TurnRequest { max: 1, lock_timeout: LOCK, filter: None, known: Arc::new(Nothing) };
-    let turn = store.fetch_turns(request).await.unwrap().remove(0);
+    let turn = store.fetch_turns(asked(1)).await.unwrap().remove(0);
     let commit = first_turn("a", vec![activity("a", 2, None, None)]);
     let held = hold_writer(&store);
     let mut committing = store.commit_turn(&turn.token, turn.head, commit, hand(TagFilter::DefaultOnly));

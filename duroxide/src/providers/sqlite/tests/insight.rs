@@ -64,7 +64,9 @@ fn before_workers(dir: &Dir) -> Connection {
          INSERT INTO instances (instance_id, orchestration_name, current_execution_id, created_at, updated_at)
              VALUES ('a', 'Order', 2, 1, 1), ('b', 'Order', 1, 2, 2);
          INSERT INTO executions (instance_id, execution_id, status, started_at)
-             VALUES ('a', 1, 'ContinuedAsNew', 1), ('a', 2, 'Completed', 1), ('b', 1, 'Running', 2);",
+             VALUES ('a', 1, 'ContinuedAsNew', 1), ('a', 2, 'Completed', 1), ('b', 1, 'Running', 2);
+         INSERT INTO history VALUES ('b', 1, 2, 'kind', 'second'), ('b', 1, 1, 'kind', 'first');
+         CREATE VIEW theirs AS SELECT group_concat(event_data ORDER BY event_id) AS told FROM history;",
     )
     .unwrap();
     conn
@@ -84,6 +86,10 @@ async fn a_file_of_the_version_before_lists_its_instances_under_their_status() {
     let dir = Dir::new();
     drop(before_workers(&dir));
     assert_eq!(statuses(&dir.open().await).await, expected());
+    let told: String = dir.foreign().query_row("SELECT told FROM theirs", [], |row| row.get(0)).unwrap();
+    assert_eq!(told, "first,second");
+    let twice = dir.foreign().execute("INSERT INTO history VALUES ('b', 1, 2, 'kind', 'again')", []).unwrap_err();
+    assert!(twice.to_string().contains("UNIQUE"), "{twice}");
 }
 
 #[tokio::test]
@@ -119,14 +125,18 @@ async fn a_closed_file_of_the_version_before_is_brought_up_to_date_and_stays_clo
             "CREATE TABLE duroxide_transfer (id INTEGER PRIMARY KEY, closed INTEGER NOT NULL, record TEXT NOT NULL);
              INSERT INTO duroxide_transfer VALUES (1, 1, 'of a later version');
              CREATE TRIGGER duroxide_closed_instances_UPDATE BEFORE UPDATE ON instances
+                 WHEN (SELECT closed FROM duroxide_transfer) BEGIN SELECT RAISE(ABORT, 'closed'); END;
+             CREATE TRIGGER duroxide_closed_history_DELETE BEFORE DELETE ON history
                  WHEN (SELECT closed FROM duroxide_transfer) BEGIN SELECT RAISE(ABORT, 'closed'); END;",
         )
         .unwrap();
     let store = dir.open().await;
     assert_eq!(statuses(&store).await, expected());
     assert_eq!(rows(&store, "SELECT closed FROM duroxide_transfer").await, 1);
-    let refused = dir.foreign().execute("UPDATE instances SET status = 'Failed'", []).unwrap_err();
-    assert!(refused.to_string().contains("closed"), "{refused}");
+    for change in ["UPDATE instances SET status = 'Failed'", "DELETE FROM history"] {
+        let refused = dir.foreign().execute(change, []).unwrap_err();
+        assert!(refused.to_string().contains("closed"), "{refused}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,6 @@
 //! What is particular to this store: the writer, the files, the indexes, other programs.
 
+mod crowd;
 mod foreign;
 mod handing;
 mod insight;
@@ -12,8 +13,8 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+use super::jobs::Durability;
 use super::ready::Wakes;
-use super::writer::Durability;
 use super::*;
 use crate::model::event::EventKind;
 use crate::model::prune::{InstanceFilter, PruneOptions};
