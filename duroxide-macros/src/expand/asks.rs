@@ -21,39 +21,39 @@ use crate::reading::{self, Reading};
 #[derive(Clone, Copy)]
 enum Named {
     /// `ctx.wait::<Approved>()`
-    ByType,
+    Type,
     /// `ctx.schedule_wait("approved")`
-    ByText,
+    Text,
     /// `ctx.timer("24h")`: it has a length instead.
-    ByLength,
+    Length,
 }
 
 /// Methods of the context, and the function of `Ask` that stands for them.
 const METHODS: &[(&str, &str, Named)] = &[
-    ("wait", "event", Named::ByType),
-    ("queue", "queue", Named::ByType),
-    ("timer", "timer", Named::ByLength),
-    ("schedule_timer", "timer", Named::ByLength),
-    ("schedule_wait", "event", Named::ByText),
-    ("schedule_wait_typed", "event", Named::ByText),
-    ("dequeue_event", "queue", Named::ByText),
-    ("dequeue_event_typed", "queue", Named::ByText),
-    ("schedule_wait_persistent", "queue", Named::ByText),
-    ("schedule_wait_persistent_typed", "queue", Named::ByText),
-    ("schedule_activity", "call", Named::ByText),
-    ("schedule_activity_typed", "call", Named::ByText),
-    ("schedule_activity_on_session", "call", Named::ByText),
-    ("schedule_activity_on_session_typed", "call", Named::ByText),
-    ("schedule_activity_with_retry", "call", Named::ByText),
-    ("schedule_activity_with_retry_typed", "call", Named::ByText),
-    ("schedule_activity_with_retry_on_session", "call", Named::ByText),
-    ("schedule_activity_with_retry_on_session_typed", "call", Named::ByText),
-    ("schedule_sub_orchestration", "call", Named::ByText),
-    ("schedule_sub_orchestration_typed", "call", Named::ByText),
-    ("schedule_sub_orchestration_with_id", "call", Named::ByText),
-    ("schedule_sub_orchestration_with_id_typed", "call", Named::ByText),
-    ("schedule_sub_orchestration_versioned", "call", Named::ByText),
-    ("schedule_sub_orchestration_versioned_with_id", "call", Named::ByText),
+    ("wait", "event", Named::Type),
+    ("queue", "queue", Named::Type),
+    ("timer", "timer", Named::Length),
+    ("schedule_timer", "timer", Named::Length),
+    ("schedule_wait", "event", Named::Text),
+    ("schedule_wait_typed", "event", Named::Text),
+    ("dequeue_event", "queue", Named::Text),
+    ("dequeue_event_typed", "queue", Named::Text),
+    ("schedule_wait_persistent", "queue", Named::Text),
+    ("schedule_wait_persistent_typed", "queue", Named::Text),
+    ("schedule_activity", "call", Named::Text),
+    ("schedule_activity_typed", "call", Named::Text),
+    ("schedule_activity_on_session", "call", Named::Text),
+    ("schedule_activity_on_session_typed", "call", Named::Text),
+    ("schedule_activity_with_retry", "call", Named::Text),
+    ("schedule_activity_with_retry_typed", "call", Named::Text),
+    ("schedule_activity_with_retry_on_session", "call", Named::Text),
+    ("schedule_activity_with_retry_on_session_typed", "call", Named::Text),
+    ("schedule_sub_orchestration", "call", Named::Text),
+    ("schedule_sub_orchestration_typed", "call", Named::Text),
+    ("schedule_sub_orchestration_with_id", "call", Named::Text),
+    ("schedule_sub_orchestration_with_id_typed", "call", Named::Text),
+    ("schedule_sub_orchestration_versioned", "call", Named::Text),
+    ("schedule_sub_orchestration_versioned_with_id", "call", Named::Text),
 ];
 
 /// Constructors of a `Duration` and how many milliseconds their unit has.
@@ -122,23 +122,23 @@ impl Asks<'_> {
     fn method(&mut self, call: &ExprMethodCall) {
         let (method, at) = (call.method.to_string(), call.method.span());
         match METHODS.iter().find(|(name, ..)| *name == method) {
-            Some((_, function, Named::ByType)) => {
+            Some((_, function, Named::Type)) => {
                 if let Some(written) = by_type(call) {
                     self.found(at, function, &written);
                 }
             }
-            Some((_, function, Named::ByText)) => {
+            Some((_, function, Named::Text)) => {
                 if let Some(Expr::Lit(literal)) = call.args.first()
                     && let Lit::Str(name) = &literal.lit
                 {
                     self.found(at, &format!("{function}_named"), name);
                 }
             }
-            Some((_, function, Named::ByLength)) if call.args.len() == 1 => {
+            Some((_, function, Named::Length)) if call.args.len() == 1 => {
                 let length_ms = call.args.first().and_then(length_ms).unwrap_or_default();
                 self.found(at, function, &length_ms);
             }
-            Some((_, _, Named::ByLength)) => {}
+            Some((_, _, Named::Length)) => {}
             None => {
                 let is_own = matches!(&*call.receiver, Expr::Path(path) if path.path.is_ident("self"));
                 if is_own || call.args.iter().any(|argument| self.is_context(argument)) {

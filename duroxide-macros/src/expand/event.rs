@@ -45,7 +45,7 @@ pub(crate) fn expand(brackets: TokenStream, item: TokenStream) -> TokenStream {
         let silence =
             attrs.iter().any(|attribute| attribute.path().is_ident("deprecated")).then(|| quote!(#[allow(deprecated)]));
         // Under its own name it is found without being told.
-        let is_renamed = name != ident.unraw().to_string();
+        let is_renamed = ident.unraw() != name;
         let renamed = is_renamed.then(|| registered(&ident, &name, &conditions, &private));
         quote! {
             #renamed
