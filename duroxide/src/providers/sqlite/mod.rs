@@ -12,6 +12,7 @@ use sqlx::SqlitePool;
 mod ack;
 mod admin;
 mod adopt;
+mod by_hand;
 mod desk;
 mod doors;
 mod error;
@@ -132,29 +133,6 @@ impl SqliteProvider {
     /// [`OlderSchema`](SqliteOpenError::OlderSchema) when it is not of the newest version.
     pub async fn visit(path: impl AsRef<Path>, visit: Visit) -> Result<Self, SqliteOpenError> {
         SqliteProvider::open_at(Location::visited(path.as_ref(), visit)).await
-    }
-
-    /// All that creates the newest tables in an empty database, as SQL for people to read.
-    pub fn schema_sql() -> String {
-        schema::script(0).expect("an empty database can be brought to the newest version")
-    }
-
-    /// All that tables of this [version](Self::schema_version) lack, as SQL for whoever applies it by hand; it fails on tables of
-    /// another version. Nothing for a version that this crate does not know.
-    pub fn schema_sql_from(version: usize) -> Option<String> {
-        schema::script(version)
-    }
-
-    /// The version of the tables in a file, 0 when there are none; the file is left as it is.
-    ///
-    /// # Errors
-    /// See [`SqliteOpenError`]: [`Missing`](SqliteOpenError::Missing) when there is no such file, and
-    /// [`OlderSchema`](SqliteOpenError::OlderSchema) for the tables of 0.1, which have no version.
-    pub async fn schema_version(path: impl AsRef<Path>) -> Result<usize, SqliteOpenError> {
-        let location = Location::visited(path.as_ref(), Visit::Reading);
-        tokio::task::spawn_blocking(move || schema::version(&location.connect()?))
-            .await
-            .map_err(|error| SqliteOpenError::Thread(Box::new(error)))?
     }
 
     /// Opens a file and never flushes it: a power cut may take everything, and leave what is no database.
