@@ -12,7 +12,9 @@ use sqlx::SqlitePool;
 mod ack;
 mod admin;
 mod adopt;
+mod by_hand;
 mod desk;
+mod doors;
 mod error;
 mod export;
 mod express;
@@ -25,6 +27,7 @@ mod import;
 mod insight;
 mod integrity;
 mod kv;
+mod listed;
 mod node;
 mod open;
 mod prune;
@@ -54,6 +57,7 @@ use crate::model::commit::{Commit, ExecutionMetadata};
 use crate::model::event::Event;
 use crate::model::filter::{Capability, DispatcherCapabilityFilter, SessionFetchConfig, TagFilter};
 use crate::model::info::ActivityProgress;
+use crate::model::insight::Durability;
 use crate::model::item::{OrchestrationItem, ScheduledActivityIdentifier};
 use crate::model::start::StartOutcome;
 use crate::model::stats::SystemStats;
@@ -70,10 +74,9 @@ use error::StoreError;
 use node::Node;
 use open::{Location, Synchronous};
 use readers::Readers;
-use ready::Wakes;
 use row::{ActivityRow, MessageRow};
 use worker::Wanted;
-use writer::{Delivery, Durability, Sync, Writer};
+use writer::{Delivery, Sync, Writer};
 
 /// Settings of a [`SqliteProvider`]; what there is to set is in the URL of [`SqliteProvider::new`].
 #[derive(Debug, Clone, Default)]
@@ -93,6 +96,8 @@ pub struct SqliteProvider {
     signal: Arc<WorkSignal>,
     /// Where it is, for people.
     place: String,
+    /// What its commits survive.
+    durability: Durability,
     /// Signs the leases taken here; dropped with the store, so that the next one knows that they are nobody's.
     node: Node,
 }
@@ -128,29 +133,6 @@ impl SqliteProvider {
     /// [`OlderSchema`](SqliteOpenError::OlderSchema) when it is not of the newest version.
     pub async fn visit(path: impl AsRef<Path>, visit: Visit) -> Result<Self, SqliteOpenError> {
         SqliteProvider::open_at(Location::visited(path.as_ref(), visit)).await
-    }
-
-    /// All that creates the newest tables in an empty database, as SQL for people to read.
-    pub fn schema_sql() -> String {
-        schema::script(0).expect("an empty database can be brought to the newest version")
-    }
-
-    /// All that tables of this [version](Self::schema_version) lack, as SQL for whoever applies it by hand; it fails on tables of
-    /// another version. Nothing for a version that this crate does not know.
-    pub fn schema_sql_from(version: usize) -> Option<String> {
-        schema::script(version)
-    }
-
-    /// The version of the tables in a file, 0 when there are none; the file is left as it is.
-    ///
-    /// # Errors
-    /// See [`SqliteOpenError`]: [`Missing`](SqliteOpenError::Missing) when there is no such file, and
-    /// [`OlderSchema`](SqliteOpenError::OlderSchema) for the tables of 0.1, which have no version.
-    pub async fn schema_version(path: impl AsRef<Path>) -> Result<usize, SqliteOpenError> {
-        let location = Location::visited(path.as_ref(), Visit::Reading);
-        tokio::task::spawn_blocking(move || schema::version(&location.connect()?))
-            .await
-            .map_err(|error| SqliteOpenError::Thread(Box::new(error)))?
     }
 
     /// Opens a file and never flushes it: a power cut may take everything, and leave what is no database.
@@ -212,7 +194,8 @@ impl SqliteProvider {
             ready::seed(&conn, &signal)?;
         }
         let writer = Writer::start(conn, sync, Arc::clone(&signal)).map_err(thread_error)?;
-        Ok(SqliteProvider { writer, readers, desk, pool, signal, place: location.told(), node })
+        let (place, durability) = (location.told(), location.durability());
+        Ok(SqliteProvider { writer, readers, desk, pool, signal, place, durability, node })
     }
 
     /// Its place among the stores of the file; those that are dead lose their leases. A visitor has none, and leaves
@@ -225,6 +208,7 @@ impl SqliteProvider {
         }
         let node = Node::beside(&real);
         node::reclaim(conn, &real, &node)?;
+        listed::mend(conn)?;
         Ok(node)
     }
 
@@ -247,47 +231,6 @@ impl SqliteProvider {
     /// Connections to the same database, for programs that run SQL of their own.
     pub fn get_pool(&self) -> &SqlitePool {
         &self.pool
-    }
-
-    async fn write<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
-    {
-        self.writer.call(operation, Durability::Flushed, work).await
-    }
-
-    /// A write that may change histories otherwise than a turn does.
-    async fn administer<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
-    {
-        let others = self.writer.others();
-        self.write(operation, move |conn, wakes| {
-            others.count();
-            work(conn, wakes)
-        })
-        .await
-    }
-
-    async fn lease<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
-    {
-        self.writer.call(operation, Durability::Lease, work).await
-    }
-
-    async fn read_with<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
-    {
-        match &self.readers {
-            Some(readers) => Arc::clone(readers).call(operation, work).await,
-            None => self.lease(operation, move |conn, _| work(conn)).await,
-        }
     }
 
     /// Enqueues a message, if no more than so many wait for its instance.
@@ -314,18 +257,6 @@ impl SqliteProvider {
             Ok(ready::enqueue(conn, &message, visible_at, now_ms, wakes)?)
         })
         .await
-    }
-
-    /// A read of a row or two.
-    async fn look<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
-    {
-        match &self.desk {
-            Some(desk) => desk.call(operation, work).await,
-            None => self.lease(operation, move |conn, _| work(conn)).await,
-        }
     }
 
     /// The events of one execution, or of the newest.

@@ -12,6 +12,8 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+use super::ready::Wakes;
+use super::writer::Durability;
 use super::*;
 use crate::model::event::EventKind;
 use crate::model::prune::{InstanceFilter, PruneOptions};
