@@ -1,5 +1,4 @@
-//! A process whose disk fills up, whose files may not grow, whose database somebody else holds, whose rows lose a bit,
-//! and one that works for long.
+//! A process whose disk fills up, whose database others hold, whose rows lose a bit, and one that works for long.
 //!
 //! Killed and stopped processes are in `examples/tests/kill.rs`, cut power is in `tests/power`, and what cannot be
 //! written at all in `tests/it/defects/stores.rs`.

@@ -1,5 +1,4 @@
-//! Whatever the role, the pool or the server is set to: the store's transactions are as it needs them, and connections that
-//! were ended are replaced.
+//! Whatever role, pool or server are set to, transactions are as the store needs them, and ended sessions are replaced.
 
 use std::sync::Arc;
 use std::time::Duration;
