@@ -148,8 +148,9 @@ async fn postgres_version(url: &str, schema: Option<&str>) -> Result<usize, Fail
 #[cfg(feature = "postgres")]
 fn without_tls(url: &str) -> Result<(), Failure> {
     let query = url.split_once('?').map(|(_, query)| query).unwrap_or_default();
-    let modes = query.split('&').filter_map(|part| part.strip_prefix("sslmode=").or(part.strip_prefix("ssl-mode=")));
-    match modes.into_iter().find(|mode| matches!(*mode, "require" | "verify-ca" | "verify-full")) {
+    let mut modes =
+        query.split('&').filter_map(|part| part.strip_prefix("sslmode=").or(part.strip_prefix("ssl-mode=")));
+    match modes.find(|mode| matches!(*mode, "require" | "verify-ca" | "verify-full")) {
         None => Ok(()),
         Some(mode) => Err(Failure::usage(format!(
             "the URL asks for TLS with sslmode={mode}, and this program speaks none; go through a tunnel (`ssh -L`) or a \

@@ -2,6 +2,7 @@
 
 use axum::Router;
 use duroxide::OrchestrationStatus;
+use duroxide::providers::insight::RowState;
 use futures_util::StreamExt as _;
 use tower::ServiceExt as _;
 
@@ -175,6 +176,30 @@ async fn inputs_that_an_error_quotes_are_not_on_the_page() {
     assert!(page.text.contains("action=CallActivity {…}") && !page.text.contains("hunter2"), "{}", page.text);
     assert!(page.text.contains("the whole text"), "{}", page.text);
     assert!(!scene.client.explain("order-9").await.unwrap().to_string().contains("hunter2"));
+    scene.strike().await;
+}
+
+#[tokio::test]
+async fn a_message_for_nobody_is_shown_and_dropped() {
+    let scene = Scene::set().await;
+    scene.client.raise_event("nobody", "approved", "1").await.expect("a message");
+    let parked = async {
+        loop {
+            let rows = scene.client.list_rows_of("nobody").await.expect("a list");
+            if let Some(row) = rows.into_iter().find(|row| row.state == RowState::Parked) {
+                return row.id;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let row = tokio::time::timeout(PATIENCE, parked).await.expect("a worker looks at it");
+    let form = "action=\"drop-parked\"";
+    assert!(!get(&scene.dashboard().router(), "/queues").await.text.contains(form), "nothing may be changed here");
+    let router = scene.dashboard().read_only(false).router();
+    assert!(get(&router, "/queues").await.text.contains(form));
+    assert_eq!(act(&router, "/drop-parked", &format!("row={row}")).await.status, 200);
+    assert_eq!(act(&router, "/drop-parked", &format!("row={row}")).await.status, 404);
+    assert!(!get(&router, "/queues").await.text.contains(form));
     scene.strike().await;
 }
 

@@ -82,6 +82,7 @@ impl InsightProvider for FlawedStore {
             activity_slots: 1,
             tags: TagsServed { untagged: true, any: true, tags: Vec::new() },
             handlers: Vec::new(),
+            durability: None,
             started_at: 1,
             seen_at: 2,
             alive_until: 3,
@@ -135,6 +136,10 @@ impl InsightProvider for FlawedStore {
     }
 
     async fn drop_quarantined(&self, _id: u64) -> Answer<bool> {
+        Ok(true)
+    }
+
+    async fn drop_parked(&self, _id: u64) -> Answer<bool> {
         Ok(true)
     }
 

@@ -61,12 +61,8 @@ pub(crate) async fn of(client: &Client, id: &str, deep: bool) -> Result<Told, Fa
 /// Takes the inputs away that a failure by nondeterminism quotes; `replay --payloads` shows them.
 fn hide(explanation: &mut Explanation) {
     for reason in &mut explanation.reasons {
-        match reason {
-            Reason::Failed { message: told, .. } | Reason::Activity { error: Some(told), .. } => {
-                *told = without_inputs(told).into_owned();
-            }
-            // No other one tells of a failure.
-            _ => {}
+        if let Reason::Failed { message: told, .. } | Reason::Activity { error: Some(told), .. } = reason {
+            *told = without_inputs(told).into_owned();
         }
     }
     explanation.children.iter_mut().for_each(hide);

@@ -27,6 +27,7 @@ const COLUMNS: &[Column] = &[
     Column::number("SLOTS"),
     Column::text("TAGS"),
     Column::number("HANDLERS"),
+    Column::new("SURVIVES"),
 ];
 
 impl Workers {
@@ -65,6 +66,7 @@ fn row(table: &mut Table, out: &Out, worker: &WorkerInfo) {
         (format!("{}+{}", worker.orchestration_slots, worker.activity_slots), Tone::Plain),
         (tags(&worker.tags), Tone::Plain),
         (worker.handlers.len().to_string(), Tone::Plain),
+        (worker.durability.map(|durability| durability.to_string()).unwrap_or_default(), Tone::Plain),
     ]);
 }
 

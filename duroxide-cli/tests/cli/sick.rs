@@ -43,6 +43,36 @@ async fn rows_that_could_not_be_read_are_listed_retried_and_dropped() {
 }
 
 #[tokio::test]
+async fn messages_for_nobody_are_dropped_and_no_others() {
+    let shop = Shop::with_orders().await;
+    on(&shop.path(), &["raise", "order-1", "approved", "1"]).well();
+    // As a worker leaves it that has looked at it.
+    let foreign = rusqlite::Connection::open(shop.path()).expect("the file is there");
+    let message = json!({"ExternalRaised": {"instance": "nobody", "name": "approved", "data": "1"}}).to_string();
+    let parked = "INSERT INTO orchestrator_queue (instance_id, work_item, visible_at, enqueued_at, state)
+         VALUES ('nobody', ?1, 1, 1, 3)";
+    assert_eq!(foreign.execute(parked, [message]).expect("SQL of a test"), 1);
+    let row = |instance| on(&shop.path(), &["queue", "rows", "--of", instance, "--json"]).document()["rows"][0].clone();
+    let (mine, nobodys) = (row("order-1"), row("nobody"));
+    assert_eq!(nobodys["state"], "parked");
+    let (mine, nobodys) = (mine["id"].to_string(), nobodys["id"].to_string());
+    let drop = |more: &[&str]| on(&shop.path(), &[&["queue", "drop", "--parked"][..], more].concat());
+
+    let refused = drop(&[&mine, "--yes"]).ended(1);
+    assert!(refused.contains(&format!("there is no row {mine} among messages that wait for nobody")), "{refused}");
+    assert_eq!(
+        drop(&[&nobodys, "--dry-run"]).well(),
+        format!("would drop row {nobodys} for nobody: ExternalRaised `approved`\n")
+    );
+    assert!(drop(&[&nobodys]).ended(2).contains("drop 1 row for good: say --yes"));
+    assert_eq!(drop(&[&nobodys, "--yes"]).well(), format!("dropped row {nobodys}\n"));
+    drop(&[&nobodys, "--yes"]).ended(1);
+    assert_eq!(row("nobody"), serde_json::Value::Null);
+    assert_eq!(row("order-1")["id"].to_string(), mine, "what somebody waits for is left");
+    assert_eq!(on(&shop.path(), &["explain", "nobody"]).code, 1, "nothing is left of it");
+}
+
+#[tokio::test]
 async fn the_doctor_finds_what_is_wrong() {
     let shop = spoilt().await;
     let looked = on(&shop.path(), &["doctor", "--as-of-ms", AS_OF]);

@@ -72,7 +72,8 @@ async fn workers_and_handlers_are_listed_and_a_missing_tag_is_found() {
     let (runtime, client) = work(&shop).await;
     let workers = beside(&shop, &["workers", "--json"]).await.document();
     assert_eq!((&workers[0]["is_alive"], &workers[0]["pid"]), (&json!(true), &json!(std::process::id())));
-    assert!(beside(&shop, &["workers"]).await.well().contains("alive"));
+    let told = beside(&shop, &["workers"]).await.well();
+    assert!(told.contains("alive") && told.contains("a power cut"), "{told}");
     let handlers = beside(&shop, &["handlers"]).await.well();
     let row = handlers.lines().find(|line| line.contains("refund")).expect("it is registered");
     assert!(
@@ -100,6 +101,7 @@ async fn workers_and_handlers_are_listed_and_a_missing_tag_is_found() {
     let lines: serde_json::Value = serde_json::from_str(&doctor.out).expect("a document");
     let of = |check: &str| lines.as_array().expect("lines").iter().find(|line| line["check"] == check).cloned();
     assert_eq!(of("workers").expect("looked at")["verdict"], "OK");
+    assert_eq!(of("durability").expect("looked at")["found"], "what is acknowledged survives a power cut");
     let handlers = of("handlers").expect("looked at");
     assert!(handlers["verdict"] == "WARN" && handlers["found"].to_string().contains("gpu"), "{handlers}");
     assert_eq!(doctor.code, 0, "a warning is no failure");

@@ -62,7 +62,7 @@ impl Client {
     ) -> Pin<Box<dyn Future<Output = Result<Explanation, ClientError>> + Send + 'a>> {
         Box::pin(async move {
             let mut explanation = Explanation::of(&self.facts(&instance).await?);
-            seen.insert(instance);
+            seen.insert(instance.clone());
             let children: Vec<String> = explanation.awaited_children().map(str::to_owned).collect();
             for child in children {
                 // Rows of others may name each other as parents.
@@ -70,8 +70,19 @@ impl Client {
                     explanation.children.push(self.explained(child, depth - 1, seen).await?);
                 }
             }
-            Ok(explanation)
+            self.heard(&instance, explanation).await
         })
+    }
+
+    /// A child that has ended meanwhile is on its way to be heard of. One that still is not, when this is looked at
+    /// again, never will be.
+    async fn heard(&self, instance: &str, explanation: Explanation) -> Result<Explanation, ClientError> {
+        let ended_children = explanation.ended_children();
+        if ended_children.is_empty() {
+            return Ok(explanation);
+        }
+        let facts = Facts { ended_children, ..self.facts(instance).await? };
+        Ok(Explanation { children: explanation.children, ..Explanation::of(&facts) })
     }
 
     /// What is known of an instance at one moment. History and queues are read one after the other, and a turn in

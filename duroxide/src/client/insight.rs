@@ -2,7 +2,7 @@
 
 use super::{Client, ClientError};
 use crate::model::insight::{
-    InstancePage, InstanceQuery, QuarantinedRow, Queue, QueueOverview, QueueRow, Unserved, WorkerInfo,
+    HandlerInfo, InstancePage, InstanceQuery, QuarantinedRow, Queue, QueueOverview, QueueRow, Unserved, WorkerInfo,
 };
 use crate::providers::{InsightProvider, ProviderError};
 
@@ -27,6 +27,20 @@ impl Client {
     /// `Provider`.
     pub async fn list_workers(&self) -> Result<Vec<WorkerInfo>, ClientError> {
         Ok(self.insight("list_workers")?.list_workers().await?)
+    }
+
+    /// What live workers have registered, each once, by kind, name and version: what can be started and called.
+    ///
+    /// # Errors
+    /// `Provider`.
+    pub async fn list_handlers(&self) -> Result<Vec<HandlerInfo>, ClientError> {
+        let live = self.list_workers().await?.into_iter().filter(|worker| worker.is_alive);
+        let mut handlers: Vec<HandlerInfo> = live.flat_map(|worker| worker.handlers).collect();
+        let key = |it: &HandlerInfo| (it.kind, it.name.clone(), it.version.clone());
+        // Where one tells what another does not, it counts.
+        handlers.sort_by_key(|it| (key(it), it.source.is_none()));
+        handlers.dedup_by_key(|it| key(it));
+        Ok(handlers)
     }
 
     /// Work for which no live worker has a handler or serves the tag, most instances first.
@@ -96,6 +110,15 @@ impl Client {
     /// `Provider`.
     pub async fn drop_quarantined(&self, id: u64) -> Result<bool, ClientError> {
         Ok(self.insight("drop_quarantined")?.drop_quarantined(id).await?)
+    }
+
+    /// Deletes a message for an instance that nobody has started, by its number in the orchestrator queue. `false` when
+    /// there is no such row, or it is not [parked](crate::providers::insight::RowState::Parked).
+    ///
+    /// # Errors
+    /// `Provider`; permanent when the store cannot do that.
+    pub async fn drop_parked(&self, id: u64) -> Result<bool, ClientError> {
+        Ok(self.insight("drop_parked")?.drop_parked(id).await?)
     }
 
     /// Looks through the whole store for what must not be: one line for each finding. May take long.

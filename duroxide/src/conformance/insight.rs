@@ -11,8 +11,8 @@ use super::items::{
 };
 use crate::model::commit::{Commit, ExecutionMetadata};
 use crate::model::insight::{
-    HandlerInfo, HandlerSort, HandlerSource, InstanceQuery, InstanceRow, ParentFilter, Place, PlaceKind, Queue,
-    QueueRow, TagsServed, Unserved, WorkerInfo,
+    Durability, HandlerInfo, HandlerSort, HandlerSource, InstanceQuery, InstanceRow, ParentFilter, Place, PlaceKind,
+    Queue, QueueRow, TagsServed, Unserved, WorkerInfo,
 };
 use crate::providers::InsightProvider;
 
@@ -130,6 +130,7 @@ fn worker(worker_id: &str, handlers: Vec<HandlerInfo>) -> WorkerInfo {
         activity_slots: 8,
         tags: TagsServed { untagged: true, any: false, tags: Vec::new() },
         handlers,
+        durability: None,
         // The store's clock says when.
         started_at: 1,
         seen_at: 1,
@@ -291,10 +292,24 @@ pub async fn an_instance_is_listed_under_its_newest_execution(factory: &dyn Stor
 
 pub async fn an_execution_that_names_nothing_is_listed_as_running(factory: &dyn StoreFactory) {
     let Some(store) = telling(factory).await else { return };
-    store.create_ended("i", "ContinuedAsNew").await;
-    store.turn("i", in_execution(2)).await;
-    let running = store.find(of_status("Running")).await;
-    assert_eq!(running.iter().map(|row| row.execution_id).collect::<Vec<_>>(), [2]);
+    let nothing = ExecutionMetadata::default;
+    let half_named = [
+        ("nothing", nothing()),
+        ("a pin", ExecutionMetadata { pinned_duroxide_version: Some(semver::Version::new(0, 2, 0)), ..nothing() }),
+        ("a version", ExecutionMetadata { orchestration_version: Some("9.0.0".into()), ..nothing() }),
+        ("a name", ExecutionMetadata { orchestration_name: names().orchestration_name, ..nothing() }),
+    ];
+    for (instance, metadata) in half_named {
+        store.create_ended(instance, "ContinuedAsNew").await;
+        store.turn(instance, Commit { metadata: metadata.clone(), ..in_execution(2) }).await;
+        let running = store.find(of_status("Running")).await;
+        let found: Vec<_> = running.iter().map(|row| (row.instance_id.as_str(), row.execution_id)).collect();
+        assert_eq!(found, [(instance, 2)], "it says {instance}");
+        // Nor is it listed as running again once it has ended.
+        store.turn(instance, Commit { metadata: ends("Completed", "1"), ..in_execution(2) }).await;
+        store.turn(instance, Commit { metadata, ..in_execution(2) }).await;
+        assert_eq!(store.ids(of_status("Running")).await, [""; 0], "it says {instance}");
+    }
 }
 
 pub async fn a_deleted_instance_is_not_found(factory: &dyn StoreFactory) {
@@ -324,7 +339,7 @@ pub async fn a_worker_is_listed_as_it_announced_itself(factory: &dyn StoreFactor
     let checkout = HandlerInfo { source: Some(source), ..handler(HandlerSort::Orchestration, "checkout", "1.0.0") };
     let handlers = vec![handler(HandlerSort::Activity, "charge", "1.0.0"), checkout];
     let tags = TagsServed { untagged: false, any: false, tags: vec!["gpu".into(), "tpu".into()] };
-    let announced = WorkerInfo { tags, ..worker("w", handlers) };
+    let announced = WorkerInfo { tags, durability: Some(Durability::Kill), ..worker("w", handlers) };
     let before = store.now_ms();
     store.announce(&announced).await;
     let found = store.workers().await.remove(0);

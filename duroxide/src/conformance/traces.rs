@@ -11,6 +11,8 @@ use crate::providers::traces::TraceProvider;
 laws!("traces":
     a_start_keeps_its_context_with_it,
     the_context_that_came_first_stays,
+    the_context_of_a_start_that_never_came_gives_way,
+    contexts_of_children_that_never_came_go_with_their_parent,
     a_start_that_is_not_queued_keeps_nothing,
     an_instance_that_exists_gets_no_context_afterwards,
     contexts_of_what_a_turn_starts_are_kept_before_it_exists,
@@ -60,6 +62,38 @@ pub async fn the_context_that_came_first_stays(factory: &dyn StoreFactory) {
     }
     traces.keep_traces(&[("a".to_owned(), context(3))]).await.expect("contexts are kept");
     assert_eq!(trace_of(&store, "a").await, Some(context(1)));
+}
+
+pub async fn the_context_of_a_start_that_never_came_gives_way(factory: &dyn StoreFactory) {
+    let store = Case::of(factory).await;
+    let Some(traces) = tracing(&store) else { return };
+    for (instance, waiting_max) in [("a", ROOM), ("b", None)] {
+        traces.keep_traces(&[(instance.to_owned(), context(1))]).await.expect("contexts are kept");
+        traces.start_traced(start(instance), waiting_max, &context(2)).await.expect("a start is taken");
+        assert_eq!(trace_of(&store, instance).await, Some(context(2)), "the turn that kept the other was lost");
+        traces.keep_traces(&[(instance.to_owned(), context(3))]).await.expect("contexts are kept");
+        assert_eq!(trace_of(&store, instance).await, Some(context(2)), "the start came");
+        store.take().await;
+        traces.keep_traces(&[(instance.to_owned(), context(3))]).await.expect("contexts are kept");
+        assert_eq!(trace_of(&store, instance).await, Some(context(2)), "and somebody works on it");
+    }
+    // Twice in one turn.
+    let twice = [("c".to_owned(), context(1)), ("c".to_owned(), context(1))];
+    traces.keep_traces(&twice).await.expect("contexts are kept");
+    assert_eq!(trace_of(&store, "c").await, Some(context(1)));
+}
+
+pub async fn contexts_of_children_that_never_came_go_with_their_parent(factory: &dyn StoreFactory) {
+    let store = Case::of(factory).await;
+    let Some(traces) = tracing(&store) else { return };
+    store.create_ended("a", "Completed").await;
+    let kept = ["a::sub::2", "a::sub::3", "b::sub::2"];
+    traces.keep_traces(&kept.map(|child| (child.to_owned(), context(1)))).await.expect("contexts are kept");
+    store.create_ended("a::sub::3", "Completed").await;
+    store.admin().delete_instances_atomic(&["a".to_owned()], false).await.expect("an ended instance is deleted");
+    assert_eq!(trace_of(&store, "a::sub::2").await, None, "nobody starts it any more");
+    assert_eq!(trace_of(&store, "a::sub::3").await, Some(context(1)), "it exists, whosever it is");
+    assert_eq!(trace_of(&store, "b::sub::2").await, Some(context(1)));
 }
 
 pub async fn a_start_that_is_not_queued_keeps_nothing(factory: &dyn StoreFactory) {

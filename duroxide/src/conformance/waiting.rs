@@ -20,6 +20,7 @@ laws!("waiting":
     a_ready_row_tells_who_has_its_session,
     a_lease_that_is_over_leaves_its_rows_ready,
     a_message_for_nobody_is_parked,
+    a_parked_row_can_be_dropped_and_no_other,
     rows_of_a_queue_come_in_pages,
     rows_of_an_instance_come_from_both_queues,
     a_sound_store_has_no_findings,
@@ -153,6 +154,39 @@ pub async fn a_message_for_nobody_is_parked(factory: &dyn StoreFactory) {
     assert_eq!(store.only_row(Queue::Orchestrator).await.state, RowState::Parked);
     let found = store.insight().queue_overview().await.expect("queues are counted").orchestrator;
     assert_eq!((found.ready, found.parked, found.oldest_ready_at), (0, 1, None));
+}
+
+pub async fn a_parked_row_can_be_dropped_and_no_other(factory: &dyn StoreFactory) {
+    let Some(store) = telling(factory).await else { return };
+    store.send(raised("nobody", "1")).await;
+    store.send(raised("nobody", "2")).await;
+    store.expect_no_turn("nobody was started").await;
+    store.create("i").await;
+    store.send(raised("i", "3")).await;
+    store.post(activity("i", 1)).await;
+    let before = store.queue(Queue::Orchestrator).await;
+    let states: Vec<_> = before.iter().map(|row| row.state).collect();
+    assert_eq!(states, [RowState::Parked, RowState::Parked, RowState::Ready]);
+    match store.insight().drop_parked(before[0].id).await {
+        Ok(was_there) => assert!(was_there, "it is there, and parked"),
+        // A store need not be able to, and says so.
+        Err(error) if !error.is_retryable() => {
+            return assert_eq!(store.queue(Queue::Orchestrator).await, before, "refused, with nothing changed");
+        }
+        Err(error) => panic!("expected an answer, found {error}"),
+    }
+    assert_eq!(store.queue(Queue::Orchestrator).await, before[1..]);
+    let others = [before[0].id, before[2].id, store.only_row(Queue::Worker).await.id + 1_000];
+    for id in others {
+        assert!(!store.insight().drop_parked(id).await.expect("that is an answer"), "{id} is not parked");
+    }
+    assert_eq!(store.queue(Queue::Orchestrator).await, before[1..]);
+    // What was left is delivered once its instance is there, and what was dropped is not.
+    store.send(start("nobody")).await;
+    let turns = [store.take().await, store.take().await];
+    let late = turns.iter().find(|turn| turn.item.instance == "nobody").expect("it was started");
+    assert!(late.item.messages.contains(&raised("nobody", "2")), "{:?}", late.item.messages);
+    assert!(!late.item.messages.contains(&raised("nobody", "1")), "{:?}", late.item.messages);
 }
 
 pub async fn rows_of_a_queue_come_in_pages(factory: &dyn StoreFactory) {

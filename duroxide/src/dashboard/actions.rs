@@ -156,6 +156,15 @@ pub(super) async fn drop_row(State(shared): State<Arc<Shared>>, Form(Row { row }
     }))
 }
 
+/// `POST drop-parked`
+pub(super) async fn drop_parked(State(shared): State<Arc<Shared>>, Form(Row { row }): Form<Row>) -> Response {
+    let dropped = shared.client.drop_parked(row).await;
+    answer(dropped.map(|is_there| match is_there {
+        true => done(&format!("message {row} is dropped"), None),
+        false => gone(row),
+    }))
+}
+
 fn gone(row: u64) -> Response {
     (StatusCode::NOT_FOUND, format!("message {row} is not there any more")).into_response()
 }

@@ -151,7 +151,8 @@ impl Dashboard {
             .route("/delete", post(actions::delete))
             .route("/start-instance", post(actions::start))
             .route("/retry", post(actions::retry))
-            .route("/drop", post(actions::drop_row));
+            .route("/drop", post(actions::drop_row))
+            .route("/drop-parked", post(actions::drop_parked));
         for name in pages::NAMES {
             router = router.route(&format!("/{name}"), get(pages::page));
         }

@@ -15,9 +15,10 @@ use super::orchestration;
 use super::outgoing::Outgoing;
 use super::processor::Weigh;
 use super::report::Report;
+use super::traced::{self, Life};
 use super::verdict::Head;
 use super::warm::{Left, Next, Suspended, Turn};
-use super::{Env, LIGHT_COMMIT_BYTES, traced};
+use super::{Env, LIGHT_COMMIT_BYTES};
 use crate::clock;
 use crate::mutants::{Bug, is_planted};
 use crate::replay::{Outcome, TurnInput};
@@ -90,7 +91,7 @@ async fn run(env: &Arc<Env>, suspended: Suspended, ended: Vec<Done>) -> Option<S
     let Suspended { mut execution, head: base, figures, takes_completions } = suspended;
     let head = Head::of_running(&execution, base.last_event_id);
     let report = Report::of_turn(&head, &figures, false);
-    let traced = traced::turn(env, &head).await;
+    let traced = traced::turn(env, &head, Life::Same).await;
     let commit = {
         let _code = env.code.acquire().await.expect("nobody closes the semaphore");
         let messages = ended.iter().map(Done::message).collect();

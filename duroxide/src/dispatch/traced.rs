@@ -1,4 +1,4 @@
-//! The trace of an instance: read once, put over its turns and activities, and handed to what it starts.
+//! The trace of an instance: read, put over its turns and activities, and handed to what it starts.
 //!
 //! Without a propagator nothing is read and nothing is stored.
 
@@ -25,9 +25,17 @@ pub(super) struct Traced {
     pub(super) context: Option<TraceContext>,
 }
 
+/// Whether it is sure that an instance is the one that was looked at before. An id may be deleted and started again,
+/// and both lives look alike from outside; an execution that is in memory has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Life {
+    Same,
+    Unsure,
+}
+
 /// A turn begins.
-pub(super) async fn turn(env: &Env, head: &Head) -> Traced {
-    let given = given(env, &head.instance, head.start.is_some()).await;
+pub(super) async fn turn(env: &Env, head: &Head, life: Life) -> Traced {
+    let given = given(env, &head.instance, life).await;
     let span = spans::turn(&head.instance, head.execution_id, &head.name, &head.version);
     let context = env.settings.propagation.adopt(&span, given.as_deref());
     Traced { span, context }
@@ -35,7 +43,7 @@ pub(super) async fn turn(env: &Env, head: &Head) -> Traced {
 
 /// An activity is about to run.
 pub(super) async fn activity(env: &Env, job: &Job, worker_id: &str, attempt: u32) -> Traced {
-    let given = given(env, &job.instance, false).await;
+    let given = given(env, &job.instance, Life::Unsure).await;
     let span = spans::activity(&spans::ActivityRun {
         instance: &job.instance,
         execution_id: job.execution_id,
@@ -67,11 +75,13 @@ fn started(item: &WorkItem) -> Option<String> {
     }
 }
 
-/// The context in which an instance was started. A new instance may have the id of one that was deleted.
-async fn given(env: &Env, instance: &str, is_new: bool) -> Option<Arc<TraceContext>> {
+/// The context in which an instance was started: as it was read for this life of it, or read now.
+async fn given(env: &Env, instance: &str, life: Life) -> Option<Arc<TraceContext>> {
     env.settings.propagation.0.as_ref()?;
     let store = env.store.as_trace_capability()?;
-    if !is_new && let Some(known) = env.contexts.find(instance) {
+    if life == Life::Same
+        && let Some(known) = env.contexts.find(instance)
+    {
         return known;
     }
     match store.read_trace(instance).await {

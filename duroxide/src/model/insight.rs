@@ -151,6 +151,10 @@ pub struct WorkerInfo {
     pub tags: TagsServed,
     /// What it can run, sorted by kind, name and version.
     pub handlers: Vec<HandlerInfo>,
+    /// What its commits survive, as it opened the store; absent when the store does not say, and in what earlier
+    /// versions of this library wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub durability: Option<Durability>,
     /// Milliseconds since the Unix epoch, by the store's clock.
     pub started_at: u64,
     /// When it last said that it is there, in milliseconds since the Unix epoch, by the store's clock.
@@ -166,6 +170,32 @@ impl WorkerInfo {
     pub(crate) fn in_order(&self, other: &Self) -> std::cmp::Ordering {
         let key = |worker: &Self| (!worker.is_alive, worker.node.clone(), worker.started_at, worker.worker_id.clone());
         key(self).cmp(&key(other))
+    }
+}
+
+/// What an acknowledged commit survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Durability {
+    /// A power cut: it was flushed before it was acknowledged.
+    PowerCut,
+    /// The end of its process, however that comes. A power cut may take the newest commits; what is left is whole.
+    Kill,
+    /// Nothing: it is gone with its process.
+    Nothing,
+    /// What only a later version of this library knows.
+    #[serde(other)]
+    Other,
+}
+
+impl fmt::Display for Durability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Durability::PowerCut => "a power cut",
+            Durability::Kill => "a kill",
+            Durability::Nothing => "nothing",
+            Durability::Other => "unknown",
+        })
     }
 }
 

@@ -11,7 +11,8 @@ use super::{ProviderError, StartOutcome, WorkItem};
 /// The half of a store that keeps contexts, reached through
 /// [`Provider::as_trace_capability`](super::Provider::as_trace_capability).
 ///
-/// An instance has the context that came first, from before it exists until it is deleted.
+/// An instance has the context that came first, from before it exists until it is deleted. What was kept for a start
+/// that never came gives way to the next: it neither stands in the way of a later start nor of an import.
 #[async_trait]
 pub trait TraceProvider: Send + Sync {
     /// Enqueues a start and, in the same transaction, keeps its context, unless the instance exists or has one already.

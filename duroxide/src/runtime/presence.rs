@@ -84,6 +84,8 @@ pub(super) fn told(
         activity_slots: options.worker_concurrency,
         tags: served(&options.worker_tag_filter),
         handlers,
+        // The store tells.
+        durability: None,
         // The store's clock tells these.
         started_at: 0,
         seen_at: 0,

@@ -18,7 +18,7 @@ use crate::dispatch::{Env, Slot, Warmth, session, tend_supplies};
 use crate::lease::renewal_interval;
 use crate::model::VERSION;
 use crate::model::filter::SemverRange;
-use crate::model::insight::HandlerInfo;
+use crate::model::insight::{HandlerInfo, WorkerInfo};
 use crate::model::limits::Limits;
 use crate::observe::{ObservabilityHandle, catalog, target};
 use crate::providers::Provider;
@@ -118,7 +118,9 @@ impl Runtime {
             options.observability.gauge_poll_interval,
             stop.clone(),
         ));
-        let worker = presence::told(&options, &activities, &orchestrations, &extras.sources);
+        let durability = store.as_insight_capability().and_then(|insight| insight.durability());
+        let told = presence::told(&options, &activities, &orchestrations, &extras.sources);
+        let worker = WorkerInfo { durability, ..told };
         let settings = settings(&options, &extras);
         let env = Env::new(measured, metrics, settings, orchestrations, activities, tasks.clone());
         let worker_id = worker.worker_id.clone();

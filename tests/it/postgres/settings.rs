@@ -65,8 +65,15 @@ async fn transactions_are_as_the_store_needs_them_whatever_the_role_says() {
 #[tokio::test]
 async fn sessions_that_were_ended_for_being_idle_are_not_noticed() {
     let schema = fresh_schema();
-    let store = store_with(&[("idle_session_timeout", "50")], &schema).await;
+    let store = store_with(&[], &schema).await;
     store.enqueue_for_orchestrator(start("i"), None).await.unwrap();
+    let mut all = Vec::new();
+    for _ in 0..store.get_pool().options().get_max_connections() {
+        let mut session = store.get_pool().acquire().await.unwrap();
+        sqlx::raw_sql("SET idle_session_timeout = '200ms'").execute(&mut *session).await.unwrap();
+        all.push(session);
+    }
+    drop(all);
     let looks_on = super::stage::store().await;
     let open = format!("SELECT count(*) FROM pg_stat_activity WHERE application_name = '{schema}'");
     until(&looks_on, &open, 0).await;

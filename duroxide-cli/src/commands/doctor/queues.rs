@@ -32,7 +32,11 @@ pub(super) async fn look(client: &Client, chart: &mut Chart, now_ms: u64) -> End
         0 => {}
         parked => {
             let found = format!("{} for instances that do not exist", count(parked, "message"));
-            chart.warn("queues", found, "they go after a day; `duroxide queue rows orchestrator` shows whose they are");
+            chart.warn(
+                "queues",
+                found,
+                "they go after a day, or with `queue drop --parked`; `queue rows orchestrator` shows whose they are",
+            );
         }
     }
     match overview.quarantined {

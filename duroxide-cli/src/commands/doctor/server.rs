@@ -1,5 +1,7 @@
 //! What the database promises, and whether its clock agrees with ours.
 
+use duroxide::providers::insight::{Durability, WorkerInfo};
+
 use super::Chart;
 use crate::commands::Ended;
 use crate::store::{Place, Store};
@@ -7,11 +9,30 @@ use crate::store::{Place, Store};
 pub(super) async fn look(store: &Store, chart: &mut Chart, now_ms: u64) -> Ended {
     match &store.place {
         Place::Sqlite(_) => {
-            let found = "as each worker opened the file: all is flushed, unless its URL says `synchronous=normal`";
-            chart.ok("durability", found);
+            let workers = store.client.list_workers().await?;
+            file(&workers, chart);
             Ok(())
         }
         Place::Postgres { .. } => postgres(store, chart, now_ms).await,
+    }
+}
+
+/// How a file is written is the affair of whoever opened it.
+fn file(workers: &[WorkerInfo], chart: &mut Chart) {
+    let live = || workers.iter().filter(|worker| worker.is_alive);
+    let unsafe_ones = live().filter(|worker| matches!(worker.durability, Some(Durability::Kill | Durability::Nothing)));
+    let named: Vec<String> = unsafe_ones.map(|worker| format!("{} (pid {})", worker.node, worker.pid)).collect();
+    let says = |durability| live().all(|worker| worker.durability == Some(durability));
+    match (named.is_empty(), live().next().is_some() && says(Durability::PowerCut)) {
+        (false, _) => {
+            let found = format!("a power cut may take what these acknowledged last: {}", named.join(", "));
+            chart.warn("durability", found, "open the file without `synchronous=normal`, unless that is fine here");
+        }
+        (true, true) => chart.ok("durability", "what is acknowledged survives a power cut"),
+        (true, false) => {
+            let found = "as each worker opened the file: all is flushed, unless its URL says `synchronous=normal`";
+            chart.ok("durability", found);
+        }
     }
 }
 

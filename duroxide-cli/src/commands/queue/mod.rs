@@ -1,5 +1,6 @@
 //! `queue`: what waits, and what could not be read.
 
+mod drop;
 mod quarantine;
 mod rows;
 
@@ -14,7 +15,7 @@ use crate::output::table::{Column, Table};
 use crate::output::{Tone, time};
 use crate::store::Access;
 
-/// Show what waits in the queues; look at rows that could not be read, retry or drop them
+/// Show what waits in the queues; look at rows that could not be read or that wait for nobody, retry or drop them
 #[derive(Debug, Args)]
 pub(crate) struct Queue {
     #[command(subcommand)]
@@ -26,7 +27,7 @@ enum What {
     Rows(rows::Rows),
     Quarantine(quarantine::Quarantine),
     Retry(quarantine::Retry),
-    Drop(quarantine::Drop),
+    Drop(drop::Drop),
 }
 
 const COLUMNS: &[Column] = &[

@@ -1,11 +1,10 @@
-//! `queue quarantine`, `retry` and `drop`: rows that could not be read, set aside so that they block nobody.
+//! `queue quarantine` and `retry`: rows that could not be read, set aside so that they block nobody.
 
 use clap::Args;
 use duroxide::providers::insight::{MAX_PAGE, QuarantinedRow};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::commands::careful::Careful;
 use crate::commands::payload::Payloads;
 use crate::commands::{Desk, Ended, done};
 use crate::failure::Failure;
@@ -107,48 +106,6 @@ impl Retry {
     }
 }
 
-/// Delete rows that could not be read, for good
-#[derive(Debug, Args)]
-pub(crate) struct Drop {
-    /// Their numbers
-    #[arg(required = true)]
-    rows: Vec<u64>,
-
-    #[command(flatten)]
-    careful: Careful,
-}
-
-impl Drop {
-    pub(crate) async fn run(self, desk: &mut Desk) -> Ended {
-        let access = if self.careful.dry_run { Access::Look } else { Access::Change };
-        let store = desk.open(access).await?;
-        let mut found = Vec::new();
-        for &row in &self.rows {
-            let before = row.checked_sub(1);
-            let listed = store.client.list_quarantined(None, before, 1).await?;
-            found.extend(listed.into_iter().filter(|listed| listed.id == row));
-            if found.last().is_none_or(|found| found.id != row) {
-                return Err(unknown(row));
-            }
-        }
-        if self.careful.dry_run {
-            for row in &found {
-                let whose = row.instance_id.as_deref().unwrap_or("nobody's");
-                done(desk, &format!("would drop row {} of {whose}: {}", row.id, row.reason))?;
-            }
-            return Ok(());
-        }
-        self.careful.confirm(&format!("drop {} for good", text::count(self.rows.len() as u64, "row")))?;
-        for row in self.rows {
-            match store.client.drop_quarantined(row).await? {
-                true => done(desk, &format!("dropped row {row}"))?,
-                false => return Err(unknown(row)),
-            }
-        }
-        Ok(())
-    }
-}
-
-fn unknown(row: u64) -> Failure {
+pub(super) fn unknown(row: u64) -> Failure {
     Failure::not_so(format!("there is no row {row} among those that could not be read"))
 }

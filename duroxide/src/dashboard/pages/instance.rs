@@ -88,7 +88,7 @@ async fn not_begun(client: &Client, id: &str, now_ms: u64, may_act: bool) -> Res
         div.card {
             h2 { "It has not begun" }
             (explained(client, id).await?)
-            @if !rows.is_empty() { (queue_rows(&rows, now_ms)) }
+            @if !rows.is_empty() { (queue_rows(&rows, now_ms, may_act)) }
             @if !set_aside.is_empty() { (quarantined(&set_aside, now_ms, may_act)) }
         }
     };
@@ -278,7 +278,7 @@ impl Read<'_> {
         let rows = self.client.list_rows_of(self.id).await?;
         let set_aside = self.client.list_quarantined(Some(self.id), None, 20).await?;
         Ok(html! {
-            @if !rows.is_empty() { div.card { h2 { "In the queues" } (queue_rows(&rows, self.now_ms)) } }
+            @if !rows.is_empty() { div.card { h2 { "In the queues" } (queue_rows(&rows, self.now_ms, may_act)) } }
             @if !set_aside.is_empty() {
                 div.card { h2 { "Could not be read" } (quarantined(&set_aside, self.now_ms, may_act)) }
             }

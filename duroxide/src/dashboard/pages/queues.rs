@@ -40,7 +40,7 @@ pub(super) async fn view(client: &Client, asked: &Asked, may_act: bool) -> Resul
     Ok(view
         .live("figures", html! { div.card { h2 { "Figures" } (table(&overview, now_ms)) } })
         .live("quarantine", quarantine(&quarantined, overview.quarantined, now_ms, may_act))
-        .live("rows", waiting(&rows, queue, asked, now_ms)))
+        .live("rows", waiting(&rows, queue, asked, now_ms, may_act)))
 }
 
 fn quarantine(rows: &[QuarantinedRow], all: u64, now_ms: u64, may_act: bool) -> Markup {
@@ -84,7 +84,7 @@ pub(super) fn quarantined(rows: &[QuarantinedRow], now_ms: u64, may_act: bool) -
     }
 }
 
-fn waiting(rows: &[QueueRow], queue: Queue, asked: &Asked, now_ms: u64) -> Markup {
+fn waiting(rows: &[QueueRow], queue: Queue, asked: &Asked, now_ms: u64, may_act: bool) -> Markup {
     let tab = |name: Queue, label: &str| {
         html! {
             a.button href={ "queues?queue=" (name) } aria-current=[(name == queue).then_some("true")] { (label) }
@@ -94,7 +94,7 @@ fn waiting(rows: &[QueueRow], queue: Queue, asked: &Asked, now_ms: u64) -> Marku
         div.card {
             h2 { "What waits" }
             p.pages { (tab(Queue::Orchestrator, "for orchestrations")) " " (tab(Queue::Worker, "activities")) }
-            @if rows.is_empty() { (nothing("Nothing waits.")) } @else { (queue_rows(rows, now_ms)) }
+            @if rows.is_empty() { (nothing("Nothing waits.")) } @else { (queue_rows(rows, now_ms, may_act)) }
             p.pages {
                 @if asked.after.is_some() { a.button href={ "queues?queue=" (queue) } { "First" } " " }
                 @if let Some(last) = rows.last().filter(|_| rows.len() == PAGE) {
@@ -106,7 +106,7 @@ fn waiting(rows: &[QueueRow], queue: Queue, asked: &Asked, now_ms: u64) -> Marku
 }
 
 /// A table of messages and activities.
-pub(super) fn queue_rows(rows: &[QueueRow], now_ms: u64) -> Markup {
+pub(super) fn queue_rows(rows: &[QueueRow], now_ms: u64, may_act: bool) -> Markup {
     html! {
         div.wide tabindex="0" role="region" aria-label="What waits" {
             table.stack {
@@ -122,11 +122,24 @@ pub(super) fn queue_rows(rows: &[QueueRow], now_ms: u64) -> Markup {
                             @if let Some(session) = &row.session_id { " " span.quiet { "session " (session) } }
                         }
                         td data-label="Instance" { @if let Some(instance) = &row.instance_id { (link(instance)) } @else { "–" } }
-                        td data-label="Waits for" { (state(row, now_ms)) }
+                        td data-label="Waits for" {
+                            (state(row, now_ms))
+                            @if may_act && row.state == RowState::Parked { (drop_parked(row.id)) }
+                        }
                         td.number data-label="Attempts" { (row.attempts) }
                     }
                 } }
             }
+        }
+    }
+}
+
+/// Nobody waits for it: that it goes harms nobody.
+fn drop_parked(row: u64) -> Markup {
+    html! {
+        form method="post" action="drop-parked" data-act data-sure={ "Delete message " (row) " for good?" } {
+            input type="hidden" name="row" value=(row);
+            button.danger { "Drop" }
         }
     }
 }

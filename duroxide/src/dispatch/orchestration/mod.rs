@@ -14,7 +14,7 @@ use crate::dispatch::keeper::{Kept, Lease};
 use crate::dispatch::processor::{Processor, Weigh};
 use crate::dispatch::report::Report;
 use crate::dispatch::supply::{Look, Supply};
-use crate::dispatch::traced::{self, Traced};
+use crate::dispatch::traced::{self, Life, Traced};
 use crate::dispatch::triage::triage;
 use crate::dispatch::verdict::{Closing, Head, Notice, Reluctance, Rules, Turn, Verdict};
 use crate::dispatch::warm::{self, Figures, Suspended};
@@ -105,6 +105,14 @@ enum Stage {
 }
 
 impl Stage {
+    /// Whether it goes on where this process has seen it before.
+    fn life(&self) -> Life {
+        match self {
+            Stage::Resting(_) => Life::Same,
+            Stage::Opened { .. } => Life::Unsure,
+        }
+    }
+
     /// The execution, led through its history if it did not rest.
     fn execution(self, limits: Limits) -> Box<Execution> {
         match self {
@@ -305,7 +313,7 @@ impl Orchestrations {
         let Prepared { head, messages, collisions, is_continue_as_new, base, figures, stage } = prepared;
         let report = Report::of_turn(&head, &figures, is_continue_as_new);
         let takes_completions = messages.iter().all(leaves_completions_alone);
-        let traced = traced::turn(&self.env, &head).await;
+        let traced = traced::turn(&self.env, &head, stage.life()).await;
         let _code = self.env.code.acquire().await.expect("nobody closes the semaphore");
         let mut execution = traced.span.in_scope(|| {
             let mut execution = stage.execution(self.env.settings.limits);

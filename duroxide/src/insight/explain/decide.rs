@@ -226,13 +226,12 @@ fn wait(bar: &Bar, facts: &Facts) -> Reason {
         },
         BarKind::Event => Reason::Event { name, since_ms, asked_at },
         BarKind::Queue => Reason::Message { queue: name, since_ms, asked_at },
-        BarKind::Child => Reason::Child {
-            instance_id: bar.child.clone().unwrap_or_default(),
-            name,
-            since_ms,
-            has_ended: facts.is_answered(bar.event_id, &["SubOrchCompleted", "SubOrchFailed"]),
-            asked_at,
-        },
+        BarKind::Child => {
+            let instance_id = bar.child.clone().unwrap_or_default();
+            let has_ended = facts.is_answered(bar.event_id, &["SubOrchCompleted", "SubOrchFailed"]);
+            let is_lost = !has_ended && facts.has_all_rows() && facts.ended_children.contains(&instance_id);
+            Reason::Child { instance_id, name, since_ms, has_ended, is_lost, asked_at }
+        }
         BarKind::Detached | BarKind::SystemCall => Reason::SystemCall { name, since_ms },
     }
 }

@@ -1,5 +1,7 @@
 //! What is known of one instance, and of those who could work on it.
 
+use std::collections::BTreeSet;
+
 use crate::model::event::{Event, EventKind};
 use crate::model::info::InstanceInfo;
 use crate::model::insight::{
@@ -25,6 +27,8 @@ pub struct Facts {
     pub workers: Option<Vec<WorkerInfo>>,
     /// Why the store is closed, if it is.
     pub closed: Option<String>,
+    /// Children that had ended by their own account before the rest was read.
+    pub ended_children: BTreeSet<String>,
 }
 
 impl Facts {

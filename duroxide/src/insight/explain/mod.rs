@@ -9,6 +9,8 @@ mod said;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::model::insight::{HandlerSort, Queue};
@@ -242,6 +244,8 @@ pub enum Reason {
         since_ms: u64,
         /// Whether its result waits to be delivered.
         has_ended: bool,
+        /// Whether it has ended and the message that says so is gone: then this never hears of it.
+        is_lost: bool,
         /// Where its code may have asked for it, as `file:line`, when a worker has told.
         asked_at: Vec<String>,
     },
@@ -357,6 +361,12 @@ impl Explanation {
         self.reasons.iter().map(|reason| said::reason(reason, self.at_ms)).collect()
     }
 
+    /// The children among those explained here that have ended, and of whose end no message was found.
+    pub(crate) fn ended_children(&self) -> BTreeSet<String> {
+        let ended = self.children.iter().filter(|it| matches!(it.stand, Standing::Completed | Standing::Failed));
+        ended.map(|child| child.instance_id.clone()).collect()
+    }
+
     /// The children that it waits for.
     pub fn awaited_children(&self) -> impl Iterator<Item = &str> {
         self.reasons.iter().filter_map(|reason| match reason {
@@ -380,7 +390,7 @@ impl Reason {
             Reason::Activity { state, .. } => {
                 matches!(state, ActivityState::NoHandler | ActivityState::NoWorkerForTag { .. } | ActivityState::Lost)
             }
-            Reason::Timer { is_lost, .. } => *is_lost,
+            Reason::Timer { is_lost, .. } | Reason::Child { is_lost, .. } => *is_lost,
             Reason::NoSuchInstance
             | Reason::MessagesForNobody { .. }
             | Reason::Completed { .. }
@@ -393,7 +403,6 @@ impl Reason {
             | Reason::TurnGivenBack { .. }
             | Reason::Event { .. }
             | Reason::Message { .. }
-            | Reason::Child { .. }
             | Reason::SystemCall { .. } => false,
         }
     }

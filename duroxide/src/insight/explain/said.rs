@@ -124,6 +124,22 @@ pub(super) fn reason(reason: &Reason, at: u64) -> String {
             due(*due_ms, at)
         ),
         Reason::Activity { .. } => activity(reason, at),
+        Reason::Event { .. } | Reason::Message { .. } | Reason::Timer { .. } | Reason::Child { .. } => {
+            awaited(reason, at)
+        }
+        Reason::SystemCall { name, since_ms } => {
+            format!("waits for the runtime to answer `{name}` since {}", ago(*since_ms, at))
+        }
+        Reason::Nothing { since_ms } => format!(
+            "nothing is queued for it and its history asks for nothing that is open, since {}",
+            ago(*since_ms, at)
+        ),
+    }
+}
+
+/// What comes from elsewhere.
+fn awaited(reason: &Reason, at: u64) -> String {
+    match reason {
         Reason::Event { name, since_ms, asked_at } => {
             format!("waits for event `{name}`{} since {}", bound(asked_at), ago(*since_ms, at))
         }
@@ -138,18 +154,15 @@ pub(super) fn reason(reason: &Reason, at: u64) -> String {
         Reason::Child { instance_id, name, has_ended: true, .. } => {
             format!("child `{instance_id}` ({name}) has ended, and that waits to be delivered")
         }
+        Reason::Child { instance_id, name, is_lost: true, .. } => format!(
+            "child `{instance_id}` ({name}) has ended, but the message that says so is gone: this will not hear of it"
+        ),
         Reason::Child { instance_id, name, since_ms, asked_at, .. } => {
             let (place, since) = (places("called", asked_at), ago(*since_ms, at));
             let place = if place.is_empty() { place } else { format!(", {place}") };
             format!("waits for child `{instance_id}` ({name}{place}) since {since}")
         }
-        Reason::SystemCall { name, since_ms } => {
-            format!("waits for the runtime to answer `{name}` since {}", ago(*since_ms, at))
-        }
-        Reason::Nothing { since_ms } => format!(
-            "nothing is queued for it and its history asks for nothing that is open, since {}",
-            ago(*since_ms, at)
-        ),
+        _ => String::new(),
     }
 }
 

@@ -76,11 +76,12 @@ fn every_reason_is_a_sentence() {
     let timer = |due_ms, is_lost| Reason::Timer { since_ms: ago(3 * HOUR_MS), due_ms, is_lost, asked_at: Vec::new() };
     let event =
         |asked_at| Reason::Event { name: text("approved"), since_ms: ago(3 * HOUR_MS), asked_at: lines(asked_at) };
-    let child = |has_ended| Reason::Child {
+    let child = |has_ended, is_lost| Reason::Child {
         instance_id: text("order-7::sub::4"),
         name: text("ship"),
         since_ms: ago(90_000),
         has_ended,
+        is_lost,
         asked_at: lines(&[7]),
     };
     let table = [
@@ -206,8 +207,12 @@ fn every_reason_is_a_sentence() {
         (timer(AT_MS + 21 * HOUR_MS, false), "timer `1 d` due in 21 h"),
         (timer(ago(60_000), false), "timer `2 h 59 min` due since 1 min"),
         (timer(AT_MS, true), "timer `3 h` due now, but its row in the queue is gone: it will not fire"),
-        (child(false), "waits for child `order-7::sub::4` (ship, called at checkout.rs:7) since 1 min 30 s"),
-        (child(true), "child `order-7::sub::4` (ship) has ended, and that waits to be delivered"),
+        (child(false, false), "waits for child `order-7::sub::4` (ship, called at checkout.rs:7) since 1 min 30 s"),
+        (
+            child(false, true),
+            "child `order-7::sub::4` (ship) has ended, but the message that says so is gone: this will not hear of it",
+        ),
+        (child(true, false), "child `order-7::sub::4` (ship) has ended, and that waits to be delivered"),
         (
             Reason::SystemCall { name: text("new_guid"), since_ms: ago(5_000) },
             "waits for the runtime to answer `new_guid` since 5 s",
@@ -303,6 +308,7 @@ fn worker(worker_id: &str, is_alive: bool, version: &str) -> WorkerInfo {
             handler(HandlerSort::Activity, "charge", "1.0.0", None),
             handler(HandlerSort::Orchestration, "checkout", version, Some(source)),
         ],
+        durability: None,
         started_at: 0,
         seen_at: ago(5_000),
         alive_until: 0,

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::Encoded;
 use crate::codec;
 use crate::model::insight::{
-    InstancePage, InstanceQuery, QuarantinedRow, Queue, QueueOverview, QueueRow, Unserved, WorkerInfo,
+    Durability, InstancePage, InstanceQuery, QuarantinedRow, Queue, QueueOverview, QueueRow, Unserved, WorkerInfo,
 };
 use crate::model::work_item::WorkItem;
 use crate::providers::error::ProviderError;
@@ -89,6 +89,14 @@ impl InsightProvider for Encoded {
 
     async fn drop_quarantined(&self, id: u64) -> Answer<bool> {
         self.insight("drop_quarantined")?.drop_quarantined(id).await
+    }
+
+    async fn drop_parked(&self, id: u64) -> Answer<bool> {
+        self.insight("drop_parked")?.drop_parked(id).await
+    }
+
+    fn durability(&self) -> Option<Durability> {
+        self.store().as_insight_capability()?.durability()
     }
 
     async fn check_integrity(&self) -> Answer<Vec<String>> {

@@ -7,9 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use crate::model::insight::{
-    DEFAULT_PAGE, HandlerInfo, HandlerSort, HandlerSource, InstanceCursor, InstancePage, InstanceQuery, InstanceRow,
-    MAX_PAGE, ParentFilter, Place, PlaceKind, QuarantinedRow, Queue, QueueFigures, QueueOverview, QueueRow, RowState,
-    TagsServed, Unserved, WorkerInfo,
+    DEFAULT_PAGE, Durability, HandlerInfo, HandlerSort, HandlerSource, InstanceCursor, InstancePage, InstanceQuery,
+    InstanceRow, MAX_PAGE, ParentFilter, Place, PlaceKind, QuarantinedRow, Queue, QueueFigures, QueueOverview,
+    QueueRow, RowState, TagsServed, Unserved, WorkerInfo,
 };
 
 use super::ProviderError;
@@ -92,6 +92,21 @@ pub trait InsightProvider: Send + Sync {
 
     /// Deletes a row for good. `false` when there is no such row.
     async fn drop_quarantined(&self, id: u64) -> Result<bool, ProviderError>;
+
+    /// Deletes a message that is [parked](RowState::Parked), by its number in the orchestrator queue. `false` when there
+    /// is no such row, or it is not parked (any more): what an instance may take is not deleted.
+    ///
+    /// # Errors
+    /// Permanent, with nothing changed, when the store cannot do that. That is what it says by default.
+    async fn drop_parked(&self, id: u64) -> Result<bool, ProviderError> {
+        let refusal = format!("expected a store that deletes parked messages, found one that cannot delete row {id}");
+        Err(ProviderError::permanent("drop_parked", refusal))
+    }
+
+    /// What its commits survive, as it was opened here; by default it does not say.
+    fn durability(&self) -> Option<Durability> {
+        None
+    }
 
     /// Looks through the whole store for what must not be: damage of the database itself, rows that belong to
     /// nothing, what cannot be read, histories without their beginning. One line for each finding, none when all is

@@ -186,6 +186,7 @@ mod tests {
             activity_slots: 1,
             tags: TagsServed { untagged: true, any: false, tags: tags.iter().map(|&tag| tag.to_owned()).collect() },
             handlers: handlers.iter().map(handler).collect(),
+            durability: None,
             started_at: 0,
             seen_at: 0,
             alive_until: 0,

@@ -10,8 +10,8 @@ use crate::codec;
 use crate::lease;
 use crate::model::event::Event;
 use crate::model::insight::{
-    InstancePage, InstanceQuery, InstanceRow, ParentFilter, QuarantinedRow, Queue, QueueOverview, QueueRow, Unserved,
-    WorkerInfo,
+    Durability, InstancePage, InstanceQuery, InstanceRow, ParentFilter, QuarantinedRow, Queue, QueueOverview, QueueRow,
+    Unserved, WorkerInfo,
 };
 use crate::providers::error::ProviderError;
 use crate::providers::insight::served::Wanting;
@@ -81,6 +81,14 @@ impl InsightProvider for MemoryProvider {
 
     async fn drop_quarantined(&self, id: u64) -> Answer<bool> {
         Ok(self.with(|tables, _| tables.quarantine.remove(&id).is_some()))
+    }
+
+    async fn drop_parked(&self, id: u64) -> Answer<bool> {
+        Ok(self.with(|tables, now_ms| tables.drop_parked(id, now_ms)))
+    }
+
+    fn durability(&self) -> Option<Durability> {
+        Some(Durability::Nothing)
     }
 
     async fn check_integrity(&self) -> Answer<Vec<String>> {

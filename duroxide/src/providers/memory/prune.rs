@@ -82,6 +82,11 @@ impl Tables {
         self.locks.remove(id);
         self.key_values.remove(id);
         self.traces.remove(id);
+        // Contexts that were kept for children which it never started: nobody else will.
+        let made = format!("{id}::sub::");
+        let children = self.traces.range(made.clone()..).map(|(child, _)| child).take_while(|it| it.starts_with(&made));
+        let stale: Vec<String> = children.filter(|child| !self.instances.contains_key(*child)).cloned().collect();
+        stale.iter().for_each(|child| drop(self.traces.remove(child)));
         let executions = self.executions.remove(id).unwrap_or_default();
         let events = self.history.remove(id).unwrap_or_default();
         let messages = self.inboxes.remove(id).unwrap_or_default();

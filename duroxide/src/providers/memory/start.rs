@@ -21,7 +21,8 @@ impl Tables {
         Ok(StartOutcome::Queued)
     }
 
-    fn found(&self, instance: &str, start: &WorkItem) -> Option<StartOutcome> {
+    /// What an id stands for already, if anything.
+    pub(super) fn found(&self, instance: &str, start: &WorkItem) -> Option<StartOutcome> {
         let first = self.history.get(instance).and_then(|executions| {
             let text = executions.get(&INITIAL_EXECUTION_ID)?.get(&INITIAL_EVENT_ID)?;
             let event: Event = codec::from_json(text).ok()?;

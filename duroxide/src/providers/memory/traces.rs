@@ -3,15 +3,22 @@
 use async_trait::async_trait;
 
 use super::MemoryProvider;
-use super::tables::Tables;
+use super::tables::{MessageKind, Tables};
 use crate::model::trace::TraceContext;
 use crate::providers::traces::{TraceProvider, queued, started};
 use crate::providers::{ProviderError, StartOutcome, WorkItem};
 
 impl Tables {
+    /// One that was kept for a start which never came gives way: so this goes before its own start.
     fn keep_trace(&mut self, instance: &str, trace: &TraceContext) {
-        if !self.instances.contains_key(instance) {
+        if self.instances.contains_key(instance) {
+            return;
+        }
+        let mut inbox = self.inboxes.get(instance).into_iter().flat_map(|inbox| inbox.values());
+        if inbox.any(|row| row.kind == MessageKind::Start) {
             self.traces.entry(instance.to_owned()).or_insert_with(|| trace.clone());
+        } else {
+            self.traces.insert(instance.to_owned(), trace.clone());
         }
     }
 
@@ -23,18 +30,17 @@ impl Tables {
         now_ms: u64,
     ) -> Result<StartOutcome, ProviderError> {
         let instance = started(start)?;
-        let outcome = match waiting_max {
-            Some(waiting_max) => {
-                self.check_room(start, waiting_max)?;
-                self.enqueue(start, None, now_ms)?;
-                queued(Some(waiting_max))
+        match waiting_max {
+            Some(waiting_max) => self.check_room(start, waiting_max)?,
+            None => {
+                if let Some(found) = self.found(instance, start) {
+                    return Ok(found);
+                }
             }
-            None => self.start(start, now_ms)?,
-        };
-        if outcome == queued(waiting_max) {
-            self.keep_trace(instance, trace);
         }
-        Ok(outcome)
+        self.keep_trace(instance, trace);
+        self.enqueue(start, None, now_ms)?;
+        Ok(queued(waiting_max))
     }
 }
 

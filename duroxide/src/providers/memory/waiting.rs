@@ -106,6 +106,22 @@ impl Tables {
         }
     }
 
+    pub(super) fn drop_parked(&mut self, id: u64, now_ms: u64) -> bool {
+        let rows = self.queue_rows(Queue::Orchestrator, now_ms).into_iter();
+        let parked = rows.filter(|row| row.state == RowState::Parked).find(|row| row.id == id);
+        let Some(instance) = parked.and_then(|row| row.instance_id) else {
+            return false;
+        };
+        let Some(inbox) = self.inboxes.get_mut(&instance) else {
+            return false;
+        };
+        let was_there = inbox.remove(&id).is_some();
+        if inbox.is_empty() {
+            self.inboxes.remove(&instance);
+        }
+        was_there
+    }
+
     /// A lease is signed by the store; where one worker alone works through it, it is the worker's.
     fn worker_behind(&self, owner: &str) -> String {
         let mut workers = self.workers.keys();

@@ -1,6 +1,5 @@
 //! Instances by what is said of them, newest first: always a walk along an index, and as short as the page.
 
-use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::error::StoreError;
@@ -35,11 +34,7 @@ enum Value {
 pub(super) async fn page(db: &Db, query: &InstanceQuery) -> Result<InstancePage, StoreError> {
     let limit = query.page();
     let along = along(db, query).await?;
-    let statuses = match along {
-        Along::Ids | Along::Parent => Vec::new(),
-        Along::Name | Along::Status => statuses(db, query).await?,
-    };
-    let (sql, values) = statement(query, along, &statuses, limit + 1);
+    let (sql, values) = statement(query, along, limit + 1);
     let rows = db.all(|| bind(db.query(&sql), &values)).await?;
     let rows = rows.iter().map(told).collect::<Result<_, _>>()?;
     Ok(InstancePage::of(rows, limit))
@@ -76,29 +71,8 @@ async fn is_rare(db: &Db, prefix: &str) -> Result<bool, StoreError> {
     Ok(number(&row, 0)? <= MAX_PAGE as u64)
 }
 
-/// The statuses to walk along: each found by one step into the index.
-async fn statuses(db: &Db, query: &InstanceQuery) -> Result<Vec<String>, StoreError> {
-    if let Some(status) = &query.status {
-        return Ok(vec![stored(status).into_owned()]);
-    }
-    let of_name = match &query.name {
-        Some(_) => "left(orchestration_name, 300) = left($1, 300)",
-        None => "$1::text IS NULL",
-    };
-    let steps = format!(
-        "WITH RECURSIVE step (status) AS (
-             SELECT min(status) FROM @.instances WHERE {of_name}
-             UNION ALL SELECT (SELECT min(status) FROM @.instances WHERE {of_name} AND status > step.status)
-             FROM step WHERE step.status IS NOT NULL)
-         SELECT status FROM step WHERE status IS NOT NULL"
-    );
-    let name = super::row::stored_opt(query.name.as_deref());
-    let rows = db.all(|| db.query(&steps).bind(name.clone())).await?;
-    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
-}
-
 /// One walk for each status, or one for all.
-fn statement(query: &InstanceQuery, along: Along, statuses: &[String], limit: usize) -> (String, Vec<Value>) {
+fn statement(query: &InstanceQuery, along: Along, limit: usize) -> (String, Vec<Value>) {
     const COLUMNS: &str = "instance_id, orchestration_name, orchestration_version, current_execution_id, status,
         parent_instance_id, created_at, updated_at";
     let mut values = Vec::new();
@@ -121,22 +95,39 @@ fn statement(query: &InstanceQuery, along: Along, statuses: &[String], limit: us
                 Along::Parent | Along::Name | Along::Status => walk("@.instances", &format!("{ids} AND {rest}")),
             }
         }
-        Along::Name | Along::Status => {
-            let walks: Vec<String> = statuses
-                .iter()
-                .map(|status| {
-                    values.push(Value::Text(status.clone()));
-                    let of_status = format!("{ids} AND {rest} AND status = ${}", values.len());
-                    format!("({})", walk("@.instances", &of_status))
-                })
-                .collect();
-            match walks.is_empty() {
-                true => walk("@.instances", &format!("{ids} AND {rest} AND false")),
-                false => walks.join(" UNION ALL "),
+        Along::Name | Along::Status => match &query.status {
+            Some(status) => {
+                values.push(Value::Text(stored(status).into_owned()));
+                walk("@.instances", &format!("{ids} AND {rest} AND status = ${}", values.len()))
             }
-        }
+            None => {
+                let steps = steps(query, &mut values);
+                let walk = walk("@.instances", &format!("{ids} AND {rest} AND status = step.status"));
+                format!(
+                    "{steps} SELECT walk.* FROM step CROSS JOIN LATERAL ({walk}) walk WHERE step.status IS NOT NULL"
+                )
+            }
+        },
     };
     (sql, values)
+}
+
+/// The statuses to walk along: each found by one step into the index. Of the same statement as the walks, so that an
+/// instance which changes its status meanwhile is in one of them.
+fn steps(query: &InstanceQuery, values: &mut Vec<Value>) -> String {
+    let of_name = match &query.name {
+        Some(name) => {
+            values.push(Value::Text(stored(name).into_owned()));
+            format!("left(orchestration_name, 300) = left(${}, 300)", values.len())
+        }
+        None => "true".to_owned(),
+    };
+    format!(
+        "WITH RECURSIVE step (status) AS (
+             SELECT min(status) FROM @.instances WHERE {of_name}
+             UNION ALL SELECT (SELECT min(status) FROM @.instances WHERE {of_name} AND status > step.status)
+             FROM step WHERE step.status IS NOT NULL)"
+    )
 }
 
 /// What must hold of ids, and all else but the status.

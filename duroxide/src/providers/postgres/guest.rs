@@ -67,11 +67,11 @@ pub(super) async fn enqueue_start(
     if let Some(found) = found.map_err(|error| error.during(operation))? {
         return Ok(found);
     }
-    post(db, hints, guest, message, None, operation).await?;
     if let Some(trace) = trace {
         let keep = traces::keep(db, &[(loaded(message.instance.clone()), trace.clone())]);
         guest.ask(keep).await.map_err(|error| error.during(operation))?;
     }
+    post(db, hints, guest, message, None, operation).await?;
     Ok(StartOutcome::Queued)
 }
 

@@ -45,6 +45,9 @@ pub(super) async fn instances(db: &Db, tx: &mut Tx<'_>, given: &[(Table, Row)]) 
         if is_known(db, tx, instance).await? {
             return Ok(Some(instance.to_owned()));
         }
+        // That of a start which never came stands in nobody's way.
+        let stale = db.query("DELETE FROM @.traces WHERE instance_id = $1");
+        tx.all(stale.bind(stored(instance).into_owned())).await?;
     }
     for (table, of_table) in by_table(given.to_vec()) {
         rows(db, tx, table, &of_table).await?;

@@ -73,6 +73,10 @@ impl InsightProvider for PostgresProvider {
         quarantine::drop_row(&self.db, id).await.map_err(|error| error.during("drop_quarantined"))
     }
 
+    async fn drop_parked(&self, id: u64) -> Answer<bool> {
+        waiting::drop_parked(&self.db, id).await.map_err(|error| error.during("drop_parked"))
+    }
+
     async fn check_integrity(&self) -> Answer<Vec<String>> {
         integrity::check(&self.db).await.map_err(|error| error.during("check_integrity"))
     }

@@ -74,10 +74,21 @@ async fn delete_in(db: &Db, tx: &mut Tx<'_>, ids: &[String], force: bool) -> Res
             result.queue_messages_deleted += deleted;
         }
     }
+    delete_unstarted_traces(db, tx, ids).await?;
     // Last: until here nobody else may lease what is going.
     delete_from(db, tx, "instance_locks", ids).await?;
     delete_from(db, tx, "instance_locks", &unborn).await?;
     Ok(result)
+}
+
+/// Contexts that were kept for children which these never started: nobody else will.
+async fn delete_unstarted_traces(db: &Db, tx: &mut Tx<'_>, parents: &[String]) -> Result<(), StoreError> {
+    let delete = db.query(
+        "DELETE FROM @.traces t USING unnest($1::text[]) AS given (id)
+         WHERE t.instance_id >= given.id || '::sub::' AND t.instance_id < given.id || '::sub:;'
+             AND NOT EXISTS (SELECT 1 FROM @.instances i WHERE i.instance_id = t.instance_id)",
+    );
+    tx.all(delete.bind(parents.to_vec())).await.map(drop)
 }
 
 /// Instances with a start in the queue that these may have asked for: those whose ids are made of theirs, and those that

@@ -15,17 +15,21 @@ use crate::providers::ProviderError;
 use crate::providers::signal::WorkQueue;
 use crate::providers::traces::{TraceProvider, queued, started};
 
-/// Keeps contexts, except of instances that exist or have one.
+/// Keeps contexts, except of instances that exist or have one. Those that were kept for starts which never came give
+/// way: so this goes before its own start.
 pub(super) fn keep(db: &Db, traces: &[(String, TraceContext)]) -> Query {
     let column = |of: fn(&TraceContext) -> Option<&str>| -> Vec<Option<String>> {
         traces.iter().map(|(_, trace)| of(trace).map(str::to_owned)).collect()
     };
     db.query(
         "INSERT INTO @.traces (instance_id, traceparent, tracestate)
-         SELECT t.instance_id, t.traceparent, t.tracestate
-         FROM unnest($1::text[], $2::text[], $3::text[]) AS t (instance_id, traceparent, tracestate)
+         SELECT DISTINCT ON (t.instance_id) t.instance_id, t.traceparent, t.tracestate
+         FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS t (instance_id, traceparent, tracestate, n)
          WHERE NOT EXISTS (SELECT 1 FROM @.instances i WHERE i.instance_id = t.instance_id)
-         ORDER BY t.instance_id ON CONFLICT (instance_id) DO NOTHING",
+         ORDER BY t.instance_id, t.n
+         ON CONFLICT (instance_id) DO UPDATE SET traceparent = excluded.traceparent, tracestate = excluded.tracestate
+             WHERE NOT EXISTS (SELECT 1 FROM @.orchestrator_queue q WHERE q.instance_id = excluded.instance_id
+                 AND (q.work_item LIKE '{\"StartOrchestration\"%' OR q.work_item LIKE '{\"ContinueAsNew\"%'))",
     )
     .bind(traces.iter().map(|(instance, _)| stored(instance).into_owned()).collect::<Vec<_>>())
     .bind(column(|trace| Some(trace.traceparent())))
@@ -70,9 +74,9 @@ async fn start_in(
             }
         }
     }
+    tx.all(keep(db, &[(loaded(instance.clone()), trace.clone())])).await?;
     let insert = db.query(INSERT_MESSAGES).bind(vec![instance.clone()]).bind(vec![message.json.clone()]);
     tx.all(insert.bind(vec![0i64])).await?;
-    tx.all(keep(db, &[(loaded(instance.clone()), trace.clone())])).await?;
     Ok(queued(waiting_max))
 }
 

@@ -100,6 +100,13 @@ pub(super) async fn rows_of(db: &Db, instance: &str) -> Result<Vec<QueueRow>, St
     Ok(all)
 }
 
+/// Deletes a message whose instance does not exist; `false` when there is no such row, or it is not parked.
+pub(super) async fn drop_parked(db: &Db, id: u64) -> Result<bool, StoreError> {
+    let query = db.query("DELETE FROM @.orchestrator_queue WHERE id = $1 AND state = 3 RETURNING 1").bind(int(id));
+    // Told once: a repetition would find nothing.
+    Ok(!db.once(query).await?.is_empty())
+}
+
 fn told(row: &PgRow, queue: Queue) -> Result<QueueRow, StoreError> {
     let glance = Glance::at(row.try_get(2)?);
     let (visible_at, locked_until, now_ms) = (number(row, 4)?, opt_number(row, 7)?, number(row, 10)?);

@@ -236,38 +236,32 @@ const ENDING: &str = "UPDATE instances SET status = IIF(?2 >= current_execution_
 
 /// An execution began without naming its orchestration: it is listed all the same.
 const BEGUN: &str = "UPDATE instances SET status = 'Running'
-     WHERE instance_id = ?1 AND current_execution_id = ?2 AND status <> 'Running'";
+     WHERE instance_id = ?1 AND current_execution_id = ?2 AND status <> 'Running' AND EXISTS
+         (SELECT 1 FROM executions e WHERE e.instance_id = ?1 AND e.execution_id = ?2 AND e.status = 'Running')";
 
 /// The row of the execution that this turn belongs to; pinned to a version only when the turn names one.
 fn upsert_execution(conn: &Connection, instance: &str, ack: &Ack, now_ms: u64) -> Result<(), StoreError> {
     let key = (instance, int(ack.execution_id), int(now_ms));
-    match &ack.metadata.pinned_duroxide_version {
-        None => {
-            let begun = conn
-                .prepare_cached(
-                    "INSERT OR IGNORE INTO executions (instance_id, execution_id, started_at) VALUES (?1, ?2, ?3)",
-                )?
-                .execute(params![key.0, key.1, key.2])?;
-            if begun > 0 && ack.metadata.status.is_none() && ack.metadata.orchestration_name.is_none() {
-                conn.prepare_cached(BEGUN)?.execute(params![key.0, key.1])?;
-            }
-        }
-        Some(pinned) => {
-            conn.prepare_cached(
+    let meta = &ack.metadata;
+    let begun = match &meta.pinned_duroxide_version {
+        None => conn
+            .prepare_cached(
+                "INSERT OR IGNORE INTO executions (instance_id, execution_id, started_at) VALUES (?1, ?2, ?3)",
+            )?
+            .execute(params![key.0, key.1, key.2])?,
+        Some(pinned) => conn
+            .prepare_cached(
                 "INSERT INTO executions (instance_id, execution_id, started_at, duroxide_version_major,
                      duroxide_version_minor, duroxide_version_patch) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                  ON CONFLICT DO UPDATE SET duroxide_version_major = ?4, duroxide_version_minor = ?5,
                      duroxide_version_patch = ?6",
             )?
-            .execute(params![
-                key.0,
-                key.1,
-                key.2,
-                int(pinned.major),
-                int(pinned.minor),
-                int(pinned.patch)
-            ])?;
-        }
+            .execute(params![key.0, key.1, key.2, int(pinned.major), int(pinned.minor), int(pinned.patch)])?,
+    };
+    // A turn that names both wrote the status with them.
+    let is_named = meta.orchestration_name.is_some() && meta.orchestration_version.is_some();
+    if begun > 0 && meta.status.is_none() && !is_named {
+        conn.prepare_cached(BEGUN)?.execute(params![key.0, key.1])?;
     }
     Ok(())
 }

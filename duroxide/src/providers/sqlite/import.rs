@@ -37,6 +37,8 @@ pub(super) fn instances(conn: &Connection, given: Vec<(Table, Row)>) -> Result<O
         if is_known(conn, instance)? {
             return Ok(Some(instance.to_owned()));
         }
+        // That of a start which never came stands in nobody's way.
+        conn.prepare_cached("DELETE FROM traces WHERE instance_id = ?1")?.execute([instance])?;
     }
     for (table, of_table) in by_table(given) {
         rows(conn, table, &of_table)?;

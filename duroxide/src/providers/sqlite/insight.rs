@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::{SqliteProvider, find, integrity, quarantine, unserved, waiting, workers};
 use crate::clock;
 use crate::model::insight::{
-    InstancePage, InstanceQuery, QuarantinedRow, Queue, QueueOverview, QueueRow, Unserved, WorkerInfo, page,
+    Durability, InstancePage, InstanceQuery, QuarantinedRow, Queue, QueueOverview, QueueRow, Unserved, WorkerInfo, page,
 };
 use crate::providers::error::ProviderError;
 use crate::providers::insight::InsightProvider;
@@ -79,6 +79,14 @@ impl InsightProvider for SqliteProvider {
 
     async fn drop_quarantined(&self, id: u64) -> Answer<bool> {
         self.write("drop_quarantined", move |conn, _| Ok(quarantine::drop_row(conn, id)?)).await
+    }
+
+    async fn drop_parked(&self, id: u64) -> Answer<bool> {
+        self.write("drop_parked", move |conn, _| Ok(waiting::drop_parked(conn, id)?)).await
+    }
+
+    fn durability(&self) -> Option<Durability> {
+        Some(self.durability)
     }
 
     async fn check_integrity(&self) -> Answer<Vec<String>> {

@@ -12,8 +12,9 @@ use sqlx::SqlitePool;
 mod ack;
 mod admin;
 mod adopt;
-mod calls;
+mod by_hand;
 mod desk;
+mod doors;
 mod error;
 mod export;
 mod express;
@@ -27,6 +28,7 @@ mod insight;
 mod integrity;
 mod jobs;
 mod kv;
+mod listed;
 mod node;
 mod open;
 mod prune;
@@ -57,6 +59,7 @@ use crate::model::commit::{Commit, ExecutionMetadata};
 use crate::model::event::Event;
 use crate::model::filter::{Capability, DispatcherCapabilityFilter, SessionFetchConfig, TagFilter};
 use crate::model::info::ActivityProgress;
+use crate::model::insight::Durability;
 use crate::model::item::{OrchestrationItem, ScheduledActivityIdentifier};
 use crate::model::start::StartOutcome;
 use crate::model::stats::SystemStats;
@@ -95,6 +98,8 @@ pub struct SqliteProvider {
     signal: Arc<WorkSignal>,
     /// Where it is, for people.
     place: String,
+    /// What its commits survive.
+    durability: Durability,
     /// Signs the leases taken here; dropped with the store, so that the next one knows that they are nobody's.
     node: Node,
 }
@@ -130,29 +135,6 @@ impl SqliteProvider {
     /// [`OlderSchema`](SqliteOpenError::OlderSchema) when it is not of the newest version.
     pub async fn visit(path: impl AsRef<Path>, visit: Visit) -> Result<Self, SqliteOpenError> {
         SqliteProvider::open_at(Location::visited(path.as_ref(), visit)).await
-    }
-
-    /// All that creates the newest tables in an empty database, as SQL for people to read.
-    pub fn schema_sql() -> String {
-        schema::script(0).expect("an empty database can be brought to the newest version")
-    }
-
-    /// All that tables of this [version](Self::schema_version) lack, as SQL for whoever applies it by hand; it fails on tables of
-    /// another version. Nothing for a version that this crate does not know.
-    pub fn schema_sql_from(version: usize) -> Option<String> {
-        schema::script(version)
-    }
-
-    /// The version of the tables in a file, 0 when there are none; the file is left as it is.
-    ///
-    /// # Errors
-    /// See [`SqliteOpenError`]: [`Missing`](SqliteOpenError::Missing) when there is no such file, and
-    /// [`OlderSchema`](SqliteOpenError::OlderSchema) for the tables of 0.1, which have no version.
-    pub async fn schema_version(path: impl AsRef<Path>) -> Result<usize, SqliteOpenError> {
-        let location = Location::visited(path.as_ref(), Visit::Reading);
-        tokio::task::spawn_blocking(move || schema::version(&location.connect()?))
-            .await
-            .map_err(|error| SqliteOpenError::Thread(Box::new(error)))?
     }
 
     /// Opens a file and never flushes it: a power cut may take everything, and leave what is no database.
@@ -214,7 +196,8 @@ impl SqliteProvider {
             ready::seed(&conn, &signal)?;
         }
         let writer = Writer::start(conn, sync, Arc::clone(&signal)).map_err(thread_error)?;
-        Ok(SqliteProvider { writer, readers, desk, pool, signal, place: location.told(), node })
+        let (place, durability) = (location.told(), location.durability());
+        Ok(SqliteProvider { writer, readers, desk, pool, signal, place, durability, node })
     }
 
     /// Its place among the stores of the file; those that are dead lose their leases. A visitor has none, and leaves
@@ -227,6 +210,7 @@ impl SqliteProvider {
         }
         let node = Node::beside(&real);
         node::reclaim(conn, &real, &node)?;
+        listed::mend(conn)?;
         Ok(node)
     }
 

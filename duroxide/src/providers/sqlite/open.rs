@@ -8,6 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 
+use crate::model::insight::Durability;
 use crate::seams;
 
 /// The first SQLite without the corruption that resetting the write-ahead log could cause: 3.51.3.
@@ -240,6 +241,18 @@ impl Location {
                 format!("the SQLite file {}", path.canonicalize().unwrap_or_else(|_| path.clone()).display())
             }
             Location::Memory { .. } => "a SQLite database in memory".to_owned(),
+        }
+    }
+
+    /// What a commit survives here.
+    pub(super) fn durability(&self) -> Durability {
+        match self {
+            Location::File { synchronous: Synchronous::Full, .. } => Durability::PowerCut,
+            Location::File { synchronous: Synchronous::Normal, .. } => Durability::Kill,
+            // The kernel keeps what it was given: a kill takes nothing.
+            #[cfg(feature = "test-hooks")]
+            Location::File { synchronous: Synchronous::Off, .. } => Durability::Kill,
+            Location::Memory { .. } => Durability::Nothing,
         }
     }
 

@@ -149,6 +149,11 @@ fn delete_one(conn: &Connection, instance: &str, result: &mut DeleteInstanceResu
     delete("DELETE FROM kv_store WHERE instance_id = ?1")?;
     delete("DELETE FROM kv_delta WHERE instance_id = ?1")?;
     delete("DELETE FROM traces WHERE instance_id = ?1")?;
+    // Contexts that were kept for children which it never started: nobody else will.
+    delete(
+        "DELETE FROM traces WHERE instance_id >= ?1 || '::sub::' AND instance_id < ?1 || '::sub:;' AND NOT EXISTS
+             (SELECT 1 FROM instances i WHERE i.instance_id = traces.instance_id)",
+    )?;
     delete("DELETE FROM instances WHERE instance_id = ?1")?;
     Ok(())
 }

@@ -18,18 +18,22 @@ pub(super) fn enqueue(
     now_ms: u64,
     wakes: &mut Wakes,
 ) -> Result<StartOutcome, StoreError> {
-    let found = match of_history(conn, &message.instance, start)? {
-        Some(found) => Some(found),
-        None => match of_instance(conn, &message.instance, start)? {
-            Some(found) => Some(found),
-            None => of_queue(conn, &message.instance, start)?,
-        },
-    };
-    if let Some(found) = found {
+    if let Some(found) = compare(conn, start, &message.instance)? {
         return Ok(found);
     }
     ready::enqueue(conn, message, now_ms, now_ms, wakes)?;
     Ok(StartOutcome::Queued)
+}
+
+/// What the id of `start` stands for already, if anything.
+pub(super) fn compare(conn: &Connection, start: &WorkItem, instance: &str) -> rusqlite::Result<Option<StartOutcome>> {
+    if let Some(found) = of_history(conn, instance, start)? {
+        return Ok(Some(found));
+    }
+    if let Some(found) = of_instance(conn, instance, start)? {
+        return Ok(Some(found));
+    }
+    of_queue(conn, instance, start)
 }
 
 fn of_history(conn: &Connection, instance: &str, start: &WorkItem) -> rusqlite::Result<Option<StartOutcome>> {

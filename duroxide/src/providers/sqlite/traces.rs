@@ -10,12 +10,15 @@ use crate::model::trace::TraceContext;
 use crate::providers::traces::{TraceProvider, queued, started};
 use crate::providers::{ProviderError, StartOutcome, WorkItem};
 
-/// Keeps a context, unless its instance exists or has one.
+/// Keeps a context, unless its instance exists or has one. One that was kept for a start which never came gives way:
+/// so this goes before its own start.
 fn keep(conn: &Connection, instance: &str, trace: &TraceContext) -> rusqlite::Result<()> {
     conn.prepare_cached(
         "INSERT INTO traces (instance_id, traceparent, tracestate)
          SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM instances WHERE instance_id = ?1)
-         ON CONFLICT DO NOTHING",
+         ON CONFLICT DO UPDATE SET traceparent = excluded.traceparent, tracestate = excluded.tracestate
+             WHERE NOT EXISTS (SELECT 1 FROM orchestrator_queue q WHERE q.instance_id = ?1
+                 AND (q.work_item GLOB '{\"StartOrchestration\"*' OR q.work_item GLOB '{\"ContinueAsNew\"*'))",
     )?
     .execute(params![instance, trace.traceparent(), trace.tracestate()])?;
     Ok(())
@@ -43,18 +46,17 @@ impl TraceProvider for SqliteProvider {
         let trace = trace.clone();
         self.write(OPERATION, move |conn, wakes| {
             let now_ms = clock::now_ms();
-            let outcome = match waiting_max {
-                Some(waiting_max) => {
-                    room::check(conn, &message.instance, waiting_max)?;
-                    ready::enqueue(conn, &message, now_ms, now_ms, wakes)?;
-                    queued(Some(waiting_max))
+            match waiting_max {
+                Some(waiting_max) => room::check(conn, &message.instance, waiting_max)?,
+                None => {
+                    if let Some(found) = start::compare(conn, &item, &message.instance)? {
+                        return Ok(found);
+                    }
                 }
-                None => start::enqueue(conn, &item, &message, now_ms, wakes)?,
-            };
-            if outcome == queued(waiting_max) {
-                keep(conn, &message.instance, &trace)?;
             }
-            Ok(outcome)
+            keep(conn, &message.instance, &trace)?;
+            ready::enqueue(conn, &message, now_ms, now_ms, wakes)?;
+            Ok(queued(waiting_max))
         })
         .await
     }

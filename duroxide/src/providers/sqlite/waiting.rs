@@ -130,6 +130,12 @@ pub(super) fn rows_of(conn: &Connection, instance: &str) -> rusqlite::Result<Vec
     Ok(all)
 }
 
+/// Deletes a message whose instance does not exist; `false` when there is no such row, or it is not parked.
+pub(super) fn drop_parked(conn: &Connection, id: u64) -> rusqlite::Result<bool> {
+    let mut statement = conn.prepare_cached("DELETE FROM orchestrator_queue WHERE id = ?1 AND state = 3")?;
+    Ok(statement.execute([int(id)])? > 0)
+}
+
 fn select(queue: Queue) -> &'static str {
     match queue {
         Queue::Orchestrator => MESSAGE,

@@ -139,6 +139,10 @@ impl InsightProvider for Faulty {
         self.inner.drop_quarantined(id).await
     }
 
+    async fn drop_parked(&self, id: u64) -> Result<bool, ProviderError> {
+        self.inner.drop_parked(id).await
+    }
+
     async fn check_integrity(&self) -> Result<Vec<String>, ProviderError> {
         self.inner.check_integrity().await
     }

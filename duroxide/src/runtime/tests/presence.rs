@@ -51,6 +51,12 @@ async fn a_runtime_is_listed_from_its_start_to_its_shutdown() {
         (HandlerSort::Orchestration, "Waits", "2.0.0"),
     ];
     assert_eq!(handlers, expected);
+    let (second, _) = start_with(&store, waits(), RuntimeOptions::default()).await;
+    pass(1).await;
+    let handlers = client.list_handlers().await.unwrap();
+    let handlers: Vec<_> = handlers.iter().map(|it| (it.kind, it.name.as_str(), it.version.as_str())).collect();
+    assert_eq!(handlers, expected, "each once, whoever has them");
+    second.shutdown(None).await;
     // However long it runs, it is alive.
     pass(3_600).await;
     let later = workers(&*store).await;

@@ -13,7 +13,7 @@ use crate::client::Client;
 use crate::context::orchestration::OrchestrationContext;
 use crate::providers::{Provider, ProviderError};
 use crate::registry::OrchestrationRegistry;
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, RuntimeOptions};
 use crate::trace::{Propagator, TARGET, TraceContext};
 
 /// Every span of the library, by the number that stands for its span id.
@@ -221,8 +221,34 @@ async fn without_a_propagator_no_trace_is_read_or_kept() {
     // Nobody records: what is there is carried on all the same, and here there is nothing.
     assert_eq!(traced.calls("trace start"), Vec::<String>::new());
     assert_eq!(traced.calls("trace keep"), Vec::<String>::new());
-    // Once for each new instance and execution of it.
-    assert_eq!(traced.calls("trace read").len(), 4);
+    // Once for each new instance and execution of it, and for each activity, whose instance may be another by now.
+    assert_eq!(traced.calls("trace read").len(), 4 + 3);
+}
+
+/// An id that is started, deleted and started again, with the first turns of its second life somewhere else.
+#[tokio::test(start_paused = true)]
+async fn the_second_life_of_an_id_is_in_its_own_trace() {
+    let spans = Spans::default();
+    let _collecting = tracing::subscriber::set_default(spans.clone());
+    let store: Arc<dyn Provider> = store();
+    let propagator = || Arc::new(spans.clone());
+    let client = Client::new(Arc::clone(&store)).with_propagator(propagator());
+    let run = async |options: RuntimeOptions| {
+        let builder = Runtime::builder(Arc::clone(&store)).options(options).propagator(propagator());
+        builder.activities(telling()).orchestrations(orders()).start().await.unwrap()
+    };
+    // One does the activities of both lives, and another one the turns.
+    let works = run(RuntimeOptions { orchestration_concurrency: 0, ..RuntimeOptions::default() }).await;
+    let mut traces = Vec::new();
+    for _ in 0..2 {
+        let turns = run(RuntimeOptions { worker_concurrency: 0, ..RuntimeOptions::default() }).await;
+        client.start_orchestration("ship", "Ship", "").await.unwrap();
+        traces.push(super::ended(&client, "ship").await.unwrap());
+        turns.shutdown(None).await;
+        client.delete_instance("ship", false).await.unwrap();
+    }
+    assert_ne!(traces[0], traces[1], "two starts are two traces");
+    works.shutdown(None).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -200,6 +200,15 @@ async fn wherever_it_dies_it_goes_on_and_doubles_nothing() {
     }
 }
 
+#[tokio::test]
+async fn a_target_that_holds_the_trace_of_a_start_that_never_came_is_empty() {
+    let (from, to) = (filled().await, empty().await);
+    let trace = "INSERT INTO traces VALUES ('a', '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00', NULL)";
+    sqlx::query(trace).execute(to.get_pool()).await.expect("the tables are known");
+    attempt(&from, &to, &Plot::none()).await.expect("nothing is in the way");
+    assert_eq!(rows(&to).await, rows(&from).await);
+}
+
 /// Its operator gives the target up, wherever it died, and starts it again.
 #[tokio::test]
 async fn a_target_that_was_given_up_is_copied_to_once_more() {

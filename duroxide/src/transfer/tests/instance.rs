@@ -7,6 +7,7 @@ use crate::client::Client;
 use crate::model::status::OrchestrationStatus;
 use crate::providers::Provider;
 use crate::providers::sqlite::SqliteProvider;
+use crate::providers::traces::{TraceContext, TraceProvider};
 use crate::runtime::registry::ActivityRegistry;
 use crate::runtime::{OrchestrationRegistry, Runtime};
 use crate::transfer::{InstanceExport, TransferError, export_instances, import_instances};
@@ -73,6 +74,17 @@ async fn an_instance_goes_on_in_another_store_with_what_was_on_its_way() {
     );
     assert_eq!(client.get_kv_value("a", "name").await.unwrap().as_deref(), Some("you"));
     runtime.shutdown(None).await;
+}
+
+#[tokio::test]
+async fn the_trace_of_a_start_that_never_came_stands_in_no_way() {
+    let (_, export) = waiting().await;
+    let target = store().await;
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let trace = TraceContext::new(parent, None).unwrap();
+    target.keep_traces(&[("a".to_owned(), trace)]).await.unwrap();
+    import_instances(&*target, &export).await.unwrap();
+    assert_eq!(target.read_trace("a").await.unwrap(), None, "it was started in none");
 }
 
 #[tokio::test]

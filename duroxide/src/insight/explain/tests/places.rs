@@ -59,14 +59,16 @@ async fn child(ctx: OrchestrationContext) -> Result<(), String> {
 
 /// Looks until there are so many reasons.
 async fn explained(client: &Client, instance: &str, reasons: usize) -> Explanation {
-    for _ in 0..4_000 {
-        let found = client.explain(instance).await.unwrap();
-        if found.reasons.len() == reasons {
-            return found;
+    let becomes_so = async {
+        loop {
+            let found = client.explain(instance).await.unwrap();
+            if found.reasons.len() == reasons {
+                return found;
+            }
+            tokio::task::yield_now().await;
         }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("expected {reasons} reasons within twenty seconds, found: {}", client.explain(instance).await.unwrap());
+    };
+    tokio::time::timeout(Duration::from_secs(20), becomes_so).await.expect("there are so many within twenty seconds")
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ fn worker(worker_id: &str) -> WorkerInfo {
         activity_slots: 2,
         tags: TagsServed { untagged: true, any: false, tags: Vec::new() },
         handlers: Vec::new(),
+        durability: None,
         started_at: 0,
         seen_at: 0,
         alive_until: 0,
@@ -89,6 +90,31 @@ async fn a_file_of_the_version_before_lists_its_instances_under_their_status() {
     assert_eq!(told, "first,second");
     let twice = dir.foreign().execute("INSERT INTO history VALUES ('b', 1, 2, 'kind', 'again')", []).unwrap_err();
     assert!(twice.to_string().contains("UNIQUE"), "{twice}");
+}
+
+#[tokio::test]
+async fn what_a_program_of_the_version_before_ended_is_listed_as_it_is_when_the_file_is_opened() {
+    let dir = Dir::new();
+    drop(before_workers(&dir));
+    drop(dir.open().await);
+    // It writes executions and does not know the column.
+    let earlier = "UPDATE executions SET status = 'Failed' WHERE instance_id = 'b';
+         UPDATE instances SET status = 'ContinuedAsNew' WHERE instance_id = 'a';
+         INSERT INTO executions (instance_id, execution_id, status, started_at) VALUES ('a', 3, 'Running', 3);
+         UPDATE instances SET current_execution_id = 3 WHERE instance_id = 'a';";
+    dir.foreign().execute_batch(earlier).unwrap();
+    let expected = [("b", "Failed"), ("a", "Running")].map(|(id, status)| (id.to_owned(), status.to_owned()));
+    let store = dir.open().await;
+    assert_eq!(statuses(&store).await, expected);
+    drop(store);
+    // A closed one waits until it is open again, and is opened all the same.
+    let closed = "UPDATE instances SET status = 'Running' WHERE instance_id = 'b';
+         CREATE TRIGGER duroxide_closed_instances_UPDATE BEFORE UPDATE ON instances
+             BEGIN SELECT RAISE(ABORT, 'closed'); END;";
+    dir.foreign().execute_batch(closed).unwrap();
+    assert_ne!(statuses(&dir.open().await).await, expected);
+    dir.foreign().execute_batch("DROP TRIGGER duroxide_closed_instances_UPDATE").unwrap();
+    assert_eq!(statuses(&dir.open().await).await, expected);
 }
 
 #[tokio::test]
@@ -239,4 +265,20 @@ async fn a_move_takes_instances_along_under_their_status_and_leaves_workers_behi
     assert_eq!(found, expected);
     assert_eq!(to.list_workers().await.unwrap(), []);
     assert_eq!(to.check_integrity().await.unwrap(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_store_says_what_its_commits_survive_as_it_was_opened() {
+    use crate::model::insight::Durability;
+    let dir = Dir::new();
+    drop(dir.open().await);
+    let url = |more: &str| format!("sqlite:{}{more}", dir.file().display());
+    for (url, expected) in [
+        (url(""), Durability::PowerCut),
+        (url("?synchronous=full"), Durability::PowerCut),
+        (url("?synchronous=normal"), Durability::Kill),
+        ("sqlite::memory:".to_owned(), Durability::Nothing),
+    ] {
+        assert_eq!(SqliteProvider::new(&url, None).await.unwrap().durability(), Some(expected), "{url}");
+    }
 }
