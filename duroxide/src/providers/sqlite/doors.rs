@@ -1,4 +1,4 @@
-//! How the methods of the contract reach the writer and the readers.
+//! By which way work goes to a thread that does it: the one that writes, one that reads, or the desk for short reads.
 
 use std::sync::Arc;
 use std::time::Duration;
