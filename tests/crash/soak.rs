@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use duroxide::{Client, OrchestrationStatus};
+use tokio::time::Instant;
 
 use super::{FOLDER, PATIENCE, Stage, again};
 
