@@ -284,7 +284,7 @@ pub struct Place {
 #[serde(rename_all = "lowercase")]
 pub enum PlaceKind {
     /// An activity or a child: where it is called, that cannot be told apart.
-    Call,
+    Work,
     /// An external event.
     Event,
     /// A message of a queue.

@@ -13,7 +13,7 @@ pub struct Ask {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum AskKind {
-    Call,
+    Work,
     Event,
     Queue,
     Timer,
@@ -38,12 +38,12 @@ impl Ask {
 
     /// `path::call(..)`
     pub const fn call(path: &'static str, line: u32) -> Self {
-        Ask::new(AskKind::Call, Written::Path(path), line)
+        Ask::new(AskKind::Work, Written::Path(path), line)
     }
 
     /// An activity or a child by its registered name.
     pub const fn call_named(name: &'static str, line: u32) -> Self {
-        Ask::new(AskKind::Call, Written::Name(name), line)
+        Ask::new(AskKind::Work, Written::Name(name), line)
     }
 
     /// `ctx.wait::<path>()`
@@ -154,7 +154,7 @@ impl Names {
 
     fn of(&self, ask: &Ask, module: &str, file: &str) -> Vec<Place> {
         let (kind, known) = match ask.kind {
-            AskKind::Call => (PlaceKind::Call, &self.handlers[..]),
+            AskKind::Work => (PlaceKind::Work, &self.handlers[..]),
             AskKind::Event => (PlaceKind::Event, &self.events[..]),
             AskKind::Queue => (PlaceKind::Queue, &self.events[..]),
             AskKind::Timer => (PlaceKind::Timer, &[][..]),

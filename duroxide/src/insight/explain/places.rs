@@ -18,7 +18,7 @@ pub(super) fn of(bar: &Bar, facts: &Facts) -> Vec<String> {
             let length_ms = bar.due_ms.unwrap_or(bar.from_ms).saturating_sub(bar.from_ms);
             fits(&|place| place.length_ms.is_some_and(|written| written.abs_diff(length_ms) <= NEAR_MS))
         }
-        PlaceKind::Call | PlaceKind::Event | PlaceKind::Queue => fits(&|place| place.name == bar.name),
+        PlaceKind::Work | PlaceKind::Event | PlaceKind::Queue => fits(&|place| place.name == bar.name),
     };
     if places.is_empty() && kind == PlaceKind::Timer {
         places = fits(&|place| place.length_ms.is_none());
@@ -31,7 +31,7 @@ pub(super) fn of(bar: &Bar, facts: &Facts) -> Vec<String> {
 
 fn kind(of: BarKind) -> Option<PlaceKind> {
     match of {
-        BarKind::Activity | BarKind::Child => Some(PlaceKind::Call),
+        BarKind::Activity | BarKind::Child => Some(PlaceKind::Work),
         BarKind::Timer => Some(PlaceKind::Timer),
         BarKind::Event => Some(PlaceKind::Event),
         BarKind::Queue => Some(PlaceKind::Queue),

@@ -214,6 +214,10 @@ impl PostgresProvider {
             return Ok(hindrance);
         }
         lift(&self.db, tx, new).await?;
+        if new.side == Side::Target {
+            // Contexts of instances that are not there, and whose starts are not: of starts that never came.
+            tx.all(self.db.query("DELETE FROM @.traces")).await?;
+        }
         release(&self.db, tx).await?;
         Ok(Closing::Closed)
     }
@@ -241,8 +245,6 @@ impl PostgresProvider {
                 rows => return Ok(Some(Closing::Holds { table, rows })),
             }
         }
-        // Contexts of instances that are not there, and whose starts are not: of starts that never came.
-        tx.all(self.db.query("DELETE FROM @.traces")).await?;
         Ok(None)
     }
 
