@@ -6,7 +6,7 @@ use std::time::Duration;
 use duroxide::Client;
 use duroxide::providers::Provider;
 use duroxide::providers::postgres::{PostgresOptions, PostgresProvider};
-use duroxide::runtime::Runtime;
+use duroxide::runtime::{Runtime, Warmth};
 use duroxide::{OrchestrationContext, RuntimeOptions, activity, orchestration};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
@@ -138,7 +138,8 @@ async fn budget_one(ctx: OrchestrationContext, n: u64) -> Result<u64, String> {
 async fn one_activity_from_start_to_result_costs_three_flushed_commits() {
     let store = store().await;
     let options = RuntimeOptions { orchestration_concurrency: 1, worker_concurrency: 1, ..RuntimeOptions::default() };
-    let runtime = Runtime::builder(Arc::clone(&store) as _).options(options);
+    // Elsewhere the end of an activity and the turn to which it leads are two.
+    let runtime = Runtime::builder(Arc::clone(&store) as _).options(options).warmth(Warmth::Bytes(1 << 20));
     let runtime = runtime.register::<budget_one>().register::<budget_echo>().start().await.unwrap();
     let client = Client::new(Arc::clone(&store) as _);
     for n in 0..3 {
