@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use rusqlite::Connection;
 
 use super::SqliteProvider;
 use super::ack::{self, Ack, Completing, Offer};
+use super::error::StoreError;
 use super::fetch::{self, Known};
 use super::jobs::Delivery;
 use super::worker::{self, Wanted};
@@ -17,32 +19,32 @@ use crate::providers::express::{
     TurnRequest,
 };
 
+impl SqliteProvider {
+    /// What leases turns, on the writer's thread.
+    fn taking(
+        &self,
+        request: TurnRequest,
+    ) -> impl FnMut(&Connection) -> Result<Vec<Delivery<fetch::Fetched>>, StoreError> + Send + use<> {
+        let TurnRequest { max, lock_timeout, filter, known: heads } = request;
+        let capability = Capability::of(filter.as_ref());
+        let (owner, writer, others) = (self.node.owner(), self.writer.downgrade(), self.writer.others());
+        move |conn| {
+            let known = Known { heads: Arc::clone(&heads), seen: others.get() };
+            let fetched = fetch::fetch_many(conn, max, lock_timeout, capability, &owner, &known)?;
+            Ok(fetched.into_iter().map(|one| on_its_way(one, &writer)).collect())
+        }
+    }
+}
+
 #[async_trait]
 impl ExpressProvider for SqliteProvider {
     async fn fetch_turns(&self, request: TurnRequest) -> Result<Vec<FetchedTurn>, ProviderError> {
-        let TurnRequest { max, lock_timeout, filter, known: heads } = request;
-        let capability = Capability::of(filter.as_ref());
-        let (owner, writer, others) = (self.node.owner(), self.writer.downgrade(), self.writer.others());
-        let fetched = self
-            .lease("fetch_turns", move |conn, _| {
-                let known = Known { heads: Arc::clone(&heads), seen: others.get() };
-                let fetched = fetch::fetch_many(conn, max, lock_timeout, capability, &owner, &known)?;
-                Ok(fetched.into_iter().map(|one| on_its_way(one, &writer)).collect::<Vec<_>>())
-            })
-            .await?;
-        Ok(turns(fetched))
+        let mut take = self.taking(request);
+        Ok(turns(self.lease("fetch_turns", move |conn, _| take(conn)).await?))
     }
 
     async fn await_turns(&self, request: TurnRequest) -> Result<Vec<FetchedTurn>, ProviderError> {
-        let TurnRequest { max, lock_timeout, filter, known: heads } = request;
-        let capability = Capability::of(filter.as_ref());
-        let (owner, writer, others) = (self.node.owner(), self.writer.downgrade(), self.writer.others());
-        let fetched = self.writer.stand("await_turns", move |conn| {
-            let known = Known { heads: Arc::clone(&heads), seen: others.get() };
-            let fetched = fetch::fetch_many(conn, max, lock_timeout, capability, &owner, &known)?;
-            Ok(fetched.into_iter().map(|one| on_its_way(one, &writer)).collect::<Vec<_>>())
-        });
-        Ok(turns(fetched.await?))
+        Ok(turns(self.writer.stand("await_turns", self.taking(request)).await?))
     }
 
     async fn fetch_activities(&self, request: ActivityRequest) -> Result<Vec<FetchedActivity>, ProviderError> {
