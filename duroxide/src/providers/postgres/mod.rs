@@ -22,6 +22,7 @@ mod guest;
 mod heartbeat;
 mod hints;
 mod history;
+mod idle;
 mod import;
 mod indexed;
 mod insight;

@@ -96,7 +96,7 @@ pub(super) async fn complete(
 
 /// When this is dropped before its end, the connection is closed, and the server undoes what was open.
 async fn in_session(db: &Db, name: &Name, key: &ActivityKey, work: &mut dyn TransactionWork) -> Result<Ended, Trouble> {
-    let mut session = Session::acquire(db.pool(), PATIENCE).await.map_err(Trouble::Begin)?;
+    let mut session = db.session(PATIENCE).await.map_err(Trouble::Begin)?;
     let ended = in_transaction(db, &mut session, name, key, work).await;
     let dead = match &ended {
         Ok(_) => false,

@@ -1,14 +1,14 @@
 //! Transactions: begun on a connection that lives, committed once, and never left in doubt where that can be known.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Postgres, Row};
 
 use super::error::{Kind, StoreError};
 use super::guest::Home;
+use super::idle::{Idle, Taken};
 use super::open::{CONNECTIONS, Schema};
 use super::row::{int, uint};
 use crate::lease::Skew;
@@ -83,7 +83,7 @@ impl Name {
 /// The database, as all parts of a store share it.
 #[derive(Debug)]
 pub(super) struct Db {
-    pool: PgPool,
+    idle: Arc<Idle>,
     schema: Schema,
     home: Home,
     /// How far the database's clock is ahead of this process's, once it was looked at.
@@ -92,11 +92,11 @@ pub(super) struct Db {
 
 impl Db {
     pub(super) fn new(pool: PgPool, schema: Schema, home: Home) -> Self {
-        Db { pool, schema, home, skew: Mutex::default() }
+        Db { idle: Idle::new(pool), schema, home, skew: Mutex::default() }
     }
 
     pub(super) fn pool(&self) -> &PgPool {
-        &self.pool
+        self.idle.pool()
     }
 
     pub(super) fn schema(&self) -> &Schema {
@@ -137,6 +137,11 @@ impl Db {
         self.skew().map_or(database_ms, |skew| skew.reached_ms(database_ms))
     }
 
+    /// A connection to work on.
+    pub(super) async fn session(&self, patience: Duration) -> Result<Session, StoreError> {
+        Ok(Session { taken: Some(self.idle.take().await?), idle: Arc::clone(&self.idle), patience })
+    }
+
     /// One statement that reads, or whose repetition does no harm, on its own.
     pub(super) async fn all(&self, build: impl Fn() -> Query) -> Result<Vec<PgRow>, StoreError> {
         let mut failures = Failures::default();
@@ -150,7 +155,7 @@ impl Db {
 
     /// One statement that must not be repeated: what a lost answer would have told is lost with it.
     pub(super) async fn once(&self, query: Query) -> Result<Vec<PgRow>, StoreError> {
-        let mut session = Session::acquire(&self.pool, PATIENCE).await?;
+        let mut session = self.session(PATIENCE).await?;
         let answer = session.all(query).await;
         if answer.as_ref().is_err_and(|error| error.kind() != Kind::Connection) {
             session.settle().await;
@@ -201,7 +206,7 @@ impl Db {
                     (format!("{BEGIN} {settings} {}; {first}", self.naming(&name)), Some(name))
                 }
             };
-            let begun = match Session::acquire(&self.pool, patience).await {
+            let begun = match self.session(patience).await {
                 Ok(mut session) => session.raw(begin).await.map(|()| Tx { session, db: self, name }),
                 Err(error) => Err(error),
             };
@@ -298,17 +303,14 @@ where
 
 /// A connection that is closed, and not given back, unless what was under way on it came to its end.
 pub(super) struct Session {
-    conn: Option<PoolConnection<Postgres>>,
+    taken: Option<Taken>,
+    idle: Arc<Idle>,
     patience: Duration,
 }
 
 impl Session {
-    pub(super) async fn acquire(pool: &PgPool, patience: Duration) -> Result<Self, StoreError> {
-        Ok(Session { conn: Some(pool.acquire().await?), patience })
-    }
-
     pub(super) fn conn(&mut self) -> &mut PgConnection {
-        self.conn.as_mut().expect("only `end` and `drop` take it")
+        self.taken.as_mut().expect("only `release` and `drop` take it").conn()
     }
 
     async fn all(&mut self, query: Query) -> Result<Vec<PgRow>, StoreError> {
@@ -343,15 +345,16 @@ impl Session {
 
     /// The connection may be used again.
     pub(super) fn release(mut self) {
-        drop(self.conn.take());
+        if let Some(taken) = self.taken.take() {
+            self.idle.give(taken);
+        }
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if let Some(conn) = self.conn.take() {
-            // Closes the socket: the server rolls back what was open.
-            drop(conn.detach());
+        if let Some(taken) = self.taken.take() {
+            taken.close();
         }
     }
 }
