@@ -39,6 +39,8 @@ mod row;
 mod schema;
 mod session;
 mod spoilt;
+mod stand;
+mod standing;
 mod start;
 mod take;
 mod traces;
@@ -84,6 +86,7 @@ use open::Schema;
 use ready::Wakes;
 use returns::Returns;
 use row::{ActivityKey, ActivityRow, MessageRow};
+use standing::Standing;
 use within::Places;
 use writer::Db;
 
@@ -91,6 +94,7 @@ use writer::Db;
 /// all who ask; two who commit leave none waiting for a flush.
 const CLAIMS: Size = Size { batch: 256, width: 1 };
 const COMMITS: Size = Size { batch: 256, width: 2 };
+const LOOKS: Size = Size { batch: 256, width: 2 };
 
 /// Histories, queues and leases in one schema of a PostgreSQL database, shared by any number of processes.
 ///
@@ -105,6 +109,8 @@ pub struct PostgresProvider {
     completions: Lane<worker::Acking>,
     posts: Lane<ready::Posting>,
     turns_done: Lane<complete::Completing>,
+    stands: Lane<stand::Asking>,
+    standing: Standing,
     places: Places,
     /// Signs the leases taken here; dropped with the store, so that others know that they are nobody's.
     node: Node,
@@ -172,13 +178,16 @@ impl PostgresProvider {
         let taking = take::Fetch { db: d(), hints: h(), owner: node.owner(), returns: returns.clone() };
         let acks = ack::Acks { db: d(), hints: h(), owner: node.owner(), returns: returns.clone() };
         let done = complete::Completions { db: d(), hints: h(), owner: node.owner(), returns };
+        let standing = Standing::new(fetch.clone());
         PostgresProvider {
             turns: Lane::start(fetch, CLAIMS),
             commits: Lane::start(acks, COMMITS),
             activities: Lane::start(taking, CLAIMS),
             completions: Lane::start(worker::Acks { db: d(), hints: h() }, COMMITS),
-            posts: Lane::start(ready::Post { db: d(), hints: h() }, COMMITS),
+            posts: Lane::start(ready::Post { db: d(), hints: h(), standing: standing.clone() }, COMMITS),
             turns_done: Lane::start(done, COMMITS),
+            stands: Lane::start(stand::Stands { db: d() }, LOOKS),
+            standing,
             places: Places::of(db.pool().options()),
             db,
             hints,
@@ -400,7 +409,7 @@ impl Provider for PostgresProvider {
         let mut wakes = Wakes::default();
         let mut failures = writer::Failures::default();
         let outcome = loop {
-            match start::enqueue(&self.db, &item, &message, &mut wakes).await {
+            match start::enqueue(&self.db, &self.standing, &item, &message, &mut wakes).await {
                 Err(error) if error.can_repeat() => match writer::pause(&mut failures, error).await {
                     Ok(()) => {}
                     Err(error) => break Err(error),
@@ -441,7 +450,8 @@ impl Provider for PostgresProvider {
     }
 
     async fn get_status(&self, instance: &str) -> Result<OrchestrationStatus, ProviderError> {
-        admin::status(&self.db, instance).await.map_err(|error| error.during("get_status"))
+        let instance = row::stored(instance).into_owned();
+        self.stands.call("get_status", |reply| stand::Asking { instance, reply }).await
     }
 
     async fn get_custom_status(
