@@ -80,6 +80,7 @@ use crate::providers::transfer::TransferStore;
 use crate::providers::{Provider, TraceProvider};
 use error::StoreError;
 use hints::Hints;
+use idle::Settings;
 use lane::{Lane, Size};
 use node::Node;
 use open::Schema;
@@ -137,7 +138,9 @@ impl PostgresProvider {
     /// # Errors
     /// See [`PostgresOpenError`].
     pub async fn connect_with(url: &str, options: PostgresOptions) -> Result<Self, PostgresOpenError> {
-        PostgresProvider::from_pool_with(open::pool(url)?, options).await
+        // Nobody has set up these connections but us. Behind a PgBouncer sessions are others', too.
+        let settings = if options.session_features { Settings::OfSession } else { Settings::OfTransaction };
+        PostgresProvider::open(open::pool(url)?, options, settings).await
     }
 
     /// On a pool of the program's own; its settings are left as they are. Several connections are in use under load:
@@ -154,6 +157,10 @@ impl PostgresProvider {
     /// # Errors
     /// See [`PostgresOpenError`].
     pub async fn from_pool_with(pool: PgPool, options: PostgresOptions) -> Result<Self, PostgresOpenError> {
+        PostgresProvider::open(pool, options, Settings::OfTransaction).await
+    }
+
+    async fn open(pool: PgPool, options: PostgresOptions, settings: Settings) -> Result<Self, PostgresOpenError> {
         let schema = Schema::new(&options.schema)?;
         let mut conn = open::first(&pool).await?;
         open::check_server(&mut conn).await?;
@@ -164,7 +171,7 @@ impl PostgresProvider {
         transfer::check(&mut conn, &schema).await?;
         let home = schema::home(&mut conn, &schema).await?;
         drop(conn);
-        let db = Arc::new(Db::new(pool, schema, home));
+        let db = Arc::new(Db::new(pool, settings, schema, home));
         let reach = if options.session_features { Reach::All } else { Reach::Own };
         let hints = Arc::new(Hints::new(reach));
         let node = Node::start(&db, &hints, options.session_features).await?;

@@ -34,7 +34,7 @@ impl Serve for Stands {
             return;
         }
         let instances: Vec<String> = batch.iter().map(|asking| asking.instance.clone()).collect();
-        match self.db.all(|| self.db.query(STAND).bind(instances.clone())).await {
+        match self.db.quick(|| self.db.query(STAND).bind(instances.clone())).await {
             Ok(rows) => {
                 for (asking, row) in batch.into_iter().zip(&rows) {
                     asking.reply.send(told(row));
