@@ -39,6 +39,7 @@ mod room;
 mod row;
 mod schema;
 mod session;
+mod several;
 mod start;
 mod traces;
 mod transfer;
