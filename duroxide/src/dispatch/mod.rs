@@ -78,6 +78,9 @@ const POLL_MAX: Duration = Duration::from_secs(1);
 /// A heavier commit is waited for, so that memory stays bounded by slots and not by commits: 64 KiB.
 const LIGHT_COMMIT_BYTES: usize = 65_536;
 
+/// Heavier results that lead to turns at once: one is prepared while another is written.
+const HEAVY_TURNS: usize = 2;
+
 /// What all slots of a runtime share. When the last slot drops it, nothing of the runtime uses the store any more.
 pub(crate) struct Env {
     pub(crate) store: Arc<dyn Provider>,
@@ -97,6 +100,8 @@ pub(crate) struct Env {
     jobs: Arc<Supply<activity::Fetched>>,
     /// How many orchestrations may run code at once, in slots and in what follows from activities.
     code: Semaphore,
+    /// How many heavy results may be in the turns to which they lead.
+    heavy: Semaphore,
     /// Fires when the last slot is gone.
     drained: CancellationToken,
     _drained: DropGuard,
@@ -126,6 +131,7 @@ impl Env {
             turns: Arc::new(Supply::new()),
             jobs: Arc::new(Supply::new()),
             code: Semaphore::new(settings.code_at_once.max(1)),
+            heavy: Semaphore::new(HEAVY_TURNS),
             _drained: drained.clone().drop_guard(),
             drained,
             store,
