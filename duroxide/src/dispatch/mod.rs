@@ -72,7 +72,7 @@ const COMMITS_IN_FLIGHT: usize = 32;
 const GIVE_BACK_MAX: Duration = Duration::from_secs(1);
 
 /// Longest rest between two looks at a store that tells of all that happens to it: what it cannot tell is that a clock was
-/// set, or that a session of another worker ended.
+/// set, or that the session of a worker that is gone has ended.
 const POLL_MAX: Duration = Duration::from_secs(1);
 
 /// A heavier commit is waited for, so that memory stays bounded by slots and not by commits: 64 KiB.
@@ -125,8 +125,8 @@ impl Env {
             contexts: traced::Contexts::default(),
             // Whichever runtime of this process runs an activity, a cancel by any of them reaches it.
             running: signal.as_ref().map_or_else(Arc::default, |signal| Arc::clone(signal.running())),
+            sessions: Sessions::new(settings.sessions_max, signal.clone()),
             signal,
-            sessions: Sessions::new(settings.sessions_max),
             warm: Arc::new(Warm::new(settings.warmth)),
             turns: Arc::new(Supply::new()),
             jobs: Arc::new(Supply::new()),
@@ -307,10 +307,14 @@ impl<P: Processor> Slot<P> {
         }
     }
 
-    /// How long a look that found nothing lasts: longer each time that the one before it was right to find nothing.
+    /// How long a look that found nothing lasts: where the store tells of what comes with time, too, longer whenever the
+    /// one before it was right to find nothing.
     fn rest_after(&self, before: Option<Look>) -> Duration {
+        let foresees = self.signal.as_ref().is_some_and(|signal| signal.foresees());
         match before {
-            Some(before) if self.stayed_quiet(&before) => (before.lasts * 2).min(POLL_MAX.max(self.poll_min)),
+            Some(before) if foresees && self.stayed_quiet(&before) => {
+                (before.lasts * 2).min(POLL_MAX.max(self.poll_min))
+            }
             Some(_) | None => self.poll_min,
         }
     }

@@ -192,7 +192,7 @@ impl SqliteProvider {
             }
             Location::Memory { .. } => (None, None, Sync::Fixed, Node::alone()),
         };
-        let signal = Arc::new(WorkSignal::reaching(Reach::All));
+        let signal = Arc::new(WorkSignal::reaching(Reach::All).foreseeing());
         if location.visit().is_none() {
             ready::seed(&conn, &signal)?;
         }

@@ -4,6 +4,7 @@ mod faults;
 mod faulty;
 mod figures;
 mod heartbeats;
+mod idle;
 mod journeys;
 #[cfg(feature = "macros")]
 mod measures;
