@@ -233,7 +233,8 @@ pub(super) async fn complete(env: &Env, done: Done) {
             activity_name = %done.job.name,
             "the result of an activity could not be stored; it runs again if it is still wanted: {error}"
         );
-        // Refused when the row is gone, which is as good.
+        // An attempt is a run, and this one ran, whatever became of its result: one that can never be stored must end as
+        // poison, not run for ever. Refused when the row is gone, which is as good.
         let _ = env.store.abandon_work_item(&done.token, Some(AGAIN_DELAY), false).await;
     }
     match acked {

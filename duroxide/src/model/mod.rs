@@ -11,6 +11,7 @@ pub(crate) mod insight;
 pub(crate) mod item;
 pub(crate) mod limits;
 pub(crate) mod measure;
+pub(crate) mod problem;
 pub(crate) mod prune;
 pub(crate) mod retry;
 pub(crate) mod start;

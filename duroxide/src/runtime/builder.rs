@@ -1,42 +1,72 @@
-//! `Runtime::builder`: handlers found at link time or named by hand, checked before anything runs.
+//! `Runtime::builder`: all that a runtime can be given, checked before anything runs.
 
 use std::sync::Arc;
 
 use super::limits::Limits;
-use super::presence::{self, Presence};
+use super::presence::Presence;
 use super::registry::{ActivityRegistry, OrchestrationRegistry};
 use super::start::{Extras, Logs};
+#[cfg(feature = "macros")]
+use super::written::Written;
 use super::{Runtime, RuntimeOptions, Warmth};
+use crate::model::problem::{Problem, Problems};
 use crate::providers::Provider;
 use crate::trace::{Propagation, Propagator};
-use crate::typed::{self, Entry, Expectation, Handler, Handlers, Problem, Problems, States};
 
 /// A runtime under construction; made by [`Runtime::builder`].
 ///
+/// With handlers that macros wrote, which needs the feature `macros`:
+///
 /// ```
+/// # #[cfg(feature = "macros")] {
 /// # use std::sync::Arc;
 /// # use duroxide::providers::Provider;
-/// # use duroxide::runtime::Runtime;
-/// # use duroxide::typed::Problems;
+/// # use duroxide::runtime::{Problems, Runtime};
 /// #[derive(Clone)]
 /// struct Gateway;
 ///
 /// async fn start(store: Arc<dyn Provider>) -> Result<Arc<Runtime>, Problems> {
 ///     Runtime::builder(store).state(Gateway).discover()?.start().await
 /// }
+/// # }
+/// ```
+///
+/// With registries, which needs no feature:
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use duroxide::providers::Provider;
+/// # use duroxide::runtime::{OrchestrationRegistry, Problems, Runtime, RuntimeOptions, Warmth};
+/// # use duroxide::runtime::limits::Limits;
+/// # use duroxide::runtime::registry::ActivityRegistry;
+/// async fn start(
+///     store: Arc<dyn Provider>,
+///     activities: ActivityRegistry,
+///     orchestrations: OrchestrationRegistry,
+/// ) -> Result<Arc<Runtime>, Problems> {
+///     let mut limits = Limits::default();
+///     limits.payload_bytes = 256 * 1024;
+///     Runtime::builder(store)
+///         .activities(activities)
+///         .orchestrations(orchestrations)
+///         .options(RuntimeOptions { worker_concurrency: 8, ..RuntimeOptions::default() })
+///         .limits(limits)
+///         .warmth(Warmth::Off)
+///         .start()
+///         .await
+/// }
 /// ```
 #[must_use = "nothing runs before `start`"]
 pub struct RuntimeBuilder {
-    store: Arc<dyn Provider>,
+    pub(super) store: Arc<dyn Provider>,
     options: RuntimeOptions,
-    extras: Extras,
-    states: States,
-    entries: Vec<Entry>,
-    expected: Vec<Expectation>,
-    activities: ActivityRegistry,
-    orchestrations: OrchestrationRegistry,
-    /// What was wrong with registries that were merged.
-    mistakes: Vec<String>,
+    pub(super) extras: Extras,
+    #[cfg(feature = "macros")]
+    pub(super) written: Written,
+    pub(super) activities: ActivityRegistry,
+    pub(super) orchestrations: OrchestrationRegistry,
+    /// What is known to be wrong so far.
+    pub(super) problems: Vec<Problem>,
 }
 
 impl Runtime {
@@ -46,24 +76,16 @@ impl Runtime {
             store,
             options: RuntimeOptions::default(),
             extras: Extras { logs: Logs::Theirs, ..Extras::default() },
-            states: States::default(),
-            entries: Vec::new(),
-            expected: Vec::new(),
+            #[cfg(feature = "macros")]
+            written: Written::default(),
             activities: ActivityRegistry::default(),
             orchestrations: OrchestrationRegistry::default(),
-            mistakes: Vec::new(),
+            problems: Vec::new(),
         }
     }
 }
 
 impl RuntimeBuilder {
-    /// Gives activities the value for their `#[state]` parameters of this type. Each call gets a clone; a second
-    /// value of the same type takes the place of the first.
-    pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
-        self.states.insert(value);
-        self
-    }
-
     /// Sets the options.
     pub fn options(mut self, options: RuntimeOptions) -> Self {
         self.options = options;
@@ -104,24 +126,12 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Registers one handler by hand: `.register::<charge>()`.
-    pub fn register<H: Handler>(mut self) -> Self {
-        self.entries.push(H::ENTRY);
-        self
-    }
-
-    /// The handlers named so far, by [`register`](Self::register) or [`discover`](Self::discover): what will run, but for
-    /// those registered by strings.
-    pub fn handlers(&self) -> &[Entry] {
-        &self.entries
-    }
-
     /// Adds activities that were registered by strings.
     pub fn activities(mut self, registry: ActivityRegistry) -> Self {
         let merged = ActivityRegistry::builder_from(&self.activities).merge(registry);
         match merged.build_result() {
             Ok(activities) => self.activities = activities,
-            Err(mistake) => self.mistakes.push(mistake),
+            Err(mistake) => self.problems.push(Problem::Registry(mistake)),
         }
         self
     }
@@ -135,27 +145,9 @@ impl RuntimeBuilder {
         let merged = OrchestrationRegistry::builder_from(&self.orchestrations).merge(registry);
         match merged.build_result() {
             Ok(orchestrations) => self.orchestrations = orchestrations,
-            Err(mistake) => self.mistakes.push(mistake),
+            Err(mistake) => self.problems.push(Problem::Registry(mistake)),
         }
         self
-    }
-
-    /// Registers every handler of the program. Crates that are linked only for their handlers must be named in
-    /// [`link!`](crate::link).
-    ///
-    /// # Errors
-    /// All that would keep the runtime from starting. A state may still be given afterwards, if that is all that is
-    /// missing: it is looked for again at the start.
-    pub fn discover(mut self) -> Result<Self, Problems> {
-        self.entries.extend(typed::collected());
-        self.expected = typed::expected();
-        let (entries, problems) = typed::check(std::mem::take(&mut self.entries), &self.expected, &self.states);
-        let only_states = problems.iter().all(|problem| matches!(problem, Problem::StateMissing { .. }));
-        if !only_states {
-            return Err(Problems(problems));
-        }
-        self.entries = entries;
-        Ok(self)
     }
 
     /// Checks all that was registered, and runs it. Must be called on a tokio runtime with time enabled.
@@ -168,35 +160,19 @@ impl RuntimeBuilder {
     /// # Panics
     /// As [`Runtime::start_with_options`] does, on options that contradict each other.
     pub async fn start(self) -> Result<Arc<Runtime>, Problems> {
-        let (store, options, mut extras) = (self.store.clone(), self.options.clone(), self.extras.clone());
-        extras.sources = presence::sources_of(&self.entries);
-        let (activities, orchestrations) = self.registries()?;
-        check_open(&*store).await?;
-        Ok(Runtime::launch(store, activities, orchestrations, options, extras).await)
-    }
-
-    fn registries(self) -> Result<(ActivityRegistry, OrchestrationRegistry), Problems> {
-        let (entries, mut problems) = typed::check(self.entries, &self.expected, &self.states);
-        problems.extend(typed::homeless(&entries, &*self.store));
-        problems.extend(self.mistakes.into_iter().map(Problem::Registry));
-        let by_hand = self.activities.count() + self.orchestrations.count();
-        if entries.is_empty() && by_hand == 0 && problems.is_empty() {
+        #[cfg(feature = "macros")]
+        let builder = self.with_written();
+        #[cfg(not(feature = "macros"))]
+        let builder = self;
+        let RuntimeBuilder { store, options, extras, activities, orchestrations, mut problems, .. } = builder;
+        if problems.is_empty() && activities.count() + orchestrations.count() == 0 {
             problems.push(Problem::Empty);
         }
-        let handlers = Handlers {
-            activities: ActivityRegistry::builder_from(&self.activities),
-            orchestrations: OrchestrationRegistry::builder_from(&self.orchestrations),
-        };
-        let handlers = entries.iter().fold(handlers, |handlers, entry| entry.add_to(handlers, &self.states));
-        let activities = handlers.activities.build_result().map_err(Problem::Registry);
-        let orchestrations = handlers.orchestrations.build_result().map_err(Problem::Registry);
-        match (activities, orchestrations) {
-            (Ok(activities), Ok(orchestrations)) if problems.is_empty() => Ok((activities, orchestrations)),
-            (activities, orchestrations) => {
-                problems.extend(activities.err().into_iter().chain(orchestrations.err()));
-                Err(Problems(problems))
-            }
+        if !problems.is_empty() {
+            return Err(Problems(problems));
         }
+        check_open(&*store).await?;
+        Ok(Runtime::launch(store, activities, orchestrations, options, extras).await)
     }
 }
 

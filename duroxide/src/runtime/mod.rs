@@ -1,11 +1,12 @@
 //! Start, run, stop; and the public paths of everything that belongs to running.
 
-#[cfg(feature = "macros")]
 mod builder;
 mod gauges;
 mod options;
 mod presence;
 mod start;
+#[cfg(feature = "macros")]
+mod written;
 
 #[cfg(test)]
 mod tests;
@@ -28,9 +29,9 @@ pub use crate::context::handler::{FnOrchestration, OrchestrationHandler};
 pub use crate::dispatch::Warmth;
 #[cfg(feature = "test-hooks")]
 pub use crate::dispatch::test_hooks;
+pub use crate::model::problem::{HandlerKind, Problem, Problems};
 pub use crate::model::status::OrchestrationStatus;
 pub use crate::model::work_item::kind_of;
-#[cfg(feature = "macros")]
 pub use builder::RuntimeBuilder;
 pub use observability::{LogFormat, ObservabilityConfig};
 pub use options::{RuntimeOptions, UnregisteredBackoffConfig};

@@ -45,7 +45,6 @@ pub(super) enum Logs {
     #[default]
     Ours,
     /// The program.
-    #[cfg_attr(not(feature = "macros"), expect(dead_code, reason = "only the builder leaves them"))]
     Theirs,
 }
 

@@ -9,7 +9,7 @@
 //! `duroxide::trace::OpenTelemetry`:
 //!
 //! ```
-//! # #[cfg(all(feature = "opentelemetry", feature = "macros"))] {
+//! # #[cfg(feature = "opentelemetry")] {
 //! # use std::sync::Arc;
 //! # use duroxide::Client;
 //! # use duroxide::providers::memory::MemoryProvider;

@@ -25,12 +25,13 @@ use crate::model::retry::RetryPolicy;
 
 pub use crate::codec::CodecError;
 pub use crate::context::delay::Delay;
+pub use crate::model::problem::{HandlerKind, Problem, Problems};
 #[doc(hidden)]
 pub use asks::{Ask, Helper, Renamed};
 pub use call::{Again, Call, Child, Detached};
 pub use error::CallError;
 pub use handle::{Handle, HandleError, Start, StartError};
-pub use inventory::{Argument, Entry, Expectation, HandlerKind, Problem, Problems, handlers};
+pub use inventory::{Argument, Entry, Expectation, handlers};
 pub use key::Key;
 pub use saga::{Finish, Saga, SagaError, Step, UndoFailure};
 pub use signal::Signal;

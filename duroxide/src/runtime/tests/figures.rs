@@ -54,6 +54,7 @@ impl Book {
     }
 
     /// How often this operation of the store succeeded.
+    #[cfg(feature = "sqlite")]
     fn operations(&self, operation: &str) -> u64 {
         let name = "duroxide_provider_operation_duration_seconds";
         let wanted = format!("{{operation={operation}, status=success}}");
@@ -82,6 +83,7 @@ impl Recorder for Book {
 }
 
 /// The operations that 0.1 times, and no others.
+#[cfg(feature = "sqlite")]
 const TIMED: [&str; 8] = [
     "fetch_orchestration_item",
     "ack_orchestration_item",

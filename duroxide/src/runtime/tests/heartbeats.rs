@@ -219,7 +219,6 @@ async fn a_heartbeat_finds_out_that_another_process_cancelled_the_activity() {
     runtime.shutdown(None).await;
 }
 
-#[cfg(feature = "macros")]
 #[tokio::test(start_paused = true)]
 async fn limits_of_the_builder_reach_activities_and_orchestrations() {
     let limits = Limits { progress_bytes: 4, payload_bytes: 200, ..Limits::default() };

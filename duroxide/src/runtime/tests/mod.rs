@@ -1,15 +1,15 @@
 //! A runtime on the memory store, end to end.
 
+mod builder;
 mod faults;
 mod faulty;
 mod figures;
 mod heartbeats;
+mod idle;
 mod journeys;
-#[cfg(feature = "macros")]
 mod measures;
 mod presence;
 mod shutdown;
-#[cfg(feature = "macros")]
 mod traces;
 mod warm;
 

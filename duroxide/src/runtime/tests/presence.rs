@@ -5,7 +5,6 @@ use super::*;
 use crate::model::filter::TagFilter;
 use crate::model::insight::{HandlerSort, WorkerInfo};
 use crate::providers::InsightProvider;
-use crate::runtime::Presence;
 
 fn waits() -> OrchestrationRegistry {
     OrchestrationRegistry::builder()
@@ -144,6 +143,7 @@ async fn a_store_that_never_answers_about_workers_ends_with_the_runtime() {
 #[cfg(feature = "macros")]
 mod written_by_macros {
     use super::*;
+    use crate::runtime::Presence;
 
     /// Found by nobody but this test.
     #[crate::activity(name = "presence.charge")]
