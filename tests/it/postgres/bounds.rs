@@ -1,5 +1,4 @@
-//! What is bounded here: texts that no index of PostgreSQL can hold, how much of histories comes in one answer, and how
-//! many transactions a deletion takes.
+//! What is bounded: texts that an index has to hold, histories in one answer, transactions of a deletion.
 
 use std::time::Duration;
 

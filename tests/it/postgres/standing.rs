@@ -1,4 +1,4 @@
-//! A dispatcher that waits in the store is handed what a commit makes ready: once, whole, and nothing that is another's.
+//! A dispatcher that waits in the store is handed what a commit makes ready: once, and nothing of others'.
 
 use std::collections::HashMap;
 use std::future::ready;
