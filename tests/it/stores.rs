@@ -37,8 +37,15 @@ pub(crate) async fn postgres() -> (Arc<dyn Provider>, Kept) {
     (Arc::new(postgres_in(&fresh_schema()).await), None)
 }
 
+/// A database behind a PgBouncer in transaction mode, for the laws to be tried there.
+const PGBOUNCER: &str = "DUROXIDE_TEST_PGBOUNCER";
+
 pub(crate) async fn postgres_in(schema: &str) -> PostgresProvider {
     let options = PostgresOptions::default().schema(schema);
-    let opened = PostgresProvider::connect_with(&Server::shared().url(), options).await;
+    let (url, options) = match std::env::var(PGBOUNCER) {
+        Ok(url) => (url, options.session_features(false)),
+        Err(_) => (Server::shared().url(), options),
+    };
+    let opened = PostgresProvider::connect_with(&url, options).await;
     opened.expect("the private server is there")
 }

@@ -25,12 +25,18 @@ use crate::replay::{Outcome, TurnInput};
 
 /// Stores the result of an activity, and the turn to which it leads if that can be had at once.
 pub(super) async fn ended(env: &Arc<Env>, done: Done) {
-    if env.store.as_express_capability().is_none() || done.weight() > LIGHT_COMMIT_BYTES || is_delayed(&done) {
+    if env.store.as_express_capability().is_none() || is_delayed(&done) {
         return activity::complete(env, done).await;
     }
+    let is_heavy = done.weight() > LIGHT_COMMIT_BYTES;
     match env.warm.leave(done) {
         Left::WithTurn => {}
         Left::Alone(done) => activity::complete(env, done).await,
+        Left::Leads(turn, suspended, done) if is_heavy => {
+            // Until then its result is in memory once; in a turn it is there several times.
+            let _one_of_few = env.heavy.acquire().await.expect("nobody closes the semaphore");
+            lead(env, turn, suspended, vec![done]).await;
+        }
         Left::Leads(turn, suspended, done) => {
             // What ends at the same time comes along.
             tokio::task::yield_now().await;

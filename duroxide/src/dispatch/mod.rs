@@ -71,8 +71,15 @@ const COMMITS_IN_FLIGHT: usize = 32;
 /// aborted tasks.
 const GIVE_BACK_MAX: Duration = Duration::from_secs(1);
 
+/// Longest rest between two looks at a store that tells of all that happens to it: what it cannot tell is that a clock was
+/// set, or that the session of a worker that is gone has ended.
+const POLL_MAX: Duration = Duration::from_secs(1);
+
 /// A heavier commit is waited for, so that memory stays bounded by slots and not by commits: 64 KiB.
 const LIGHT_COMMIT_BYTES: usize = 65_536;
+
+/// Heavier results that lead to turns at once: one is prepared while another is written.
+const HEAVY_TURNS: usize = 2;
 
 /// What all slots of a runtime share. When the last slot drops it, nothing of the runtime uses the store any more.
 pub(crate) struct Env {
@@ -93,6 +100,8 @@ pub(crate) struct Env {
     jobs: Arc<Supply<activity::Fetched>>,
     /// How many orchestrations may run code at once, in slots and in what follows from activities.
     code: Semaphore,
+    /// How many heavy results may be in the turns to which they lead.
+    heavy: Semaphore,
     /// Fires when the last slot is gone.
     drained: CancellationToken,
     _drained: DropGuard,
@@ -116,12 +125,13 @@ impl Env {
             contexts: traced::Contexts::default(),
             // Whichever runtime of this process runs an activity, a cancel by any of them reaches it.
             running: signal.as_ref().map_or_else(Arc::default, |signal| Arc::clone(signal.running())),
+            sessions: Sessions::new(settings.sessions_max, signal.clone()),
             signal,
-            sessions: Sessions::new(settings.sessions_max),
             warm: Arc::new(Warm::new(settings.warmth)),
             turns: Arc::new(Supply::new()),
             jobs: Arc::new(Supply::new()),
             code: Semaphore::new(settings.code_at_once.max(1)),
+            heavy: Semaphore::new(HEAVY_TURNS),
             _drained: drained.clone().drop_guard(),
             drained,
             store,
@@ -188,6 +198,8 @@ struct Look {
     /// What had been told before.
     ticket: Option<Ticket>,
     at: Instant,
+    /// How long it stands for others, if nothing is told.
+    lasts: Duration,
 }
 
 /// Whether giving work back counts as an attempt.
@@ -253,9 +265,12 @@ impl<P: Processor> Slot<P> {
                 }
                 Ok(Ok(None)) => {
                     failures = 0;
-                    let look = nothing.filter(|look| self.counts(look)).unwrap_or(Look { ticket, at: began });
+                    let look = match nothing {
+                        Some(look) if self.counts(&look) => look,
+                        before => Look { ticket, at: began, lasts: self.rest_after(before) },
+                    };
                     nothing = Some(look);
-                    let rest = self.poll_min.saturating_sub(look.at.elapsed());
+                    let rest = look.lasts.saturating_sub(look.at.elapsed());
                     if let Some(work) = self.idle(look.ticket, rest).await {
                         drop(hungry);
                         self.process(work, commits).await;
@@ -279,13 +294,28 @@ impl<P: Processor> Slot<P> {
     }
 
     /// Whether a look that found nothing would find nothing again: the store has told of no work since, and would
-    /// have. All the same it is looked at once in a poll interval.
+    /// have. All the same it is looked at from time to time.
     fn counts(&self, look: &Look) -> bool {
+        self.stayed_quiet(look) && look.at.elapsed() < look.lasts
+    }
+
+    /// Whether a store that tells of all work has told of none since.
+    fn stayed_quiet(&self, look: &Look) -> bool {
         match (&self.signal, look.ticket) {
-            (Some(signal), Some(ticket)) => {
-                signal.reach() == Reach::All && signal.is_quiet(P::QUEUE, ticket) && look.at.elapsed() < self.poll_min
-            }
+            (Some(signal), Some(ticket)) => signal.reach() == Reach::All && signal.is_quiet(P::QUEUE, ticket),
             _ => false,
+        }
+    }
+
+    /// How long a look that found nothing lasts: where the store tells of what comes with time, too, longer whenever the
+    /// one before it was right to find nothing.
+    fn rest_after(&self, before: Option<Look>) -> Duration {
+        let foresees = self.signal.as_ref().is_some_and(|signal| signal.foresees());
+        match before {
+            Some(before) if foresees && self.stayed_quiet(&before) => {
+                (before.lasts * 2).min(POLL_MAX.max(self.poll_min))
+            }
+            Some(_) | None => self.poll_min,
         }
     }
 

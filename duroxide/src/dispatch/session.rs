@@ -11,12 +11,19 @@ use tokio_util::sync::CancellationToken;
 use super::settings::Settings;
 use crate::mutants::{Bug, is_planted};
 use crate::observe::target;
+use crate::providers::signal::{WorkQueue, WorkSignal};
 use crate::providers::{Provider, SessionFetchConfig};
 
-/// Sessions with running activities, each with how many.
+/// Sessions with running activities.
 pub(super) struct Sessions {
+    book: Arc<Book>,
+}
+
+struct Book {
     max: usize,
-    held: Arc<Mutex<Held>>,
+    held: Mutex<Held>,
+    /// Hears when one more session fits again: slots may have looked for activities without one.
+    signal: Option<Arc<WorkSignal>>,
 }
 
 /// Activities by session.
@@ -24,44 +31,59 @@ type Held = HashMap<String, usize>;
 
 /// One activity of a session; dropping it says that it ended.
 pub(super) struct Entered {
-    held: Arc<Mutex<Held>>,
+    book: Arc<Book>,
     session_id: String,
 }
 
 impl Sessions {
-    pub(super) fn new(max: usize) -> Self {
-        Sessions { max, held: Arc::default() }
+    pub(super) fn new(max: usize, signal: Option<Arc<WorkSignal>>) -> Self {
+        Sessions { book: Arc::new(Book { max, held: Mutex::default(), signal }) }
     }
 
     /// How to fetch: without sessions when no more of them fit.
     pub(super) fn fetch_config(&self, owner_id: &str, lock_timeout: Duration) -> Option<SessionFetchConfig> {
-        (lock(&self.held).len() < self.max).then(|| SessionFetchConfig { owner_id: owner_id.to_owned(), lock_timeout })
+        (self.book.held().len() < self.book.max)
+            .then(|| SessionFetchConfig { owner_id: owner_id.to_owned(), lock_timeout })
     }
 
     /// An activity of a session begins; `None` when that is one session too many: two slots may have fetched at once.
     pub(super) fn enter(&self, session_id: &str) -> Option<Entered> {
-        let mut held = lock(&self.held);
-        if held.len() >= self.max && !held.contains_key(session_id) {
+        let mut held = self.book.held();
+        if held.len() >= self.book.max && !held.contains_key(session_id) {
             return None;
         }
         *held.entry(session_id.to_owned()).or_default() += 1;
-        Some(Entered { held: Arc::clone(&self.held), session_id: session_id.to_owned() })
+        Some(Entered { book: Arc::clone(&self.book), session_id: session_id.to_owned() })
     }
 }
 
-fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
-    // Counts are changed in one step.
-    held.lock().unwrap_or_else(PoisonError::into_inner)
+impl Book {
+    fn held(&self) -> MutexGuard<'_, Held> {
+        // Counts are changed in one step.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One activity less; whether a session fits that did not before.
+    fn leave(&self, session_id: &str) -> bool {
+        let mut held = self.held();
+        let Some(count) = held.get_mut(session_id) else {
+            return false;
+        };
+        *count -= 1;
+        if *count > 0 || is_planted(Bug::SessionIsNeverLeft) {
+            return false;
+        }
+        held.remove(session_id);
+        held.len() + 1 == self.max
+    }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        let mut held = lock(&self.held);
-        if let Some(count) = held.get_mut(&self.session_id) {
-            *count -= 1;
-            if *count == 0 && !is_planted(Bug::SessionIsNeverLeft) {
-                held.remove(&self.session_id);
-            }
+        if self.book.leave(&self.session_id)
+            && let Some(signal) = &self.book.signal
+        {
+            signal.ready(WorkQueue::Worker);
         }
     }
 }
@@ -120,7 +142,8 @@ mod tests {
 
     #[test]
     fn at_the_limit_a_held_session_takes_more_activities_and_a_new_one_none() {
-        let sessions = Sessions::new(1);
+        let signal = Arc::new(WorkSignal::new());
+        let sessions = Sessions::new(1, Some(Arc::clone(&signal)));
         let first = sessions.enter("a").expect("one fits");
         assert!(sessions.fetch_config("me", Duration::ZERO).is_none());
         let second = sessions.enter("a");
@@ -128,7 +151,12 @@ mod tests {
         assert!(sessions.enter("b").is_none());
         drop(first);
         assert!(sessions.enter("b").is_none());
+        let ticket = signal.ticket(WorkQueue::Worker);
         drop(second);
+        assert!(
+            !signal.is_quiet(WorkQueue::Worker, ticket),
+            "whoever looked for activities without a session looks again"
+        );
         assert!(sessions.enter("b").is_some());
     }
 }

@@ -16,13 +16,13 @@ use tokio::time::Instant;
 use crate::providers::ProviderError;
 
 /// Most that is ever leased ahead of waiting slots: a store call for so much costs next to nothing more per piece.
-const AHEAD_MAX: usize = 256;
+const AHEAD_MAX: usize = 1_024;
 
 /// What waited longer was too much.
-const WAIT_GOAL: Duration = Duration::from_millis(5);
+const WAIT_GOAL: Duration = Duration::from_millis(20);
 
 /// What waited this long goes back to the store.
-const WAIT_MAX: Duration = Duration::from_millis(20);
+const WAIT_MAX: Duration = Duration::from_millis(100);
 
 /// Leased work of one kind, shared by the slots that do it.
 pub(crate) struct Supply<T> {

@@ -31,6 +31,7 @@ pub struct WorkSignal {
     orchestrator: Bell,
     worker: Bell,
     reach: Reach,
+    foresees: bool,
     /// Whether what is told of an end is what the store has, and not what its readers see.
     veiled: AtomicBool,
     /// Activities of the store that run in this process, whichever runtime runs them.
@@ -92,15 +93,28 @@ impl WorkSignal {
             orchestrator: Bell::new(),
             worker: Bell::new(),
             reach,
+            foresees: false,
             veiled: AtomicBool::new(false),
             running: Arc::default(),
             watched: Mutex::default(),
         }
     }
 
+    /// The same, by a store that also tells in time when delayed rows fall due and leases end, whoever wrote them: who waits
+    /// need look seldom.
+    pub fn foreseeing(mut self) -> Self {
+        self.foresees = true;
+        self
+    }
+
     /// Whose writes it tells of.
     pub fn reach(&self) -> Reach {
         self.reach
+    }
+
+    /// Whether it tells of all that comes with time, too.
+    pub fn foresees(&self) -> bool {
+        self.foresees
     }
 
     /// Work is visible now.

@@ -1,9 +1,11 @@
-//! What is bounded here: texts that no index of PostgreSQL can hold, and how much of histories comes in one answer.
+//! What is bounded here: texts that no index of PostgreSQL can hold, how much of histories comes in one answer, and how
+//! many transactions a deletion takes.
 
 use std::time::Duration;
 
+use duroxide::providers::postgres::PostgresProvider;
 use duroxide::providers::sqlite::SqliteProvider;
-use duroxide::providers::{Event, EventKind, ExecutionMetadata, Provider};
+use duroxide::providers::{Event, EventKind, ExecutionMetadata, InstanceFilter, Provider};
 use duroxide::transfer::TransferError;
 use duroxide::{cancel_transfer, transfer};
 
@@ -110,4 +112,34 @@ async fn histories_that_are_long_come_a_few_at_a_time() {
     assert_eq!((item.instance.as_str(), item.history.len(), attempts), ("c", 1, 1));
     store.abandon_orchestration_item(&token, None, false).await.unwrap();
     assert_eq!(number(&store, all).await, 1, "only what was given back is counted");
+}
+
+/// Each transaction of a deletion costs a score of statements and a flush.
+#[tokio::test]
+async fn many_trees_are_deleted_in_few_transactions() {
+    let store = store().await;
+    for n in 0..120 {
+        ended(&store, &format!("root-{n}"), None).await;
+    }
+    ended(&store, "root-7::sub::2", Some("root-7")).await;
+    let before = number(&store, "SELECT count(*) FROM @.commits").await;
+    let admin = store.as_management_capability().unwrap();
+    let deleted = admin.delete_instance_bulk(InstanceFilter::default()).await.unwrap();
+    assert_eq!((deleted.instances_deleted, deleted.executions_deleted), (121, 121));
+    assert_eq!(number(&store, "SELECT count(*) FROM @.commits").await - before, 3);
+    assert!(admin.list_instances().await.unwrap().is_empty());
+}
+
+/// An instance that has ended.
+async fn ended(store: &PostgresProvider, instance: &str, parent: Option<&str>) {
+    store.enqueue_for_orchestrator(start(instance), None).await.unwrap();
+    let (_, token, _) = store.fetch_orchestration_item(LEASE, Duration::ZERO, None).await.unwrap().unwrap();
+    let metadata = ExecutionMetadata {
+        orchestration_name: Some("Order".into()),
+        orchestration_version: Some("1.0.0".into()),
+        parent_instance_id: parent.map(str::to_owned),
+        status: Some("Completed".into()),
+        ..ExecutionMetadata::default()
+    };
+    store.ack_orchestration_item(&token, 1, vec![], vec![], vec![], metadata, vec![]).await.unwrap();
 }

@@ -13,4 +13,5 @@ pub(crate) mod server;
 mod settings;
 mod spoilt;
 mod stage;
+mod standing;
 mod visits;

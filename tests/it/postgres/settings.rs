@@ -47,7 +47,15 @@ async fn transactions_are_as_the_store_needs_them_whatever_the_role_says() {
         ("idle_in_transaction_session_timeout", "0"),
         ("plan_cache_mode", "force_custom_plan"),
     ];
-    let store = store_with(&hostile, &fresh_schema()).await;
+    transactions_are_as_needed(store_with(&hostile, &fresh_schema()).await).await;
+    // The same where the store sets up its sessions.
+    let set = hostile.map(|(name, value)| format!("-c%20{name}%3D{value}")).join("%20");
+    let url = format!("{}?options={set}", Server::shared().url());
+    let options = PostgresOptions::default().schema(fresh_schema());
+    transactions_are_as_needed(PostgresProvider::connect_with(&url, options).await.unwrap()).await;
+}
+
+async fn transactions_are_as_needed(store: PostgresProvider) {
     run(&store, WATCH).await;
     store.enqueue_for_orchestrator(start("i"), None).await.unwrap();
     let (_, token, _) = store.fetch_orchestration_item(LEASE, Duration::ZERO, None).await.unwrap().unwrap();
@@ -58,6 +66,45 @@ async fn transactions_are_as_the_store_needs_them_whatever_the_role_says() {
     assert_eq!(number(&store, as_needed).await, number(&store, "SELECT count(*) FROM @.seen").await);
     // What is set for a transaction ends with it: programs use these connections, too.
     assert_eq!(number(&store, "SELECT count(*) FROM pg_settings WHERE setting = 'force_custom_plan'").await, 1);
+}
+
+/// Programs have the same pool: what the store sets up for itself is put back before.
+#[tokio::test]
+async fn programs_find_connections_as_they_were() {
+    let store = store().await;
+    let posts = (0..40).map(|n| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { store.enqueue_start(start(&format!("i-{n}"))).await })
+    });
+    for post in posts.collect::<Vec<_>>() {
+        post.await.unwrap().unwrap();
+    }
+    let mut all = Vec::new();
+    for _ in 0..store.get_pool().options().get_max_connections() {
+        all.push(store.get_pool().acquire().await.expect("the store keeps none for long"));
+    }
+    for session in &mut all {
+        let set_up = "SELECT count(*) FROM pg_settings WHERE source = 'session' AND name IN ('plan_cache_mode',
+            'enable_seqscan', 'default_transaction_isolation', 'idle_in_transaction_session_timeout')";
+        let found: i64 = sqlx::query_scalar(set_up).fetch_one(&mut **session).await.unwrap();
+        assert_eq!(found, 0);
+    }
+}
+
+/// The pool would open connection after connection, and each would plan every statement.
+#[tokio::test]
+async fn one_call_after_the_other_uses_one_connection() {
+    let name = fresh_schema();
+    let options = PostgresOptions::default().schema(&name).session_features(false);
+    let store = store_of(&[], options, &name).await;
+    let looks_on = super::stage::store().await;
+    let sessions = format!("SELECT count(*) FROM pg_stat_activity WHERE application_name = '{name}'");
+    let before = number(&looks_on, &sessions).await;
+    for n in 0..50 {
+        store.enqueue_for_orchestrator(start(&format!("i-{n}")), None).await.unwrap();
+        store.get_status("i").await.unwrap();
+    }
+    assert!(number(&looks_on, &sessions).await <= before + 1);
 }
 
 /// Servers and what stands before them end sessions that are idle; the next call finds only dead ones in the pool.

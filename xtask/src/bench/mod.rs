@@ -68,14 +68,39 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Fai
     let server = on_postgres.then(|| Server::start(programs.folder())).transpose()?;
     let before = machine::describe();
     let mut series: Vec<Series> = cases.iter().map(|case| Series::new(case)).collect();
+    let measured = measure(&programs, server.as_ref(), &wish, &mut series);
+    // What was measured before something failed took minutes, and is shown all the same.
+    print!("{}", report::table(&series, &before, wish.sync.word()));
+    if let Some(path) = &wish.json {
+        fs::write(path, report::json_lines(&series, wish.sync.word()))
+            .map_err(|error| Failure::because(format!("cannot write `{}`", path.display()), error))?;
+    }
+    measured
+}
+
+/// All rounds. Ours must not fail; what the other one does not finish is told in the table.
+fn measure(
+    programs: &Programs,
+    server: Option<&Server>,
+    wish: &Wish,
+    series: &mut [Series<'_>],
+) -> Result<(), Failure> {
     for round in 0..wish.rounds {
-        for (case, series) in cases.iter().zip(&mut series) {
+        for series in &mut *series {
+            let case = series.case();
             eprintln!("round {} of {}: {}", round + 1, wish.rounds, case.name);
-            for (subject, setting) in turns(case, round, &wish) {
-                let server = server.as_ref().filter(|_| case.store == Store::Postgres);
+            for (subject, setting) in turns(case, round, wish) {
+                let server = server.filter(|_| case.store == Store::Postgres);
                 let inserts = server.map(Server::inserts).transpose()?;
                 let url = server.map(Server::url);
-                let mut trial = programs.trial(case, subject, setting, wish.sync, url.as_deref())?;
+                let mut trial = match programs.trial(case, subject, setting, wish.sync, url.as_deref()) {
+                    Err(Failure::Failed(why)) if subject == Subject::Published => {
+                        eprintln!("{why}");
+                        series.unfinished(setting);
+                        continue;
+                    }
+                    ended => ended?,
+                };
                 if let Some(inserts) = inserts {
                     trial.set("inserts_per_s", inserts.per_s);
                     trial.set("commit_ms", inserts.commit_ms);
@@ -83,11 +108,6 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Fai
                 series.add(subject, setting, trial)?;
             }
         }
-    }
-    print!("{}", report::table(&series, &before, wish.sync.word()));
-    if let Some(path) = &wish.json {
-        fs::write(path, report::json_lines(&series, wish.sync.word()))
-            .map_err(|error| Failure::because(format!("cannot write `{}`", path.display()), error))?;
     }
     Ok(())
 }

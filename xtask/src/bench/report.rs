@@ -12,6 +12,8 @@ use crate::failure::Failure;
 pub(super) struct Series<'a> {
     case: &'a Case,
     trials: Vec<(Subject, Setting, Trial)>,
+    /// The published crate's trials that did not come to their end.
+    unfinished: Vec<Setting>,
 }
 
 /// Median, least and greatest.
@@ -36,7 +38,20 @@ impl Spread {
 
 impl<'a> Series<'a> {
     pub(super) fn new(case: &'a Case) -> Self {
-        Series { case, trials: Vec::new() }
+        Series { case, trials: Vec::new(), unfinished: Vec::new() }
+    }
+
+    pub(super) fn case(&self) -> &'a Case {
+        self.case
+    }
+
+    /// A trial of the published crate did not come to its end.
+    pub(super) fn unfinished(&mut self, setting: Setting) {
+        self.unfinished.push(setting);
+    }
+
+    fn times_unfinished(&self, setting: Setting) -> usize {
+        self.unfinished.iter().filter(|with| **with == setting).count()
     }
 
     /// Ours must not fail a single orchestration; what the other one fails is told in the table.
@@ -125,6 +140,10 @@ pub(super) fn table(series: &[Series], machine: &str, sync: &str) -> String {
         }
         if series.failed(Subject::Published) > 0.0 {
             let _ = writeln!(text, "| | orchestrations failed | | | {} | | | | | |", series.failed(Subject::Published));
+        }
+        if !series.unfinished.is_empty() {
+            let [tuned, default] = [Setting::Best, Setting::Default].map(|setting| series.times_unfinished(setting));
+            let _ = writeln!(text, "| | trials that did not finish | | | {tuned} | {default} | | | | |");
         }
     }
     text

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::commit::{Answer, CommittedTurn, bind, statement};
+use super::commit::{self, Answer, CommittedTurn, Unsound, bind, statement};
 use super::error::{Kind, StoreError};
 use super::fetch;
 use super::hints::Hints;
@@ -19,7 +19,7 @@ use crate::model::commit::{Commit, ExecutionMetadata};
 use crate::model::event::{Event, EventKind};
 use crate::model::status::Stand;
 use crate::model::work_item::WorkItem;
-use crate::providers::express::{Handover, Leased};
+use crate::providers::express::{Handover, Head, Leased};
 use crate::providers::signal::{WorkQueue, WorkSignal};
 use crate::{clock, seams};
 
@@ -196,6 +196,8 @@ pub(super) struct Acks {
 /// What the database said of a batch: each turn that was committed, and whom to wake.
 pub(super) struct Batch {
     pub(super) acked: Vec<Option<Acked>>,
+    /// Each that was not what a holder of the lease would commit.
+    pub(super) unsound: HashMap<usize, Unsound>,
     pub(super) wakes: Wakes,
 }
 
@@ -254,7 +256,7 @@ impl Acks {
 
     async fn try_commit(&self, acks: &[&Ack]) -> Result<Batch, StoreError> {
         let mut tx = self.db.begin(Durability::Flushed).await?;
-        match write(&self.db, &mut tx, acks, &self.owner).await {
+        match write(&self.db, &mut tx, acks, None, &self.owner).await {
             Ok(batch) => {
                 tx.commit_surely().await?;
                 Ok(batch)
@@ -275,13 +277,22 @@ pub(super) fn give_up(returns: &Returns, error: &StoreError, acks: &[&Ack]) {
     }
 }
 
-/// Writes what these turns change, as far as their leases hold.
-pub(super) async fn write(db: &Db, tx: &mut Tx<'_>, acks: &[&Ack], owner: &str) -> Result<Batch, StoreError> {
+/// Writes what these turns change, as far as their leases hold. With `bases`, the transaction took the leases itself, and
+/// turns follow on these heads or are not written.
+pub(super) async fn write(
+    db: &Db,
+    tx: &mut Tx<'_>,
+    acks: &[&Ack],
+    bases: Option<&[Head]>,
+    owner: &str,
+) -> Result<Batch, StoreError> {
     let shift_ms = db.shift_ms();
+    let lease = if bases.is_some() { commit::Lease::OfCommit } else { commit::Lease::OfFetch };
+    let query = db.query(&statement(acks, lease));
     let asked_ms = clock::now_ms();
-    let rows = tx.all(bind(db.query(&statement(acks)), acks, owner, shift_ms)).await?;
+    let rows = tx.all(bind(query, acks, bases.unwrap_or_default(), owner, shift_ms)).await?;
     let now_ms = database_ms(db, asked_ms, &rows[0], 0)?;
-    let mut batch = Batch { acked: vec![None; acks.len()], wakes: Wakes::default() };
+    let mut batch = Batch { acked: vec![None; acks.len()], unsound: HashMap::new(), wakes: Wakes::default() };
     let mut handed = HashMap::new();
     for row in &rows {
         match Answer::from_row(row)? {
@@ -291,6 +302,7 @@ pub(super) async fn write(db: &Db, tx: &mut Tx<'_>, acks: &[&Ack], owner: &str) 
                 batch.acked[turn.index] = Some(Acked { row_id: turn.row_id, leased: Vec::new() });
                 materialize_kv(db, tx, ack).await?;
             }
+            Answer::Unsound { index, why } => drop(batch.unsound.insert(index, why)),
             Answer::Handed { secret, id } => drop(handed.insert(secret, id)),
             Answer::Nothing => {}
         }

@@ -13,7 +13,6 @@ use crate::model::ids::INITIAL_EXECUTION_ID;
 use crate::model::info::{ExecutionInfo, InstanceInfo, QueueDepths, SystemMetrics};
 use crate::model::prune::{DeleteInstanceResult, InstanceFilter, PruneOptions, PruneResult};
 use crate::model::stats::SystemStats;
-use crate::model::status::{OrchestrationStatus, Stand};
 use crate::providers::error::ProviderError;
 use crate::providers::management::ProviderAdmin;
 
@@ -297,16 +296,6 @@ pub(super) async fn custom_status(
         })
         .await?;
     row.map(|row| Ok((opt_text(&row, 0)?, number(&row, 1)?))).transpose()
-}
-
-/// Where an instance stands, from the end of its history.
-pub(super) async fn status(db: &Db, instance: &str) -> Result<OrchestrationStatus, StoreError> {
-    let stand = history::stand(db, instance).await?;
-    if stand == Stand::NotFound {
-        return Ok(OrchestrationStatus::NotFound);
-    }
-    let (custom_status, version) = custom_status(db, instance, 0).await?.unwrap_or_default();
-    Ok(stand.with_custom_status(custom_status, version))
 }
 
 /// How many rows each table has, and what the first of them are about; no payloads.

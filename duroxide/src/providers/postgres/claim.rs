@@ -10,7 +10,7 @@ use super::error::StoreError;
 use super::fetch::Fetch;
 use super::history::StoredEvent;
 use super::row::{int, number, opt_number, opt_text, text};
-use super::writer::{Query, Tx, database_ms};
+use super::writer::{Query, Tx, database_ms, literal};
 use crate::clock;
 use crate::model::filter::Capability;
 use crate::model::item::KvEntry;
@@ -110,6 +110,32 @@ fn with_range(query: Query, capability: Capability) -> Query {
     }
 }
 
+/// When leases end that are taken without a look for work.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Until {
+    /// With the transaction, at the latest.
+    Never,
+    /// So many milliseconds from now.
+    After(i64),
+}
+
+/// A statement that leases those of these instances, each under its secret, which nobody holds. Without parameters, so that
+/// a transaction can begin with it: what is looked at afterwards, nobody else changes.
+pub(super) fn lease<'a>(owner: &str, given: impl Iterator<Item = (&'a str, &'a str)>, until: Until) -> String {
+    let until = match until {
+        Until::Never => i64::MAX.to_string(),
+        Until::After(lease_ms) => format!("@now + LEAST({lease_ms}, 9223372036854775807 - @now)"),
+    };
+    let given = given.map(|(instance, secret)| format!("({}, {})", literal(instance), literal(secret)));
+    format!(
+        "INSERT INTO @.instance_locks (instance_id, lock_token, locked_until, locked_at, owner, fence)
+         SELECT instance_id, secret, {until}, @now, {}, nextval('@.fence')
+         FROM (VALUES {}) AS given (instance_id, secret) ORDER BY instance_id COLLATE \"C\" ON CONFLICT DO NOTHING",
+        literal(owner),
+        given.collect::<Vec<_>>().join(", ")
+    )
+}
+
 /// All that a turn of these instances needs, read after their leases were taken, so that nobody else changes it. The
 /// visible messages become the batch of the lease. Whose history the caller knows, its last event and life say.
 ///
@@ -118,15 +144,16 @@ fn with_range(query: Query, capability: Capability) -> Query {
 /// Histories come along until they are as long as they may be together. The leases of those behind end here, and what
 /// they took over from others stays with them: whoever looks next takes them.
 ///
-/// $1 instances. Known: $2 instance, $3 execution, $4 last event, $5 life. $6 bytes of histories.
+/// $1 instances and $7 their secrets; one that is leased under another is passed over. Known: $2 instance, $3 execution, $4
+/// last event, $5 life. $6 bytes of histories.
 pub(super) const LOAD: &str = "
     WITH clock AS MATERIALIZED (SELECT @now AS ms),
     asked AS MATERIALIZED (
         SELECT l.instance_id, l.lapsed, g.place, i.orchestration_name, i.orchestration_version, i.current_execution_id,
             i.row_id, past.history_of, past.last_event_id, COALESCE(k.execution_id = i.current_execution_id
                 AND k.last_event_id = past.last_event_id AND k.life = i.row_id, false) AS known
-        FROM unnest($1::text[]) WITH ORDINALITY AS g (instance_id, place)
-        JOIN @.instance_locks l ON l.instance_id = g.instance_id
+        FROM unnest($1::text[], $7::text[]) WITH ORDINALITY AS g (instance_id, lock_token, place)
+        JOIN @.instance_locks l ON l.instance_id = g.instance_id AND l.lock_token = g.lock_token
         LEFT JOIN @.instances i ON i.instance_id = l.instance_id
         CROSS JOIN LATERAL (
             SELECT w.history_of, (SELECT COALESCE(max(event_id), 0) FROM @.history h
@@ -168,6 +195,8 @@ pub(super) const HISTORIES: i64 = 16 << 20;
 /// What is known of one instance.
 #[derive(Debug, Default)]
 pub(super) struct Loaded {
+    /// Whether the lease is the one that was meant.
+    pub(super) is_leased: bool,
     pub(super) messages: Vec<(i64, u32, String)>,
     pub(super) known: Option<(String, Option<String>, u64)>,
     /// Where history ends, as far as there is an instance.
@@ -189,6 +218,7 @@ impl Loaded {
                 self.messages.push((row.try_get(2)?, attempts, row.try_get(4)?));
             }
             2 => {
+                self.is_leased = true;
                 self.last_event_id = number(row, 6)?;
                 self.row_id = opt_number(row, 7)?.unwrap_or_default();
                 self.is_known = row.try_get(8)?;

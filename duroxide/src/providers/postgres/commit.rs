@@ -7,6 +7,7 @@ use super::ack::Ack;
 use super::error::StoreError;
 use super::row::{ActivityKey, int, opt_text, stored_opt};
 use super::writer::Query;
+use crate::providers::express::Head;
 
 /// The steps of a commit, one named part per step; each part works on what `held` proved. Rows that others write as well
 /// are locked in the order of their keys first: leases, then activities, then sessions, as everywhere. Parts that no turn
@@ -17,8 +18,8 @@ use super::writer::Query;
 /// of turn $15: $16 id, $17 type, $18 data. Activities of turn $19: $20 to $22 identity, $23 item, $24 session, $25
 /// tag, $26 secret and $27 duration of a lease if they may be handed over, to $28. Messages of turn $29: $30 instance,
 /// $31 item, $32 due or null. Cancelled by turn $33: $34 to $36 identity. Done with turn $37: $38 to $41 key, $42
-/// secret.
-pub(super) fn statement(acks: &[&Ack]) -> String {
+/// secret. When nobody held the instance before: $43 execution, $44 last event and $45 life that each turn follows on.
+pub(super) fn statement(acks: &[&Ack], lease: Lease) -> String {
     let is_named =
         |ack: &&Ack| ack.metadata.orchestration_name.is_some() && ack.metadata.orchestration_version.is_some();
     let named = acks.iter().any(is_named);
@@ -26,6 +27,8 @@ pub(super) fn statement(acks: &[&Ack]) -> String {
     let unnamed = !named || !acks.iter().all(is_named);
     let asks = acks.iter().any(|ack| !ack.activities.is_empty());
     let parts = [
+        (lease == Lease::OfFetch, TURN),
+        (lease == Lease::OfCommit, CHECKED),
         (true, HELD),
         (named, NAMED),
         (unnamed, UNNAMED),
@@ -46,17 +49,63 @@ pub(super) fn statement(acks: &[&Ack]) -> String {
         ),
     ];
     let needed: Vec<&str> = parts.into_iter().filter(|(is_needed, _)| *is_needed).map(|(_, part)| part).collect();
-    format!("{}{ANSWER}{}", needed.join(","), if asks { HANDED } else { "" })
+    let unsound = if lease == Lease::OfCommit { UNSOUND } else { "" };
+    format!("WITH {}{ANSWER}{}{unsound}", needed.join(","), if asks { HANDED } else { "" })
 }
 
-/// Whose lease holds: all that follows is for those. What was handed out under it is gone.
-const HELD: &str = "
-    WITH clock AS MATERIALIZED (SELECT @now AS ms),
+/// Where the leases of turns come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lease {
+    /// A fetch took them, and read what the turns follow on.
+    OfFetch,
+    /// This transaction took them when it began: what the turns follow on is compared first.
+    OfCommit,
+}
+
+/// The turns.
+const TURN: &str = "
+    clock AS MATERIALIZED (SELECT @now AS ms),
     turn AS MATERIALIZED (
         SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[],
             $8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::bool[])
         WITH ORDINALITY AS t (instance_id, lock_token, execution_id, name, version, parent, sets_status, custom_status,
-            major, minor, patch, status, output, folds, n)),
+            major, minor, patch, status, output, folds, n))";
+
+/// The turns that are what a holder of the lease would commit: the instance is ours, in its execution, at its head and
+/// without messages, and the activities are leased by their tokens. The leases of the others end here.
+const CHECKED: &str = "
+    clock AS MATERIALIZED (SELECT @now AS ms),
+    own AS MATERIALIZED (
+        SELECT d.n FROM unnest($37::bigint[], $38::text[], $39::bigint[], $40::bigint[], $41::bigint[], $42::text[])
+            AS d (n, instance_id, execution_id, activity_id, id, secret)
+        JOIN @.worker_queue w ON w.instance_id = d.instance_id AND w.execution_id = d.execution_id
+            AND w.activity_id = d.activity_id AND w.id = d.id AND w.lock_token = d.secret
+        WHERE w.locked_until > (SELECT ms FROM clock)
+        ORDER BY w.instance_id, w.execution_id, w.activity_id, w.id FOR UPDATE OF w),
+    checked AS MATERIALIZED (
+        SELECT t.*,
+            i.instance_id IS NOT NULL AND l.instance_id IS NOT NULL
+                AND t.base_event = (SELECT COALESCE(max(event_id), 0) FROM @.history h
+                    WHERE h.instance_id = t.instance_id AND h.execution_id = t.base_execution)
+                AND NOT EXISTS (SELECT 1 FROM @.orchestrator_queue q
+                    WHERE q.instance_id = t.instance_id AND q.visible_at <= (SELECT ms FROM clock)) AS is_left_alone,
+            (SELECT count(*) FROM own WHERE own.n = t.n)
+                = (SELECT count(*) FROM unnest($37::bigint[]) AS d (n) WHERE d.n = t.n) AS has_activities
+        FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[],
+            $8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::bool[],
+            $43::bigint[], $44::bigint[], $45::bigint[])
+        WITH ORDINALITY AS t (instance_id, lock_token, execution_id, name, version, parent, sets_status, custom_status,
+            major, minor, patch, status, output, folds, base_execution, base_event, base_life, n)
+        LEFT JOIN @.instances i ON i.instance_id = t.instance_id AND i.current_execution_id = t.base_execution
+            AND i.row_id = t.base_life
+        LEFT JOIN @.instance_locks l ON l.instance_id = t.instance_id AND l.lock_token = t.lock_token),
+    turn AS MATERIALIZED (SELECT * FROM checked WHERE is_left_alone AND has_activities),
+    let_go AS (
+        DELETE FROM @.instance_locks l USING checked c WHERE NOT (c.is_left_alone AND c.has_activities)
+            AND l.instance_id = c.instance_id AND l.lock_token = c.lock_token)";
+
+/// Whose lease holds: all that follows is for those. What was handed out under it is gone.
+const HELD: &str = "
     locked AS MATERIALIZED (
         SELECT t.n FROM @.instance_locks l JOIN turn t ON l.instance_id = t.instance_id AND l.lock_token = t.lock_token
         WHERE l.locked_until > (SELECT ms FROM clock) ORDER BY l.instance_id FOR UPDATE OF l),
@@ -213,14 +262,30 @@ const ANSWER: &str = "
 const HANDED: &str = "
     UNION ALL SELECT NULL, NULL, NULL, id, NULL, NULL, lock_token FROM asked WHERE lock_token IS NOT NULL";
 
+/// And one for each turn that is not what a holder of the lease would commit.
+const UNSOUND: &str = "
+    UNION ALL SELECT NULL, n, is_left_alone, NULL, NULL, NULL, NULL FROM checked
+        WHERE NOT (is_left_alone AND has_activities)";
+
 /// One row of the answer.
 pub(super) enum Answer {
     /// A turn was committed.
     Turn(CommittedTurn),
     /// An activity was handed over, under this secret.
     Handed { secret: String, id: i64 },
+    /// This one of the batch, from 0, was not.
+    Unsound { index: usize, why: Unsound },
     /// None was.
     Nothing,
+}
+
+/// Why a turn is not what a holder of the lease would commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unsound {
+    /// Something else is in its way, or was.
+    Stale,
+    /// An activity is not leased by its token.
+    Fenced,
 }
 
 /// What the database says of a turn that it committed.
@@ -244,8 +309,13 @@ impl Answer {
         let Some(n) = row.try_get::<Option<i64>, _>(1)? else {
             return Ok(Answer::Nothing);
         };
+        let index = usize::try_from(n).unwrap_or_default() - 1;
+        if row.try_get::<Option<i64>, _>(0)?.is_none() {
+            let why = if row.try_get(2)? { Unsound::Fenced } else { Unsound::Stale };
+            return Ok(Answer::Unsound { index, why });
+        }
         Ok(Answer::Turn(CommittedTurn {
-            index: usize::try_from(n).unwrap_or_default() - 1,
+            index,
             has_more: row.try_get(2)?,
             row_id: row.try_get::<Option<i64>, _>(3)?.unwrap_or_default(),
             custom_status: opt_text(row, 4)?,
@@ -254,10 +324,12 @@ impl Answer {
     }
 }
 
-/// Binds what [`statement`] asks for. `owner` signs the leases that are handed over; a timer is due by the database's
+/// Binds what [`statement`] asks for. `bases` are what turns follow on, if that is compared. `owner` signs the leases that are handed over; a timer is due by the database's
 /// clock, which shows `shift_ms` more than that of whoever set it.
-pub(super) fn bind(query: Query, acks: &[&Ack], owner: &str, shift_ms: i64) -> Query {
-    bind_gone(bind_queues(bind_turns(query, acks), acks, owner, shift_ms), acks)
+pub(super) fn bind(query: Query, acks: &[&Ack], bases: &[Head], owner: &str, shift_ms: i64) -> Query {
+    let query = bind_gone(bind_queues(bind_turns(query, acks), acks, owner, shift_ms), acks);
+    let base = |part: fn(&Head) -> u64| bases.iter().map(|base| int(part(base))).collect::<Vec<_>>();
+    query.bind(base(|base| base.execution_id)).bind(base(|base| base.last_event_id)).bind(base(|base| base.digest))
 }
 
 /// One value of each turn.

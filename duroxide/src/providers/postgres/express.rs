@@ -5,7 +5,9 @@ use async_trait::async_trait;
 use super::PostgresProvider;
 use super::ack::{Ack, Acked, Acking};
 use super::complete::Completing;
-use super::fetch;
+use super::fetch::{self, Fetched};
+use super::lane::Reply;
+use super::returns::Delivery;
 use super::row::{ActivityKey, int, stored, uint};
 use super::take;
 use crate::model::filter::Capability;
@@ -20,17 +22,11 @@ use crate::seams;
 #[async_trait]
 impl ExpressProvider for PostgresProvider {
     async fn fetch_turns(&self, request: TurnRequest) -> Result<Vec<FetchedTurn>, ProviderError> {
-        let TurnRequest { max, lock_timeout, filter, known } = request;
-        let capability = Capability::of(filter.as_ref());
-        let asking = |reply| fetch::Asking { max, lock_timeout, capability, known: Some(known), reply };
-        let fetched = self.turns.call("fetch_turns", asking).await?;
-        let arrived = fetched.into_iter().map(|delivery| {
-            let fetched = delivery.take();
-            let (known, head) = fetched.extent();
-            let (item, token, attempt) = fetched.into_item();
-            FetchedTurn { item, token, attempt, known, head }
-        });
-        Ok(arrived.collect())
+        Ok(turns(self.turns.call("fetch_turns", asking(request)).await?))
+    }
+
+    async fn await_turns(&self, request: TurnRequest) -> Result<Vec<FetchedTurn>, ProviderError> {
+        Ok(turns(self.standing.wait("await_turns", asking(request)).await?))
     }
 
     async fn fetch_activities(&self, request: ActivityRequest) -> Result<Vec<FetchedActivity>, ProviderError> {
@@ -77,6 +73,22 @@ impl ExpressProvider for PostgresProvider {
         let acked = self.turns_done.call(OPERATION, |reply| Completing { base, ack, reply }).await?;
         Ok(acked.map(|acked| committed(head, acked.take())))
     }
+}
+
+fn asking(request: TurnRequest) -> impl FnOnce(Reply<Vec<Delivery<Fetched>>>) -> fetch::Asking {
+    let TurnRequest { max, lock_timeout, filter, known } = request;
+    let capability = Capability::of(filter.as_ref());
+    move |reply| fetch::Asking { max, lock_timeout, capability, known: Some(known), reply }
+}
+
+fn turns(fetched: Vec<Delivery<Fetched>>) -> Vec<FetchedTurn> {
+    let arrived = fetched.into_iter().map(|delivery| {
+        let fetched = delivery.take();
+        let (known, head) = fetched.extent();
+        let (item, token, attempt) = fetched.into_item();
+        FetchedTurn { item, token, attempt, known, head }
+    });
+    arrived.collect()
 }
 
 fn committed(head: Head, acked: Acked) -> Committed {

@@ -65,6 +65,7 @@ struct AskedFor {
 }
 
 /// Leases instances to those who ask.
+#[derive(Clone)]
 pub(super) struct Fetch {
     pub(super) db: Arc<Db>,
     pub(super) hints: Arc<Hints>,
@@ -98,6 +99,15 @@ struct Identity {
 }
 
 impl Fetched {
+    pub(super) fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Whether it is a batch of this instance, as that is stored.
+    pub(super) fn is_of(&self, instance: &str) -> bool {
+        row::stored(&self.instance) == instance
+    }
+
     /// Whether the caller knows its history, and where that ends.
     pub(super) fn extent(&self) -> (bool, Head) {
         (self.is_known, self.head)
@@ -227,10 +237,18 @@ impl Fetch {
             return Ok(Look { is_all: true, ..Look::default() });
         }
         let (wanted, held) = (secrets.len(), claims.held.len());
-        let (fetched, some_left) = self.load(tx, claims.held, asked.known.as_deref()).await?;
+        let (fetched, some_left) = self.load(tx, claims.held, asked.known.as_deref(), Wanted::All).await?;
         let is_all = some_left || (!claims.more && held < wanted && fetched.len() == held);
         Ok(Look { fetched, is_all, some_left })
     }
+}
+
+/// Which of the instances that are leased are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    All,
+    /// Those that are new, or whose history the caller knows.
+    Light,
 }
 
 /// What one look for work brought.
@@ -245,13 +263,15 @@ struct Look {
 
 impl Fetch {
     /// What the leases just taken bring; those that bring nothing are let go. Says whether some were left to others.
-    async fn load(
+    pub(super) async fn load(
         &self,
         tx: &mut Tx<'_>,
         held: Vec<(String, String)>,
         known: Option<&dyn KnownHeads>,
+        wanted: Wanted,
     ) -> Result<(Vec<Fetched>, bool), StoreError> {
         let instances: Vec<String> = held.iter().map(|(_, instance)| instance.clone()).collect();
+        let secrets: Vec<String> = held.iter().map(|(secret, _)| secret.clone()).collect();
         let heads: Vec<(String, [i64; 3])> = instances
             .iter()
             .filter_map(|instance| {
@@ -262,7 +282,7 @@ impl Fetch {
         let part = |at: usize| heads.iter().map(|(_, parts)| parts[at]).collect::<Vec<_>>();
         let load = self.db.query(LOAD).bind(instances);
         let load = load.bind(heads.iter().map(|(instance, _)| instance.clone()).collect::<Vec<_>>());
-        let rows = tx.all(load.bind(part(0)).bind(part(1)).bind(part(2)).bind(HISTORIES)).await?;
+        let rows = tx.all(load.bind(part(0)).bind(part(1)).bind(part(2)).bind(HISTORIES).bind(secrets)).await?;
         let mut loaded: HashMap<String, Loaded> = HashMap::new();
         for row in &rows {
             loaded.entry(row.try_get(1)?).or_default().add(row)?;
@@ -271,8 +291,13 @@ impl Fetch {
         let mut some_left = false;
         for (secret, instance) in held {
             let loaded = loaded.remove(&instance).unwrap_or_default();
-            if loaded.is_left {
-                some_left = true;
+            // Somebody else holds it, or it takes too much.
+            if !loaded.is_leased || loaded.is_left {
+                some_left |= loaded.is_left;
+                continue;
+            }
+            if wanted == Wanted::Light && loaded.known.is_some() && !loaded.is_known {
+                self.let_go(tx, &instance).await?;
                 continue;
             }
             match self.read(tx, &secret, &instance, loaded).await? {

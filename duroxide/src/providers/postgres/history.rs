@@ -7,7 +7,6 @@ use super::row::{int, number, stored, to_json};
 use super::writer::{Db, Durability};
 use crate::codec::told;
 use crate::model::event::Event;
-use crate::model::status::Stand;
 
 /// An event on its way into history.
 #[derive(Debug, Clone)]
@@ -115,38 +114,6 @@ pub(super) async fn events(db: &Db, instance: &str, execution_id: Option<u64>) -
         .await?;
     let stored = rows.iter().map(|row| StoredEvent::from_row(row, 0, 1)).collect::<Result<Vec<_>, _>>()?;
     read(&stored)
-}
-
-/// How the newest execution stands: its end, if it has one, and whether it has begun.
-pub(super) async fn stand(db: &Db, instance: &str) -> Result<Stand, StoreError> {
-    // Only rows about what was cancelled may follow the event that ends it.
-    let row = db
-        .one(|| {
-            db.query(
-                "WITH newest AS MATERIALIZED (SELECT COALESCE((SELECT max(execution_id) FROM @.executions
-                     WHERE instance_id = $1), 1) AS id)
-                 SELECT EXISTS (SELECT 1 FROM @.history h, newest WHERE h.instance_id = $1
-                         AND h.execution_id = newest.id AND h.event_type = 'OrchestrationStarted'),
-                     ending.event_id, ending.event_data, ending.event_type
-                 FROM newest LEFT JOIN LATERAL (
-                     SELECT event_id, event_data, event_type FROM @.history h
-                     WHERE h.instance_id = $1 AND h.execution_id = newest.id
-                         AND h.event_type NOT LIKE '%CancelRequested' AND h.event_type NOT LIKE '%Cancelled'
-                     ORDER BY event_id DESC LIMIT 1) ending ON true",
-            )
-            .bind(stored(instance).into_owned())
-        })
-        .await?;
-    let last = match sqlx::Row::try_get::<Option<&str>, _>(&row, 3)? {
-        Some("OrchestrationCompleted" | "OrchestrationFailed") => Some(StoredEvent::from_row(&row, 1, 2)?),
-        Some(_) | None => None,
-    };
-    if let Some(last) = last
-        && let Some(stand) = read(&[last])?.first().and_then(|event| Stand::ended_by(&event.kind))
-    {
-        return Ok(stand);
-    }
-    Ok(if sqlx::Row::try_get(&row, 0)? { Stand::Running } else { Stand::NotFound })
 }
 
 /// Reads stored events; the error says which one cannot be read and why.

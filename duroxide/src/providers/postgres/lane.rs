@@ -45,11 +45,9 @@ impl<R: Send + 'static> Lane<R> {
         operation: &'static str,
         request: impl FnOnce(Reply<T>) -> R,
     ) -> Result<T, ProviderError> {
-        let (answer, answered) = oneshot::channel();
-        let ended = || ProviderError::retryable(operation, "the store is closed, or its task was ended");
-        self.inbox.send(request(Reply(answer))).await.map_err(|_| ended())?;
-        let answer = answered.await.map_err(|_| ended())?;
-        answer.map_err(|error: StoreError| error.during(operation))
+        let (reply, answer) = Reply::new();
+        self.inbox.send(request(reply)).await.map_err(|_| ended(operation))?;
+        answer.arrived(operation).await
     }
 }
 
@@ -84,11 +82,32 @@ async fn run<S: Serve>(server: Arc<S>, mut requests: mpsc::Receiver<S::Request>,
     }
 }
 
+fn ended(operation: &'static str) -> ProviderError {
+    ProviderError::retryable(operation, "the store is closed, or its task was ended")
+}
+
+/// An answer that is waited for.
+#[derive(Debug)]
+pub(super) struct Answer<T>(oneshot::Receiver<Result<T, StoreError>>);
+
+impl<T> Answer<T> {
+    /// The answer.
+    pub(super) async fn arrived(self, operation: &'static str) -> Result<T, ProviderError> {
+        let answer = self.0.await.map_err(|_| ended(operation))?;
+        answer.map_err(|error| error.during(operation))
+    }
+}
+
 /// Where the answer to a request goes.
 #[derive(Debug)]
 pub(super) struct Reply<T>(oneshot::Sender<Result<T, StoreError>>);
 
 impl<T> Reply<T> {
+    pub(super) fn new() -> (Self, Answer<T>) {
+        let (answer, answered) = oneshot::channel();
+        (Reply(answer), Answer(answered))
+    }
+
     /// Answers; nobody may be there any more.
     pub(super) fn send(self, answer: Result<T, StoreError>) {
         let _ = self.0.send(answer);

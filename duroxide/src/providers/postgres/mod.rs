@@ -22,6 +22,7 @@ mod guest;
 mod heartbeat;
 mod hints;
 mod history;
+mod idle;
 mod import;
 mod indexed;
 mod insight;
@@ -38,6 +39,8 @@ mod row;
 mod schema;
 mod session;
 mod spoilt;
+mod stand;
+mod standing;
 mod start;
 mod take;
 mod traces;
@@ -77,12 +80,14 @@ use crate::providers::transfer::TransferStore;
 use crate::providers::{Provider, TraceProvider};
 use error::StoreError;
 use hints::Hints;
+use idle::Settings;
 use lane::{Lane, Size};
 use node::Node;
 use open::Schema;
 use ready::Wakes;
 use returns::Returns;
 use row::{ActivityKey, ActivityRow, MessageRow};
+use standing::Standing;
 use within::Places;
 use writer::Db;
 
@@ -90,6 +95,7 @@ use writer::Db;
 /// all who ask; two who commit leave none waiting for a flush.
 const CLAIMS: Size = Size { batch: 256, width: 1 };
 const COMMITS: Size = Size { batch: 256, width: 2 };
+const LOOKS: Size = Size { batch: 256, width: 2 };
 
 /// Histories, queues and leases in one schema of a PostgreSQL database, shared by any number of processes.
 ///
@@ -104,6 +110,8 @@ pub struct PostgresProvider {
     completions: Lane<worker::Acking>,
     posts: Lane<ready::Posting>,
     turns_done: Lane<complete::Completing>,
+    stands: Lane<stand::Asking>,
+    standing: Standing,
     places: Places,
     /// Signs the leases taken here; dropped with the store, so that others know that they are nobody's.
     node: Node,
@@ -130,7 +138,9 @@ impl PostgresProvider {
     /// # Errors
     /// See [`PostgresOpenError`].
     pub async fn connect_with(url: &str, options: PostgresOptions) -> Result<Self, PostgresOpenError> {
-        PostgresProvider::from_pool_with(open::pool(url)?, options).await
+        // Nobody has set up these connections but us. Behind a PgBouncer sessions are others', too.
+        let settings = if options.session_features { Settings::OfSession } else { Settings::OfTransaction };
+        PostgresProvider::open(open::pool(url)?, options, settings).await
     }
 
     /// On a pool of the program's own; its settings are left as they are. Several connections are in use under load:
@@ -147,6 +157,10 @@ impl PostgresProvider {
     /// # Errors
     /// See [`PostgresOpenError`].
     pub async fn from_pool_with(pool: PgPool, options: PostgresOptions) -> Result<Self, PostgresOpenError> {
+        PostgresProvider::open(pool, options, Settings::OfTransaction).await
+    }
+
+    async fn open(pool: PgPool, options: PostgresOptions, settings: Settings) -> Result<Self, PostgresOpenError> {
         let schema = Schema::new(&options.schema)?;
         let mut conn = open::first(&pool).await?;
         open::check_server(&mut conn).await?;
@@ -157,7 +171,7 @@ impl PostgresProvider {
         transfer::check(&mut conn, &schema).await?;
         let home = schema::home(&mut conn, &schema).await?;
         drop(conn);
-        let db = Arc::new(Db::new(pool, schema, home));
+        let db = Arc::new(Db::new(pool, settings, schema, home));
         let reach = if options.session_features { Reach::All } else { Reach::Own };
         let hints = Arc::new(Hints::new(reach));
         let node = Node::start(&db, &hints, options.session_features).await?;
@@ -171,13 +185,16 @@ impl PostgresProvider {
         let taking = take::Fetch { db: d(), hints: h(), owner: node.owner(), returns: returns.clone() };
         let acks = ack::Acks { db: d(), hints: h(), owner: node.owner(), returns: returns.clone() };
         let done = complete::Completions { db: d(), hints: h(), owner: node.owner(), returns };
+        let standing = Standing::new(fetch.clone());
         PostgresProvider {
             turns: Lane::start(fetch, CLAIMS),
             commits: Lane::start(acks, COMMITS),
             activities: Lane::start(taking, CLAIMS),
             completions: Lane::start(worker::Acks { db: d(), hints: h() }, COMMITS),
-            posts: Lane::start(ready::Post { db: d(), hints: h() }, COMMITS),
+            posts: Lane::start(ready::Post { db: d(), hints: h(), standing: standing.clone() }, COMMITS),
             turns_done: Lane::start(done, COMMITS),
+            stands: Lane::start(stand::Stands { db: d() }, LOOKS),
+            standing,
             places: Places::of(db.pool().options()),
             db,
             hints,
@@ -399,7 +416,7 @@ impl Provider for PostgresProvider {
         let mut wakes = Wakes::default();
         let mut failures = writer::Failures::default();
         let outcome = loop {
-            match start::enqueue(&self.db, &item, &message, &mut wakes).await {
+            match start::enqueue(&self.db, &self.standing, &item, &message, &mut wakes).await {
                 Err(error) if error.can_repeat() => match writer::pause(&mut failures, error).await {
                     Ok(()) => {}
                     Err(error) => break Err(error),
@@ -440,7 +457,8 @@ impl Provider for PostgresProvider {
     }
 
     async fn get_status(&self, instance: &str) -> Result<OrchestrationStatus, ProviderError> {
-        admin::status(&self.db, instance).await.map_err(|error| error.during("get_status"))
+        let instance = row::stored(instance).into_owned();
+        self.stands.call("get_status", |reply| stand::Asking { instance, reply }).await
     }
 
     async fn get_custom_status(

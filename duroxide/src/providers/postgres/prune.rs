@@ -18,6 +18,9 @@ use crate::seams;
 /// Instances that one bulk call looks at unless it says otherwise.
 const BULK_LIMIT: u32 = 1_000;
 
+/// Trees that one transaction deletes: each costs a score of statements, however many there are.
+const TREES_AT_ONCE: usize = 50;
+
 /// Deletes these instances, all or nothing.
 pub(super) async fn delete_instances(db: &Db, ids: &[String], force: bool) -> Result<DeleteInstanceResult, StoreError> {
     if ids.is_empty() {
@@ -228,8 +231,8 @@ fn with_filter(query: Query, filter: &InstanceFilter) -> Query {
         .bind(i64::from(filter.limit.unwrap_or(BULK_LIMIT)))
 }
 
-/// Deletes roots that ended and match, each with its descendants; a transaction per tree, so that other writers get
-/// their turn.
+/// Deletes roots that ended and match, each with its descendants. Some trees at a time, so that a deletion costs little,
+/// and other writers get their turn.
 pub(super) async fn delete_bulk(db: &Db, filter: &InstanceFilter) -> Result<DeleteInstanceResult, StoreError> {
     let roots = strings(db, || {
         let roots = db.query(&format!(
@@ -244,34 +247,46 @@ pub(super) async fn delete_bulk(db: &Db, filter: &InstanceFilter) -> Result<Dele
     })
     .await?;
     let mut total = DeleteInstanceResult::default();
-    for root in roots {
-        let deleted = delete_finished_tree(db, &root).await?;
-        total.instances_deleted += deleted.instances_deleted;
-        total.executions_deleted += deleted.executions_deleted;
-        total.events_deleted += deleted.events_deleted;
-        total.queue_messages_deleted += deleted.queue_messages_deleted;
+    for roots in roots.chunks(TREES_AT_ONCE) {
+        match delete_finished_trees(db, roots).await {
+            // One of them is to blame; those before it are deleted.
+            Err(StoreError::Refused(_)) if roots.len() > 1 => {
+                for root in roots {
+                    add(&mut total, &delete_finished_trees(db, std::slice::from_ref(root)).await?);
+                }
+            }
+            deleted => add(&mut total, &deleted?),
+        }
     }
     Ok(total)
 }
 
-/// A root that has ended, with its descendants, whether they ended or not; nothing if it runs again or is gone.
-async fn delete_finished_tree(db: &Db, root: &str) -> Result<DeleteInstanceResult, StoreError> {
-    let tree = strings(db, || {
+fn add(total: &mut DeleteInstanceResult, deleted: &DeleteInstanceResult) {
+    total.instances_deleted += deleted.instances_deleted;
+    total.executions_deleted += deleted.executions_deleted;
+    total.events_deleted += deleted.events_deleted;
+    total.queue_messages_deleted += deleted.queue_messages_deleted;
+}
+
+/// Roots that have ended, with their descendants, whether they ended or not; nothing of those that run again or are gone.
+async fn delete_finished_trees(db: &Db, roots: &[String]) -> Result<DeleteInstanceResult, StoreError> {
+    let roots: Vec<String> = roots.iter().map(|root| stored(root).into_owned()).collect();
+    let trees = strings(db, || {
         db.query(
             "WITH RECURSIVE tree (instance_id) AS (
                  SELECT i.instance_id FROM @.instances i JOIN @.executions e
                      ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id
-                 WHERE i.instance_id = $1 AND e.status IN ('Completed', 'Failed', 'ContinuedAsNew')
+                 WHERE i.instance_id = ANY($1) AND e.status IN ('Completed', 'Failed', 'ContinuedAsNew')
                  UNION
                  SELECT i.instance_id FROM @.instances i JOIN tree t ON i.parent_instance_id = t.instance_id)
              SELECT instance_id FROM tree",
         )
-        .bind(stored(root).into_owned())
+        .bind(roots.clone())
     })
     .await?;
     // Each id once; the order does not matter.
-    let tree: Vec<String> = tree.into_iter().collect::<HashSet<_>>().into_iter().collect();
-    delete_instances(db, &tree, true).await
+    let trees: Vec<String> = trees.into_iter().collect::<HashSet<_>>().into_iter().collect();
+    delete_instances(db, &trees, true).await
 }
 
 /// Deletes old executions of one instance.

@@ -9,6 +9,7 @@ use super::error::{Kind, StoreError};
 use super::hints::Hints;
 use super::lane::{Reply, Serve};
 use super::row::{ActivityRow, MessageRow, int, loaded, number};
+use super::standing::{Offer, Standing};
 use super::writer::{Db, Durability, Query, Tx, database_ms, with_repeats};
 use crate::clock;
 use crate::model::limits::ORPHANS_KEPT;
@@ -148,6 +149,7 @@ pub(super) struct Posting {
 pub(super) struct Post {
     pub(super) db: Arc<Db>,
     pub(super) hints: Arc<Hints>,
+    pub(super) standing: Standing,
 }
 
 /// Inserts messages in their order, visible after a delay in milliseconds.
@@ -231,7 +233,28 @@ impl Post {
     }
 
     async fn try_insert(&self, batch: &[Posting]) -> Result<(Wakes, Vec<bool>), StoreError> {
-        let mut tx = self.db.begin(Durability::Flushed).await?;
+        let now = batch.iter().filter(|posting| posting.delay.is_zero());
+        let mut offer = self.standing.offer(now.map(|posting| &posting.message.instance));
+        let mut tx = self.db.begin_by(&offer.as_ref().map_or_else(String::new, Offer::lease)).await?;
+        let written = match self.write(&mut tx, batch, offer.as_mut()).await {
+            Ok(written) => tx.commit_surely().await.map(|()| written),
+            Err(error) => {
+                tx.rollback().await;
+                Err(error)
+            }
+        };
+        if let Some(offer) = offer {
+            offer.end(&written);
+        }
+        written
+    }
+
+    async fn write(
+        &self,
+        tx: &mut Tx<'_>,
+        batch: &[Posting],
+        mut offer: Option<&mut Offer>,
+    ) -> Result<(Wakes, Vec<bool>), StoreError> {
         let post = self
             .db
             .query(POST)
@@ -240,23 +263,21 @@ impl Post {
             .bind(batch.iter().map(|posting| int(clock::as_ms(posting.delay))).collect::<Vec<_>>())
             .bind(batch.iter().map(Posting::waiting_last).collect::<Vec<_>>());
         let asked_ms = clock::now_ms();
-        let rows = match tx.all(post).await {
-            Ok(rows) => rows,
-            Err(error) => {
-                tx.rollback().await;
-                return Err(error);
-            }
-        };
+        let rows = tx.all(post).await?;
+        database_ms(&self.db, asked_ms, &rows[0], 0)?;
+        if let Some(offer) = &mut offer {
+            offer.load(tx).await?;
+        }
         let mut wakes = Wakes::default();
         let mut fits = Vec::with_capacity(rows.len());
-        for row in &rows {
+        for (posting, row) in batch.iter().zip(&rows) {
             fits.push(row.try_get(2)?);
-            if fits.last() == Some(&true) {
+            let is_handed =
+                posting.delay.is_zero() && offer.as_ref().is_some_and(|offer| offer.has(&posting.message.instance));
+            if fits.last() == Some(&true) && !is_handed {
                 wakes.visible(WorkQueue::Orchestrator, number(row, 1)?, number(row, 0)?);
             }
         }
-        database_ms(&self.db, asked_ms, &rows[0], 0)?;
-        tx.commit_surely().await?;
         Ok((wakes, fits))
     }
 }

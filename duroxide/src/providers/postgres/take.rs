@@ -138,7 +138,7 @@ impl Fetch {
             with_tags(query, tags)
         };
         let asked_ms = clock::now_ms();
-        let rows = match self.db.once(take()).await {
+        let rows = match self.db.quick_once(take()).await {
             Ok(rows) => rows,
             Err(error) => {
                 if error.kind() == Kind::Connection {

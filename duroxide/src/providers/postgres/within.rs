@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use super::completion_row;
 use super::error::{Kind, StoreError, is_aborted};
 use super::hints::Hints;
+use super::idle::Use;
 use super::row::{ActivityKey, MessageRow};
 use super::worker::{COMPLETE_WITHIN, held_by, refusal};
 use super::writer::{Db, Failures, Name, PATIENCE, Session, pause};
@@ -96,7 +97,7 @@ pub(super) async fn complete(
 
 /// When this is dropped before its end, the connection is closed, and the server undoes what was open.
 async fn in_session(db: &Db, name: &Name, key: &ActivityKey, work: &mut dyn TransactionWork) -> Result<Ended, Trouble> {
-    let mut session = Session::acquire(db.pool(), PATIENCE).await.map_err(Trouble::Begin)?;
+    let mut session = db.session(Use::Any, PATIENCE).await.map_err(Trouble::Begin)?;
     let ended = in_transaction(db, &mut session, name, key, work).await;
     let dead = match &ended {
         Ok(_) => false,

@@ -184,7 +184,7 @@ pub(super) async fn renew(db: &Db, token: &str, extend_for: Duration) -> Result<
         );
         held_by(query, &key).bind(int(clock::as_ms(extend_for)))
     };
-    match db.optional(renew).await? {
+    match db.quick(renew).await?.first() {
         Some(_) => Ok(()),
         None => Err(refusal(db, &key).await?.into()),
     }
@@ -213,10 +213,11 @@ pub(super) async fn abandon(
         held_by(query, &key).bind(delay_ms).bind(i64::from(ignore_attempt))
     };
     let asked_ms = clock::now_ms();
-    let row = db.optional(abandon).await?.ok_or(Refusal::Unknown)?;
-    let now_ms = database_ms(db, asked_ms, &row, 0)?;
+    let rows = db.quick(abandon).await?;
+    let row = rows.first().ok_or(Refusal::Unknown)?;
+    let now_ms = database_ms(db, asked_ms, row, 0)?;
     let mut wakes = Wakes::default();
-    wakes.visible(WorkQueue::Worker, number(&row, 1)?, now_ms);
+    wakes.visible(WorkQueue::Worker, number(row, 1)?, now_ms);
     wakes.ring(db, hints);
     Ok(())
 }

@@ -1,14 +1,14 @@
 //! Transactions: begun on a connection that lives, committed once, and never left in doubt where that can be known.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Postgres, Row};
 
 use super::error::{Kind, StoreError};
 use super::guest::Home;
+use super::idle::{Idle, Settings, Taken, Use};
 use super::open::{CONNECTIONS, Schema};
 use super::row::{int, uint};
 use crate::lease::Skew;
@@ -39,15 +39,17 @@ const FATE_PAUSE: Duration = Duration::from_millis(100);
 /// How long the outcome of a transaction is kept: longer than anybody asks for it.
 const REMEMBERED_MS: i64 = 3_600_000;
 
-/// Whatever the database's default: the store's locks are made for this level. A client that is cut off must not hold rows
-/// for ever.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = '15s';";
+/// Whatever the database's default: the store's locks are made for this level.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED;";
+
+/// A client that is cut off must not hold rows for ever.
+const SPARE_OTHERS: &str = "SET LOCAL idle_in_transaction_session_timeout = '15s';";
 
 /// A statement is planned once on each connection: planning a commit takes longer than doing it. Such a plan must not
 /// depend on how few rows there were that day, so that it goes step by step along the keys, as all statements here are made
 /// to but those that take long.
-const PLAN_ONCE: &str = "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off; \
-    SET LOCAL enable_bitmapscan = off;";
+const PLAN_ONCE: &str = "SET LOCAL idle_in_transaction_session_timeout = '15s'; \
+    SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;";
 
 /// What a transaction writes beside its name.
 const COMMITTED: &str = "committed";
@@ -83,7 +85,7 @@ impl Name {
 /// The database, as all parts of a store share it.
 #[derive(Debug)]
 pub(super) struct Db {
-    pool: PgPool,
+    idle: Arc<Idle>,
     schema: Schema,
     home: Home,
     /// How far the database's clock is ahead of this process's, once it was looked at.
@@ -91,12 +93,12 @@ pub(super) struct Db {
 }
 
 impl Db {
-    pub(super) fn new(pool: PgPool, schema: Schema, home: Home) -> Self {
-        Db { pool, schema, home, skew: Mutex::default() }
+    pub(super) fn new(pool: PgPool, settings: Settings, schema: Schema, home: Home) -> Self {
+        Db { idle: Idle::new(pool, settings), schema, home, skew: Mutex::default() }
     }
 
     pub(super) fn pool(&self) -> &PgPool {
-        &self.pool
+        self.idle.pool()
     }
 
     pub(super) fn schema(&self) -> &Schema {
@@ -137,11 +139,25 @@ impl Db {
         self.skew().map_or(database_ms, |skew| skew.reached_ms(database_ms))
     }
 
+    /// A connection to work on.
+    pub(super) async fn session(&self, purpose: Use, patience: Duration) -> Result<Session, StoreError> {
+        Ok(Session { taken: Some(self.idle.take(purpose).await?), idle: Arc::clone(&self.idle), patience })
+    }
+
     /// One statement that reads, or whose repetition does no harm, on its own.
     pub(super) async fn all(&self, build: impl Fn() -> Query) -> Result<Vec<PgRow>, StoreError> {
+        self.repeated(Use::Any, build).await
+    }
+
+    /// The same for a statement that goes along the keys, and is asked often.
+    pub(super) async fn quick(&self, build: impl Fn() -> Query) -> Result<Vec<PgRow>, StoreError> {
+        self.repeated(Use::Store, build).await
+    }
+
+    async fn repeated(&self, purpose: Use, build: impl Fn() -> Query) -> Result<Vec<PgRow>, StoreError> {
         let mut failures = Failures::default();
         loop {
-            match self.once(build()).await {
+            match self.once_for(purpose, build()).await {
                 Err(error) if error.can_repeat() => pause(&mut failures, error).await?,
                 answer => return answer,
             }
@@ -150,7 +166,16 @@ impl Db {
 
     /// One statement that must not be repeated: what a lost answer would have told is lost with it.
     pub(super) async fn once(&self, query: Query) -> Result<Vec<PgRow>, StoreError> {
-        let mut session = Session::acquire(&self.pool, PATIENCE).await?;
+        self.once_for(Use::Any, query).await
+    }
+
+    /// The same for a statement that goes along the keys, and is asked often.
+    pub(super) async fn quick_once(&self, query: Query) -> Result<Vec<PgRow>, StoreError> {
+        self.once_for(Use::Store, query).await
+    }
+
+    async fn once_for(&self, purpose: Use, query: Query) -> Result<Vec<PgRow>, StoreError> {
+        let mut session = self.session(purpose, PATIENCE).await?;
         let answer = session.all(query).await;
         if answer.as_ref().is_err_and(|error| error.kind() != Kind::Connection) {
             session.settle().await;
@@ -172,26 +197,35 @@ impl Db {
 
     /// Begins a transaction, on another connection if the first one is dead.
     pub(super) async fn begin(&self, durability: Durability) -> Result<Tx<'_>, StoreError> {
-        self.begin_with(durability, PATIENCE, PLAN_ONCE, "").await
+        self.begin_with(durability, Use::Store, self.plan_once(), "").await
     }
 
     /// The same with the first statement, in one go. It cannot be bound: see [`literal`].
     pub(super) async fn begin_by(&self, first: &str) -> Result<Tx<'_>, StoreError> {
-        self.begin_with(Durability::Flushed, PATIENCE, PLAN_ONCE, &self.schema.render(first)).await
+        self.begin_with(Durability::Flushed, Use::Store, self.plan_once(), &self.schema.render(first)).await
     }
 
     /// The same for work that takes long.
     pub(super) async fn begin_long(&self) -> Result<Tx<'_>, StoreError> {
-        self.begin_with(Durability::Flushed, LONG_PATIENCE, "", "").await
+        self.begin_with(Durability::Flushed, Use::Any, SPARE_OTHERS, "").await
+    }
+
+    /// What a transaction sets that is not set already.
+    fn plan_once(&self) -> &'static str {
+        match self.idle.settings() {
+            Settings::OfSession => "",
+            Settings::OfTransaction => PLAN_ONCE,
+        }
     }
 
     async fn begin_with(
         &self,
         durability: Durability,
-        patience: Duration,
+        purpose: Use,
         settings: &str,
         first: &str,
     ) -> Result<Tx<'_>, StoreError> {
+        let patience = if purpose == Use::Store { PATIENCE } else { LONG_PATIENCE };
         let mut failures = Failures::default();
         loop {
             let (begin, name) = match durability {
@@ -201,7 +235,7 @@ impl Db {
                     (format!("{BEGIN} {settings} {}; {first}", self.naming(&name)), Some(name))
                 }
             };
-            let begun = match Session::acquire(&self.pool, patience).await {
+            let begun = match self.session(purpose, patience).await {
                 Ok(mut session) => session.raw(begin).await.map(|()| Tx { session, db: self, name }),
                 Err(error) => Err(error),
             };
@@ -298,17 +332,14 @@ where
 
 /// A connection that is closed, and not given back, unless what was under way on it came to its end.
 pub(super) struct Session {
-    conn: Option<PoolConnection<Postgres>>,
+    taken: Option<Taken>,
+    idle: Arc<Idle>,
     patience: Duration,
 }
 
 impl Session {
-    pub(super) async fn acquire(pool: &PgPool, patience: Duration) -> Result<Self, StoreError> {
-        Ok(Session { conn: Some(pool.acquire().await?), patience })
-    }
-
     pub(super) fn conn(&mut self) -> &mut PgConnection {
-        self.conn.as_mut().expect("only `end` and `drop` take it")
+        self.taken.as_mut().expect("only `release` and `drop` take it").conn()
     }
 
     async fn all(&mut self, query: Query) -> Result<Vec<PgRow>, StoreError> {
@@ -343,16 +374,16 @@ impl Session {
 
     /// The connection may be used again.
     pub(super) fn release(mut self) {
-        drop(self.conn.take());
+        if let Some(taken) = self.taken.take() {
+            self.idle.give(taken);
+        }
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if let Some(conn) = self.conn.take() {
-            // Closes the socket: the server rolls back what was open.
-            drop(conn.detach());
-        }
+        // Closes the socket: the server rolls back what was open.
+        drop(self.taken.take());
     }
 }
 

@@ -288,12 +288,19 @@ fn enqueue_workers(conn: &Connection, ack: &Ack, now_ms: u64, wakes: &mut Wakes)
     for (index, activity) in ack.activities.iter().enumerate().filter(|(_, activity)| !is_cancelled(ack, activity)) {
         let token = match &mut handing {
             Some(handing) if index < most => handing.enqueue(activity)?,
-            Some(_) | None => None,
+            Some(handing) => {
+                handing.store()?;
+                None
+            }
+            None => None,
         };
         match token {
             Some(token) => leased.push(Leased { index, token }),
             None => worker::enqueue(conn, activity, now_ms, wakes)?,
         }
+    }
+    if let Some(handing) = &mut handing {
+        handing.store()?;
     }
     Ok(leased)
 }

@@ -1,11 +1,14 @@
 //! Activities of a turn that go to whoever committed it, as if they had been fetched right afterwards.
 
-use rusqlite::{Connection, params};
+use std::sync::LazyLock;
+
+use rusqlite::{Connection, ToSql};
 
 use super::error::StoreError;
 use super::row::{ActivityRow, int, token_of};
+use super::several::{AT_ONCE, Inserts};
 use super::{ready, worker};
-use crate::lease::{self, Claim};
+use crate::lease::{self, Claim, Lease};
 use crate::providers::express::Handover;
 
 /// The hand-over of one turn; what it needs of the tables is read once.
@@ -18,19 +21,39 @@ pub(super) struct Handing<'a> {
     next: Option<(i64, u64)>,
     /// Whether an activity waits that the caller could take as well, before any of this turn.
     overtakes: Option<bool>,
+    /// Handed over, and not yet in the queue.
+    placed: Vec<Placed<'a>>,
 }
+
+/// An activity and the row that it will have.
+struct Placed<'a> {
+    id: i64,
+    activity: &'a ActivityRow,
+    lease: Lease,
+}
+
+static INSERTS: LazyLock<Inserts> = LazyLock::new(|| {
+    const INSERT: &str =
+        "INSERT OR FAIL INTO worker_queue (visible_at, locked_until, owner, id, work_item, instance_id,
+         execution_id, activity_id, tag, lock_token, fence, state, attempt_count)";
+    Inserts::new(INSERT, 4, 8, |own| {
+        let own: Vec<String> = (own..own + 8).map(|number| format!("?{number}")).collect();
+        format!("(?1, ?2, ?3, {}, 2, 1)", own.join(", "))
+    })
+});
 
 impl<'a> Handing<'a> {
     pub(super) fn new(conn: &'a Connection, handover: &'a Handover, owner: &'a str, now_ms: u64) -> Self {
-        Handing { conn, handover, owner, now_ms, next: None, overtakes: None }
+        Handing { conn, handover, owner, now_ms, next: None, overtakes: None, placed: Vec::new() }
     }
 
-    /// Puts an activity into the queue under a lease and returns its token; `None`, and nothing happens, when it may
+    /// Takes an activity for the queue under a lease and returns its token; `None`, and nothing happens, when it may
     /// not go to the caller at once: it has a session, or a tag that is not served, or would overtake another that the
     /// caller could take. The caller then puts it there for others, before the next one.
-    pub(super) fn enqueue(&mut self, activity: &ActivityRow) -> Result<Option<String>, StoreError> {
+    pub(super) fn enqueue(&mut self, activity: &'a ActivityRow) -> Result<Option<String>, StoreError> {
         let tag = activity.tag.as_deref();
         if activity.session_id.is_some() || !self.handover.tags.matches(tag) || self.overtakes()? {
+            self.store()?;
             // Its row takes the next id.
             self.next = self.next.map(|(id, last_fence)| (id + 1, last_fence));
             return Ok(None);
@@ -44,27 +67,26 @@ impl<'a> Handing<'a> {
             timeout: self.handover.lock_timeout,
         };
         let lease = lease::claim(None, claim).expect("nobody holds what is not there yet");
-        let identity = activity.identity.as_ref();
-        self.conn
-            .prepare_cached(
-                "INSERT INTO worker_queue (id, work_item, instance_id, execution_id, activity_id, tag, visible_at,
-                     state, lock_token, locked_until, owner, fence, attempt_count)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 2, ?8, ?9, ?10, ?11, 1)",
-            )?
-            .execute(params![
-                id,
-                activity.json,
-                identity.map(|(instance, _, _)| instance),
-                identity.map(|(_, execution_id, _)| int(*execution_id)),
-                identity.map(|(_, _, activity_id)| int(*activity_id)),
-                tag,
-                int(self.now_ms),
-                lease.token,
-                int(lease.until_ms),
-                lease.owner,
-                int(lease.fence)
-            ])?;
-        Ok(Some(lease.token))
+        let token = lease.token.clone();
+        self.placed.push(Placed { id, activity, lease });
+        Ok(Some(token))
+    }
+
+    /// Puts what was taken into the queue: before others put theirs there, and at the end.
+    pub(super) fn store(&mut self) -> rusqlite::Result<()> {
+        let (now, until) = (int(self.now_ms), int(lease::until(self.now_ms, self.handover.lock_timeout)));
+        for placed in self.placed.chunks(AT_ONCE) {
+            let numbers: Vec<Numbers> = placed.iter().map(Placed::numbers).collect();
+            let mut parameters: Vec<&dyn ToSql> = vec![&now, &until, &self.owner];
+            for (Placed { activity, lease, .. }, numbers) in placed.iter().zip(&numbers) {
+                let Numbers { id, instance, execution_id, activity_id, fence } = numbers;
+                parameters.extend([id as &dyn ToSql, &activity.json, instance, execution_id]);
+                parameters.extend([activity_id as &dyn ToSql, &activity.tag, &lease.token, fence]);
+            }
+            self.conn.prepare_cached(INSERTS.of(placed.len()))?.execute(&*parameters)?;
+        }
+        self.placed.clear();
+        Ok(())
     }
 
     /// Whether a fetch by the caller would find an activity that is older than this turn. Whatever it would find must
@@ -92,5 +114,27 @@ impl<'a> Handing<'a> {
         };
         self.next = Some((id + 1, last_fence + 1));
         Ok((id, last_fence))
+    }
+}
+
+/// Of a row, what has to be turned into what SQLite takes.
+struct Numbers<'a> {
+    id: i64,
+    instance: Option<&'a str>,
+    execution_id: Option<i64>,
+    activity_id: Option<i64>,
+    fence: i64,
+}
+
+impl Placed<'_> {
+    fn numbers(&self) -> Numbers<'_> {
+        let identity = self.activity.identity.as_ref();
+        Numbers {
+            id: self.id,
+            instance: identity.map(|(instance, _, _)| instance.as_str()),
+            execution_id: identity.map(|(_, execution_id, _)| int(*execution_id)),
+            activity_id: identity.map(|(_, _, activity_id)| int(*activity_id)),
+            fence: int(self.lease.fence),
+        }
     }
 }

@@ -1,11 +1,13 @@
 //! Append and read events.
 
 use std::hash::{Hash, Hasher};
+use std::sync::LazyLock;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
 use super::error::{StoreError, is_duplicate};
 use super::row::{int, opt_uint, text, to_json, uint};
+use super::several::{AT_ONCE, Inserts};
 use crate::codec::told;
 use crate::model::event::Event;
 use crate::model::ids::INITIAL_EXECUTION_ID;
@@ -40,31 +42,40 @@ pub(super) fn to_rows(events: &[Event]) -> Result<Vec<EventRow>, StoreError> {
         .collect()
 }
 
-/// Appends rows as they are; what is there already is neither read nor written again.
+static INSERTS: LazyLock<Inserts> = LazyLock::new(|| {
+    const INSERT: &str = "INSERT OR FAIL INTO history (instance_id, execution_id, event_id, event_type, event_data)";
+    Inserts::new(INSERT, 3, 3, |own| format!("(?1, ?2, ?{own}, ?{}, ?{})", own + 1, own + 2))
+});
+
+/// Appends rows as they are; what is there already is neither read nor written again. After an error the caller undoes
+/// what was appended.
 pub(super) fn append(
     conn: &Connection,
     instance: &str,
     execution_id: u64,
     rows: &[EventRow],
 ) -> Result<(), StoreError> {
-    let mut insert = conn.prepare_cached(
-        "INSERT INTO history (instance_id, execution_id, event_id, event_type, event_data) VALUES (?1, ?2, ?3, ?4, ?5)",
-    )?;
-    for row in rows {
-        let inserted =
-            insert.execute(params![instance, int(execution_id), int(row.event_id), row.event_type, row.json]);
-        match inserted {
+    let execution = int(execution_id);
+    for rows in rows.chunks(AT_ONCE) {
+        let ids: Vec<i64> = rows.iter().map(|row| int(row.event_id)).collect();
+        let mut parameters: Vec<&dyn ToSql> = vec![&instance, &execution];
+        for (id, row) in ids.iter().zip(rows) {
+            parameters.extend([id as &dyn ToSql, &row.event_type, &row.json]);
+        }
+        match conn.prepare_cached(INSERTS.of(rows.len()))?.execute(&*parameters) {
             Ok(_) => {}
-            Err(error) if is_duplicate(&error) => {
-                return Err(StoreError::Refused(format!(
-                    "duplicate event id {} in execution {execution_id} of {instance}",
-                    row.event_id
-                )));
-            }
+            Err(error) if is_duplicate(&error) => return Err(duplicate(conn, instance, execution_id, rows)),
             Err(error) => return Err(error.into()),
         }
     }
     Ok(())
+}
+
+/// The rows before it were appended, and counted.
+fn duplicate(conn: &Connection, instance: &str, execution_id: u64, rows: &[EventRow]) -> StoreError {
+    let before = usize::try_from(conn.changes()).unwrap_or(0);
+    let id = rows.get(before).map_or(0, |row| row.event_id);
+    StoreError::Refused(format!("duplicate event id {id} in execution {execution_id} of {instance}"))
 }
 
 /// The events of one execution, ascending, not yet read.

@@ -39,6 +39,7 @@ mod room;
 mod row;
 mod schema;
 mod session;
+mod several;
 mod start;
 mod traces;
 mod transfer;
@@ -191,7 +192,7 @@ impl SqliteProvider {
             }
             Location::Memory { .. } => (None, None, Sync::Fixed, Node::alone()),
         };
-        let signal = Arc::new(WorkSignal::reaching(Reach::All));
+        let signal = Arc::new(WorkSignal::reaching(Reach::All).foreseeing());
         if location.visit().is_none() {
             ready::seed(&conn, &signal)?;
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
+use tokio::time::Instant;
 
 use super::row::{MessageRow, int, token_of, uint};
 use crate::clock;
@@ -292,13 +293,26 @@ pub(super) fn seed(conn: &Connection, signal: &WorkSignal) -> rusqlite::Result<(
 
 /// What others have delayed, as far as it was told of: the soonest of each kind.
 #[derive(Debug, Default)]
-pub(super) struct Foreseen([Option<u64>; SOONEST.len()]);
+pub(super) struct Foreseen {
+    told: [Option<u64>; SOONEST.len()],
+    looked: Option<Instant>,
+}
+
+/// How long a look at what is delayed counts, when nobody else has written since.
+const FORESEEN_FOR: Duration = Duration::from_secs(1);
 
 impl Foreseen {
+    /// Whether rows may have come to the front that were never told of: more are delayed than a store tells of when it
+    /// opens.
+    pub(super) fn is_old(&self) -> bool {
+        self.looked.is_none_or(|at| at.elapsed() >= FORESEEN_FOR)
+    }
+
     /// Others wrote: tells when the soonest of their rows falls due, so that whoever gave it back is not always the first
     /// to see it.
     pub(super) fn look(&mut self, conn: &Connection, signal: &WorkSignal) -> rusqlite::Result<()> {
-        for ((queue, sql), told) in SOONEST.into_iter().zip(&mut self.0) {
+        self.looked = Some(Instant::now());
+        for ((queue, sql), told) in SOONEST.into_iter().zip(&mut self.told) {
             let soonest = conn.prepare_cached(sql)?.query_row([1], |row| uint(row, 0)).optional()?;
             // Told once: a distant time must not pile up in the signal.
             if soonest != *told

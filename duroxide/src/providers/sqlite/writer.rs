@@ -276,6 +276,9 @@ impl WriterThread {
             self.search.is_due = true;
             self.signal.anything();
             self.foreseen.look(&self.conn, &self.signal)?;
+        } else if self.foreseen.is_old() {
+            // More rows may be delayed than were told of at the start.
+            self.foreseen.look(&self.conn, &self.signal)?;
         }
         Ok(())
     }

@@ -27,6 +27,8 @@ pub(super) struct Faulty {
     calls: Mutex<Vec<String>>,
     /// Whether the quick half of the store is there, which never fails.
     is_quick: bool,
+    /// Tells in its place what there is to do.
+    signal: Option<Arc<WorkSignal>>,
 }
 
 pub(super) fn busy() -> Fault {
@@ -44,12 +46,22 @@ impl Faulty {
             faults: Mutex::new(faults.into_iter().map(|(name, faults)| (name, faults.into())).collect()),
             calls: Mutex::default(),
             is_quick: false,
+            signal: None,
         })
+    }
+
+    /// A store that never fails, and says by `signal` what there is to do.
+    pub(super) fn told_by(signal: Arc<WorkSignal>) -> Arc<Self> {
+        let faults = Mutex::default();
+        let calls = Mutex::default();
+        Arc::new(Faulty { inner: super::store(), faults, calls, is_quick: false, signal: Some(signal) })
     }
 
     /// A store that never fails and has a quick half.
     pub(super) fn quick() -> Arc<Self> {
-        Arc::new(Faulty { inner: super::store(), faults: Mutex::default(), calls: Mutex::default(), is_quick: true })
+        let faults = Mutex::default();
+        let calls = Mutex::default();
+        Arc::new(Faulty { inner: super::store(), faults, calls, is_quick: true, signal: None })
     }
 
     pub(super) fn calls(&self, operation: &str) -> Vec<String> {
@@ -160,6 +172,7 @@ impl Provider for Faulty {
         poll_timeout: Duration,
         filter: Option<&DispatcherCapabilityFilter>,
     ) -> Result<Option<(OrchestrationItem, String, u32)>, ProviderError> {
+        self.note("fetch_orchestration_item".to_owned());
         let call = self.inner.fetch_orchestration_item(lock_timeout, poll_timeout, filter);
         self.through("fetch_orchestration_item", call).await
     }
@@ -271,7 +284,7 @@ impl Provider for Faulty {
     }
 
     fn work_signal(&self) -> Option<Arc<WorkSignal>> {
-        self.is_quick.then(|| self.inner.work_signal()).flatten()
+        self.signal.clone().or_else(|| self.inner.work_signal().filter(|_| self.is_quick))
     }
 
     fn as_express_capability(&self) -> Option<&dyn ExpressProvider> {

@@ -5,6 +5,7 @@ mod faults;
 mod faulty;
 mod figures;
 mod heartbeats;
+mod idle;
 mod journeys;
 mod measures;
 mod presence;
