@@ -9,8 +9,11 @@ use duroxide::providers::memory::MemoryProvider;
 use duroxide::providers::{
     ActivityProgress, DispatcherCapabilityFilter, Event, ExecutionMetadata, InsightProvider, KvEntry,
     OrchestrationItem, Provider, ProviderAdmin, ProviderError, ScheduledActivityIdentifier, SessionFetchConfig,
-    SystemStats, TagFilter, WorkItem,
+    SystemStats, TagFilter, TraceProvider, WorkItem,
 };
+use duroxide::trace::TraceContext;
+
+use crate::flawed_traces::FLAWS;
 
 /// The rule it breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +58,10 @@ pub(crate) enum Flaw {
     LeavesUnbornChildren,
     TellsNothing,
     Babbles,
+    TracesTheLast,
+    TracesForEver,
+    TracesNobody,
+    TracesAnything,
 }
 
 pub(crate) struct FlawedStore {
@@ -62,15 +69,25 @@ pub(crate) struct FlawedStore {
     flaw: Flaw,
     /// Starts of children, for the flaw that outlives their parents.
     children: Mutex<Vec<WorkItem>>,
+    /// Contexts of traces, for flaws that tell the wrong one.
+    contexts: Mutex<HashMap<String, TraceContext>>,
 }
 
 impl FlawedStore {
     pub(crate) fn new(sound: MemoryProvider, flaw: Flaw) -> Self {
-        FlawedStore { sound, flaw, children: Mutex::default() }
+        FlawedStore { sound, flaw, children: Mutex::default(), contexts: Mutex::default() }
     }
 
     pub(crate) fn flaw(&self) -> Flaw {
         self.flaw
+    }
+
+    pub(crate) fn sound(&self) -> &MemoryProvider {
+        &self.sound
+    }
+
+    pub(crate) fn contexts(&self) -> &Mutex<HashMap<String, TraceContext>> {
+        &self.contexts
     }
 
     fn has(&self, flaw: Flaw) -> bool {
@@ -111,6 +128,10 @@ impl FlawedStore {
 impl Provider for FlawedStore {
     fn as_insight_capability(&self) -> Option<&dyn InsightProvider> {
         matches!(self.flaw, Flaw::TellsNothing | Flaw::Babbles).then_some(self as &dyn InsightProvider)
+    }
+
+    fn as_trace_capability(&self) -> Option<&dyn TraceProvider> {
+        FLAWS.contains(&self.flaw).then_some(self as &dyn TraceProvider)
     }
 
     async fn fetch_orchestration_item(

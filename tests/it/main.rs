@@ -8,6 +8,7 @@ mod differential;
 mod encoded;
 mod flawed_insight;
 mod flawed_store;
+mod flawed_traces;
 mod postgres;
 mod providers;
 mod scenarios;

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use crate::encoded::Sealed;
 use crate::flawed_store::{Flaw, FlawedStore};
+use crate::flawed_traces::FLAWS;
 
 /// Memory stores on the wall clock.
 struct Memory;
@@ -429,6 +430,19 @@ async fn a_store_that_tells_operators_nothing_or_nonsense_breaks_every_law_for_i
             is_broken |= law.hold(&Virtual::new(Some(flaw))).await.is_err();
         }
         assert!(is_broken, "{law:?} catches neither");
+    }
+}
+
+/// The same of what it keeps of traces.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_keeps_wrong_contexts_breaks_every_law_for_them() {
+    for law in conformance::traces::LAWS {
+        law.hold(&Virtual::new(None)).await.expect("a sound store keeps it");
+        let mut is_broken = false;
+        for flaw in FLAWS {
+            is_broken |= law.hold(&Virtual::new(Some(flaw))).await.is_err();
+        }
+        assert!(is_broken, "{law:?} catches none");
     }
 }
 

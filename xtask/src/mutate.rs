@@ -34,7 +34,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), Fai
     let named: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let files = if named.is_empty() { FILES.to_vec() } else { named };
     let mut command = Command::new("cargo");
-    command.args(["mutants", "--no-shuffle", "--baseline", "run", "--timeout", TIMEOUT_S, "--output"]);
+    // In place, since it is a copy already: another one would build everything again.
+    command.args(["mutants", "--in-place", "--baseline", "run", "--timeout", TIMEOUT_S, "--output"]);
     command.arg(workspace.root.join("target")).current_dir(&folder);
     for file in files {
         command.arg("--file").arg(format!("src/{file}"));
@@ -64,6 +65,7 @@ fn write(workspace: &Workspace, folder: &Path) -> std::io::Result<()> {
         }
     }
     fs::copy(workspace.root.join("Cargo.lock"), folder.join("Cargo.lock"))?;
+    fs::copy(from.join("insight/quoted.rs"), to.join("quoted.rs"))?;
     fs::write(to.join("lib.rs"), library())?;
     fs::write(folder.join("Cargo.toml"), MANIFEST)
 }
@@ -84,7 +86,9 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
 
 fn library() -> String {
     let modules: String = MODULES.iter().map(|module| format!("mod {module};\n")).collect();
-    format!("//! The pure core, to be mutated.\n#![allow(warnings)]\n{modules}")
+    // A test of the core asks how its errors are shown to whoever may not see inputs.
+    let insight = "mod quoted;\nmod insight {\n    pub(crate) use crate::quoted::without_inputs;\n}\n";
+    format!("//! The pure core, to be mutated.\n#![allow(warnings)]\n{modules}{insight}")
 }
 
 /// Without the features: what is for macros and for planted bugs is not part of it.

@@ -59,11 +59,7 @@ const STEPS: &[Step] = &[
         what: "Chromium is there, to look at the dashboard with; its Debian package is installed if it may be",
         run: chromium::ensure,
     },
-    Step {
-        name: "test",
-        what: "unit, integration, ui and doc tests",
-        run: |workspace| workspace.cargo("test --workspace --all-features"),
-    },
+    Step { name: "test", what: "unit, integration, ui and doc tests", run: all_tests },
     Step { name: "sim", what: "a thousand simulated runs with everything that can go wrong", run: sim::step },
     Step { name: "mutants", what: "bugs that are planted are found by simulated runs", run: sim::mutants },
     Step {
@@ -78,8 +74,12 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "default",
-        what: "the library's own tests compile with its default features alone: what is only for tests must not need more",
-        run: |workspace| workspace.cargo("check -p duroxide --lib --profile test"),
+        what: "the library's own tests compile with its default features alone, and with none: they must not need more",
+        run: |workspace| {
+            let check = "check -p duroxide --lib --profile test";
+            workspace.cargo(check)?;
+            workspace.cargo(&format!("{check} --no-default-features"))
+        },
     },
 ];
 
@@ -134,19 +134,43 @@ fn select(names: &[String]) -> Result<Vec<&'static Step>, Failure> {
     Ok(STEPS.iter().filter(wanted).collect())
 }
 
-/// The library with no feature, then with each one on its own: a user may pick any of them. Of the command line the stores
-/// alone, since the rest of it shows in the step `clippy`, and costs minutes here.
+/// The library with no feature, then with each one on its own: a user may pick any of them. With `macros` alone what the
+/// macros write, too. Of the command line the stores alone, since the rest of it shows in the step `clippy`, and costs
+/// minutes here.
 fn each_feature_alone(workspace: &Workspace) -> Result<(), Failure> {
-    let alone = |package: &str, features: &[&str]| {
-        let clippy = format!("clippy -p {package} --no-default-features");
-        workspace.cargo(&format!("{clippy} -- -D warnings"))?;
-        features
-            .iter()
-            .try_for_each(|feature| workspace.cargo(&format!("{clippy} --features {feature} -- -D warnings")))
+    // Nothing is built of `host-features`: its manifest says what it is for.
+    let alone = |package: &str, more: &str| {
+        workspace.cargo(&format!("clippy -p host-features -p {package} --no-default-features {more} -- -D warnings"))
+    };
+    let each = |package: &str, features: &[&str]| {
+        alone(package, "")?;
+        features.iter().try_for_each(|feature| alone(package, &format!("--features {package}/{feature}")))
     };
     let features = workspace.package("duroxide")?.features.iter().map(String::as_str);
-    alone("duroxide", &features.filter(|feature| *feature != "default").collect::<Vec<_>>())?;
-    alone("duroxide-cli", &["sqlite", "postgres"])
+    each("duroxide", &features.collect::<Vec<_>>())?;
+    alone("duroxide-ui-tests", "--tests")?;
+    each("duroxide-cli", &["sqlite", "postgres"])
+}
+
+/// Builds the tests, and runs them. The one that holds messages of the compiler compiles for a minute, and many others
+/// wait for disks and clocks: they run beside each other, and more at once than there are cores.
+fn all_tests(workspace: &Workspace) -> Result<(), Failure> {
+    const ALL: &str = "test --workspace --all-features";
+    const MESSAGES: &str = "mistakes_are_told_as_reviewed";
+    let at_once = (2 * std::thread::available_parallelism().map_or(1, usize::from)).to_string();
+    workspace.cargo(&format!("{ALL} --quiet --no-run"))?;
+    let (messages, others) = std::thread::scope(|scope| {
+        let messages = scope.spawn(|| workspace.cargo_aside(&[], &format!("{ALL} --test ui -- {MESSAGES}")));
+        let variables = [("RUST_TEST_THREADS", at_once.as_str())];
+        let others = workspace.cargo_with(&variables, &format!("{ALL} -- --skip {MESSAGES}"));
+        (messages.join(), others)
+    });
+    others.and(messages.map_err(crashed)?)
+}
+
+/// What is told of a panic in a thread of a step.
+fn crashed(_: Box<dyn std::any::Any + Send>) -> Failure {
+    Failure::Failed("a thread of the step panicked".to_owned())
 }
 
 /// Both warmths at once: their tests wait more than they compute. All of the workspace is named, so that what the step
@@ -164,7 +188,6 @@ fn in_other_warmths(workspace: &Workspace) -> Result<(), Failure> {
     let [off, evict] = std::thread::scope(|scope| {
         ["off", "evict"].map(|warmth| scope.spawn(move || in_warmth(warmth))).map(|thread| thread.join())
     });
-    let crashed = |_| Failure::Failed("a thread of the step panicked".to_owned());
     off.map_err(crashed)?.and(evict.map_err(crashed)?)
 }
 

@@ -2,6 +2,7 @@
 
 use crate::dispatch;
 use crate::failure::Failure;
+use crate::workspace::own_features;
 
 fn refused(arguments: &[&str]) -> String {
     let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
@@ -38,6 +39,18 @@ fn arguments_that_a_command_does_not_know_are_refused() {
     assert_eq!(refused(&["tidy", "--chek"]), "`tidy` takes `--check` or nothing, found `--chek`");
     assert_eq!(refused(&["bless", "all"]), "`bless` takes no arguments, found `all`");
     assert_eq!(refused(&["compat", "0.1"]), "`compat` takes no arguments, found `0.1`");
+}
+
+#[test]
+fn a_feature_that_only_stands_for_others_is_none_of_its_own() {
+    let features = serde_json::json!({
+        "default": ["sqlite"],
+        "sqlite": ["dep:rusqlite", "sqlx?/sqlite"],
+        "dashboard": ["tokio/net", "sqlite"],
+        "test": ["test-hooks", "sqlite"],
+        "test-hooks": [],
+    });
+    assert_eq!(own_features(&features), ["dashboard", "sqlite", "test-hooks"]);
 }
 
 /// The cases that docs/reliability.md names, as they stand in its table.

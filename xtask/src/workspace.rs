@@ -20,7 +20,7 @@ pub(crate) struct Workspace {
 /// One member of the workspace.
 pub(crate) struct Package {
     pub(crate) name: String,
-    /// Names of the features it declares, `default` included, sorted.
+    /// Names of the features that switch something themselves, sorted: not those that only stand for others, as `default`.
     pub(crate) features: Vec<String>,
     /// Names of the packages it depends on directly, for whatever purpose.
     pub(crate) dependencies: Vec<String>,
@@ -121,14 +121,27 @@ impl Workspace {
 
 impl Package {
     fn read(package: &Value) -> Self {
-        let features = package["features"].as_object();
         let dependencies = list(&package["dependencies"]);
         Self {
             name: text(&package["name"]),
-            features: features.map(|map| map.keys().cloned().collect()).unwrap_or_default(),
+            features: own_features(&package["features"]),
             dependencies: dependencies.iter().map(|dependency| text(&dependency["name"])).collect(),
         }
     }
+}
+
+/// Of features, each with what it switches on, those that switch on more than other features of the package.
+///
+/// Input: `{"default": ["a"], "a": ["dep:a"], "b": []}`
+/// Output: `["a", "b"]`
+pub(crate) fn own_features(features: &Value) -> Vec<String> {
+    let Some(features) = features.as_object() else {
+        return Vec::new();
+    };
+    let only_others =
+        |on: &[Value]| !on.is_empty() && on.iter().all(|one| features.contains_key(one.as_str().unwrap_or_default()));
+    let own = features.iter().filter(|(_, on)| !only_others(list(on)));
+    own.map(|(name, _)| name.clone()).collect()
 }
 
 /// Runs it with the terminal attached, and fails when it does.

@@ -3,7 +3,7 @@
 //! At the end every outcome is the model's, nothing is lost, nothing is doubled, and no row is left behind.
 //!
 //! `DUROXIDE_CHAOS=5000 cargo test -p duroxide-tests --test it postgres::chaos` is the same with so many orchestrations;
-//! trouble then lasts as long as they are being started.
+//! trouble lasts until as many of their executions have ended, a third of all.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use tokio::io::AsyncReadExt;
 
 use super::proxy::{Network, Proxy};
 use super::server::{Server, fresh_schema};
+use super::stage::run;
 
 /// Unless the environment asks for another number.
 const ORCHESTRATIONS: u64 = 240;
@@ -30,7 +31,13 @@ const WORKERS: usize = 4;
 const RESTARTS: u32 = 8;
 const TERMINATED: i64 = 40;
 /// Rounds in which somebody was parted from the server and met that; in every third one he is only slowed down.
-const PARTITIONS: u32 = 4;
+const PARTITIONS: u32 = 6;
+
+/// So many clients start orchestrations at once.
+const STARTERS: u64 = 16;
+
+/// So much longer than the rest, before it is taken for granted that nothing goes on.
+const TROUBLE_TAKES: u32 = 4;
 
 /// Longer than what is left when the trouble is over; past it the test fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -61,7 +68,7 @@ async fn chaos_fails(n: u64) -> Result<u64, String> {
 
 #[orchestration]
 async fn chaos_child(ctx: OrchestrationContext, n: u64) -> Result<u64, String> {
-    ctx.schedule_timer(CHILD_SLEEPS).await;
+    ctx.schedule_timer(Duration::from_millis(20)).await;
     Ok(chaos_square::call(&ctx, n).await? + 1)
 }
 
@@ -97,12 +104,9 @@ async fn chaos_sink(ctx: OrchestrationContext, at: Round) -> Result<u64, String>
     Ok(sum)
 }
 
-/// How long each child sleeps.
-const CHILD_SLEEPS: Duration = Duration::from_millis(20);
-
-/// How long each execution of an orchestration sleeps: some so long that work alone never takes that time.
+/// How long each execution of an orchestration sleeps: some so long that one who is early is not late again by his work.
 fn sleep_of(n: u64) -> Duration {
-    Duration::from_millis(if n % 20 == 3 { 1_500 } else { 10 * (n % 7) })
+    Duration::from_millis(if n % 20 == 3 { 3_000 } else { 10 * (n % 7) })
 }
 
 /// What [`chaos_sink`] comes to.
@@ -191,6 +195,7 @@ impl Scene {
         let schema = fresh_schema();
         let options = PostgresOptions::default().schema(&schema);
         let store = PostgresProvider::connect_with(&server.url(), options).await.expect("the server is up");
+        note_timers(&store).await;
         let mut proxies = Vec::new();
         for _ in 0..WORKERS {
             proxies.push(Proxy::before(server.port()).await);
@@ -235,14 +240,7 @@ impl Scene {
     async fn terminate_everybody(&mut self) {
         let terminate = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
             WHERE application_name = 'duroxide' AND pid <> pg_backend_pid()";
-        // The session that asks may have been ended itself.
-        for _ in 0..50 {
-            let asked = sqlx::query(terminate).fetch_one(self.store.get_pool()).await;
-            if let Ok(ended) = asked.and_then(|row| row.try_get::<i64, _>(0)) {
-                self.terminated += ended;
-                return;
-            }
-        }
+        self.terminated += counted(&self.store, terminate).await;
     }
 }
 
@@ -262,11 +260,20 @@ fn size() -> u64 {
     }
 }
 
+/// One after the other, an orchestration is a second of trouble, and thousands would be started for longer than they run.
 async fn start_all(client: Client, size: u64) {
-    for n in 0..size {
+    let starters: Vec<_> = (0..STARTERS).map(|first| tokio::spawn(start_some(client.clone(), first, size))).collect();
+    for starter in starters {
+        starter.await.expect("it starts its share");
+    }
+}
+
+/// Every so many-th orchestration, with its three messages.
+async fn start_some(client: Client, first: u64, size: u64) {
+    for n in (first..size).step_by(STARTERS as usize) {
         let id = format!("chaos-{n}");
-        let first = Round { n, round: 0, sum: 0 };
-        while !is_taken(chaos_sink::start(&client, &id, first.clone()).await, StartError::is_retryable) {}
+        let begin = Round { n, round: 0, sum: 0 };
+        while !is_taken(chaos_sink::start(&client, &id, begin.clone()).await, StartError::is_retryable) {}
         for round in 0..3 {
             let sent = message(n, round).to_string();
             while !is_taken(client.enqueue_event(&id, "inbox", sent.clone()).await, ClientError::is_retryable) {}
@@ -282,14 +289,23 @@ async fn whatever_goes_wrong_the_outcomes_are_the_models() {
     let patience = PATIENCE + PATIENCE_EACH * u32::try_from(size).expect("not that many");
     let starting = tokio::spawn(start_all(client.clone(), size));
     let mut rounds = 0;
-    while rounds < RESTARTS || !starting.is_finished() {
-        scene.trouble(usize::try_from(rounds).expect("few")).await;
-        rounds += 1;
-    }
+    let trouble = async {
+        while rounds < RESTARTS
+            || scene.partitions < PARTITIONS
+            || !starting.is_finished()
+            || ended(&scene.store).await < size
+        {
+            scene.trouble(usize::try_from(rounds).expect("few")).await;
+            rounds += 1;
+        }
+    };
+    tokio::time::timeout(TROUBLE_TAKES * patience, trouble).await.expect("work goes on while there is trouble");
     starting.await.expect("everything is started");
     println!(
-        "{size} orchestrations, {rounds} rounds of trouble, {} backends terminated, {} partitions met",
-        scene.terminated, scene.partitions
+        "{size} orchestrations, {rounds} rounds of trouble, {} backends terminated, {} partitions met, {} executions ended meanwhile",
+        scene.terminated,
+        scene.partitions,
+        ended(&scene.store).await
     );
     for n in 0..size {
         let ended = client.wait_for_orchestration_typed::<u64>(&format!("chaos-{n}"), patience).await;
@@ -301,22 +317,38 @@ async fn whatever_goes_wrong_the_outcomes_are_the_models() {
     assert!(scene.terminated >= TERMINATED, "{} backends were terminated", scene.terminated);
     assert!(scene.partitions >= PARTITIONS, "{} partitions were met", scene.partitions);
     nothing_is_left(&scene.store).await;
-    nothing_was_early(&scene.store).await;
+    nothing_was_early(&scene.store, size).await;
     histories_are_sound(&scene.store, size).await;
+}
+
+/// How many executions of the orchestrations came to their end so far.
+async fn ended(store: &PostgresProvider) -> u64 {
+    let ended = "SELECT count(*) FROM @.executions WHERE instance_id ~ '^chaos-[0-9]+$' AND status <> 'Running'";
+    counted(store, ended).await.unsigned_abs()
+}
+
+/// The number that the database answers with; `@` is the schema. Asked again while sessions are ended.
+async fn counted(store: &PostgresProvider, sql: &str) -> i64 {
+    let sql = sql.replace('@', store.schema());
+    let mut last = None;
+    for _ in 0..50 {
+        let asked = sqlx::query(AssertSqlSafe(sql.clone())).fetch_one(store.get_pool()).await;
+        match asked.and_then(|row| row.try_get::<i64, _>(0)) {
+            Ok(number) => return number,
+            Err(error) => last = Some(error),
+        }
+    }
+    panic!("{sql}: {last:?}");
 }
 
 /// No row in any queue, no lease, nothing set aside.
 async fn nothing_is_left(store: &PostgresProvider) {
     for table in ["orchestrator_queue", "worker_queue", "quarantine"] {
-        let sql = format!("SELECT count(*) FROM {}.{table}", store.schema());
+        let sql = format!("SELECT count(*) FROM @.{table}");
         let mut left = 1;
         // The last turn of a child may be on its way when its parent has ended.
         for _ in 0..200 {
-            left = sqlx::query(AssertSqlSafe(sql.clone()))
-                .fetch_one(store.get_pool())
-                .await
-                .and_then(|row| row.try_get::<i64, _>(0))
-                .unwrap_or(left);
+            left = counted(store, &sql).await;
             if left == 0 {
                 break;
             }
@@ -326,22 +358,32 @@ async fn nothing_is_left(store: &PostgresProvider) {
     }
 }
 
-/// No execution took less time than its own timer and its child's, by the database's clock: whoever's clock was wrong by an
-/// hour fired nothing early.
-async fn nothing_was_early(store: &PostgresProvider) {
-    let sql = format!(
-        "SELECT instance_id, completed_at - started_at FROM {}.executions WHERE instance_id ~ '^chaos-[0-9]+$'",
-        store.schema()
-    );
-    let executions = sqlx::query(AssertSqlSafe(sql)).fetch_all(store.get_pool()).await.expect("a read");
-    for row in executions {
-        let (id, took_ms): (String, i64) = (row.get(0), row.get(1));
-        let n = id.trim_start_matches("chaos-").parse().expect("a number");
-        let slept = sleep_of(n) + CHILD_SLEEPS;
-        assert!(
-            u128::try_from(took_ms).is_ok_and(|took_ms| took_ms >= slept.as_millis()),
-            "{id}: {took_ms} of {slept:?}"
-        );
+/// Has the database note, by its own clock, when each timer enters a history: events have the clocks of workers.
+async fn note_timers(store: &PostgresProvider) {
+    let sql = r#"
+        CREATE TABLE @.fired (instance_id TEXT, due_ms BIGINT, fired_ms BIGINT);
+        CREATE FUNCTION @.note_timer() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            INSERT INTO @.fired VALUES (NEW.instance_id,
+                (regexp_match(NEW.event_data, '"fire_at_ms":([0-9]+)'))[1]::BIGINT,
+                floor(extract(epoch FROM clock_timestamp()) * 1000));
+            RETURN NULL;
+        END $$;
+        CREATE TRIGGER note_timer AFTER INSERT ON @.history FOR EACH ROW
+            WHEN (NEW.event_type = 'TimerFired') EXECUTE FUNCTION @.note_timer()"#;
+    run(store, sql).await;
+}
+
+/// Each timer fired once, and not before it was due, whoever's clock was wrong by an hour.
+async fn nothing_was_early(store: &PostgresProvider, size: u64) {
+    const HOUR_MS: i64 = 3_600_000;
+    let sql = format!("SELECT instance_id, fired_ms - due_ms FROM {}.fired", store.schema());
+    let timers = sqlx::query(AssertSqlSafe(sql)).fetch_all(store.get_pool()).await.expect("a read");
+    assert_eq!(timers.len() as u64, 6 * size, "each of three executions has one, and so has its child");
+    for row in timers {
+        let (id, apart_ms): (String, i64) = (row.get(0), row.get(1));
+        // When it was due is told by the clock of whoever asked for it, which is right, or wrong by an hour.
+        let late_ms = (apart_ms + HOUR_MS / 2).rem_euclid(HOUR_MS) - HOUR_MS / 2;
+        assert!(late_ms >= 0, "{id}: a timer fired {late_ms} ms after it was due");
     }
 }
 

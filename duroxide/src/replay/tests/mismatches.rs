@@ -230,3 +230,21 @@ fn a_history_without_start_is_corrupt() {
     story.turn([done(1, "")]);
     assert_eq!(story.failure(), "nondeterministic: corrupted history: first event must be OrchestrationStarted");
 }
+
+#[test]
+fn an_answer_in_history_that_is_of_another_kind_than_its_request_is_nondeterminism() {
+    for (answer, is_of_kind) in [
+        (EventKind::TimerFired { fire_at_ms: 1 }, false),
+        (EventKind::SubOrchestrationCompleted { result: "ok".into() }, false),
+        (EventKind::ActivityCompleted { result: "ok".into() }, true),
+    ] {
+        let mut story =
+            Story::of(calls_b).with_history(vec![(None, start(None)), (None, scheduled("b")), (Some(2), answer)]);
+        story.turn([]);
+        if is_of_kind {
+            assert_eq!(story.completed(), "ok");
+        } else {
+            assert!(story.failure().starts_with("nondeterministic: completion kind mismatch: "), "{}", story.failure());
+        }
+    }
+}

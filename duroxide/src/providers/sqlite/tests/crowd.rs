@@ -35,6 +35,33 @@ async fn requests_run_again_only_when_a_neighbour_that_fails_had_changed_somethi
     }
 }
 
+/// What changes tables may not be run again without the one who asked: it is not undone with its neighbours.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guarded_request_is_run_once_though_a_neighbour_fails_that_had_changed_something() {
+    let store = SqliteProvider::new_in_memory().await.unwrap();
+    let runs = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&runs);
+    let held = hold_writer(&store);
+    let (guarded, failed, last, ()) = tokio::join!(
+        store.writer.call_guarded("guarded", move |conn, _| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Ok(conn.execute_batch("CREATE TABLE theirs (n)")?)
+        }),
+        store.write::<(), _>("fails", move |conn, _| {
+            conn.execute("DELETE FROM instances", [])?;
+            conn.execute("INSERT INTO theirs VALUES (1)", [])?;
+            Err(StoreError::Refused("no".into()))
+        }),
+        store.enqueue_for_orchestrator(start("b"), None),
+        async { drop(held) },
+    );
+    guarded.unwrap();
+    last.unwrap();
+    assert!(failed.unwrap_err().message.contains("no"));
+    assert_eq!(rows(&store, "SELECT count(*) FROM theirs").await, 0, "its table is there, and what failed is undone");
+    assert_eq!(runs.load(Ordering::Relaxed), 1);
+}
+
 /// Panics where it is dropped.
 struct Bomb;
 

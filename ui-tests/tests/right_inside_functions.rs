@@ -1,5 +1,6 @@
 //! Handlers inside functions and modules.
 #![deny(warnings)]
+#![allow(clippy::all, unreachable_pub, reason = "what rustc warns of is looked for, not style")]
 
 mod inner {
     #[duroxide::activity]
@@ -9,7 +10,8 @@ mod inner {
 }
 use inner::charge;
 
-fn main() {
+#[test]
+fn it_compiles() {
     #[duroxide::orchestration]
     async fn checkout(ctx: duroxide::OrchestrationContext) -> Result<u64, String> {
         Ok(charge::call(&ctx, 1).await?)

@@ -1,8 +1,9 @@
 //! Nothing at the root is ambiguous with what everybody has.
 #![deny(warnings)]
+#![allow(clippy::all, unreachable_pub, reason = "what rustc warns of is looked for, not style")]
 use duroxide::*;
 
-#[allow(dead_code)]
+#[allow(dead_code, reason = "only compiled")]
 #[derive(Debug, Clone, Default)]
 struct Order;
 
@@ -17,6 +18,7 @@ mod tests {
     fn plain() {}
 }
 
-fn main() {
+#[test]
+fn it_compiles() {
     let _ = charge;
 }

@@ -1,10 +1,13 @@
 //! Every form there is, under the strictest lints.
 #![forbid(unsafe_code)]
 #![deny(warnings, missing_docs)]
+#![allow(clippy::cloned_ref_to_slice_refs, reason = "a call takes what a user has at hand")]
 
 use std::time::Duration;
 
-use duroxide::{ActivityContext, CallError, Client, Durable, OrchestrationContext, activity, durable, event, orchestration};
+use duroxide::{
+    ActivityContext, CallError, Client, Durable, OrchestrationContext, activity, durable, event, orchestration,
+};
 use serde::{Deserialize, Serialize};
 
 /// An order.
@@ -107,7 +110,19 @@ pub async fn checkout(ctx: OrchestrationContext, order: Order, note: Option<Stri
     let total: u64 = settle(&ctx, &[order.clone()], 2).await? + a?;
     let many: Vec<_> = (0..3).map(|_| charge::call(&ctx, order.clone())).collect();
     let all = ctx.join(many).await;
-    let blocks = ctx.join((0..3).map(|n| { let ctx = ctx.clone(); async move { ctx.schedule_timer(Duration::ZERO).await; n } }).collect()).await;
+    let blocks = ctx
+        .join(
+            (0..3)
+                .map(|n| {
+                    let ctx = ctx.clone();
+                    async move {
+                        ctx.schedule_timer(Duration::ZERO).await;
+                        n
+                    }
+                })
+                .collect(),
+        )
+        .await;
     let boxed: duroxide::BoxDurable<'_, _> = Box::pin(settle::<Order>(&ctx, &[], 1));
     let _ = boxed.await?;
     duroxide::assume_durable("it is ready at once", async { 3 }).await;
@@ -125,7 +140,11 @@ pub async fn checkout(ctx: OrchestrationContext, order: Order, note: Option<Stri
 
 /// A helper that is generic and borrows.
 #[durable]
-pub async fn settle<T: Clone + Into<Option<Order>>>(ctx: &OrchestrationContext, orders: &[T], mut factor: u64) -> Result<u64, ShopError> {
+pub async fn settle<T: Clone + Into<Option<Order>>>(
+    ctx: &OrchestrationContext,
+    orders: &[T],
+    mut factor: u64,
+) -> Result<u64, ShopError> {
     let mut sum = 0;
     for order in orders {
         if let Some(order) = order.clone().into() {
@@ -158,11 +177,12 @@ pub async fn outside(client: &Client) -> Result<(), String> {
     Ok(())
 }
 
-fn main() {
+#[test]
+fn it_compiles() {
     let context = || OrchestrationContext::new(vec![], 1, "i".into(), "n".into(), "1.0.0".into(), None);
     // The functions are still there to be called.
-    let _ = checkout(context(), Order { id: 1 }, None);
-    let _ = nap((1, &context()));
+    drop(checkout(context(), Order { id: 1 }, None));
+    drop(nap((1, &context())));
     let _ = charge;
     is_durable(context().schedule_timer(Duration::ZERO));
 }
