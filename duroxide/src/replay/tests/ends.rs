@@ -239,6 +239,7 @@ fn exactly_at_a_limit_is_allowed() {
         ctx.set_custom_status("x".repeat(262_144));
         (0..150).for_each(|n| ctx.set_kv_value(n.to_string(), ""));
         ctx.set_kv_value("0", "x".repeat(65_536));
+        std::mem::forget(ctx.schedule_activity("a", "").with_tag("x".repeat(256)));
         Ok("done".into())
     });
     story.turn([]);

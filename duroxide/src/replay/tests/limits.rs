@@ -150,3 +150,13 @@ fn an_execution_may_end_beyond_its_history() {
     });
     assert_eq!(story.outcome, Outcome::Completed(Arc::new("done".to_owned())));
 }
+
+#[test]
+fn what_the_machine_found_out_is_told_though_it_is_longer_than_a_payload_may_be() {
+    let row = EventKind::TimerCreated { fire_at_ms: 9 };
+    let mut story = Story::of(|ctx, _| async move { ctx.schedule_activity("a", "").await })
+        .with_history(vec![(None, start(None)), (None, row)])
+        .within(limits(|limits| limits.payload_bytes = 3));
+    story.turn([]);
+    assert!(story.failure().starts_with("nondeterministic: schedule mismatch: "), "{}", story.failure());
+}
