@@ -71,6 +71,9 @@ const COMMITS_IN_FLIGHT: usize = 32;
 /// aborted tasks.
 const GIVE_BACK_MAX: Duration = Duration::from_secs(1);
 
+/// How much longer the next rest is, when a look was right to find nothing.
+const LESS_OFTEN: u32 = 4;
+
 /// Longest rest between two looks at a store that tells of all that happens to it: what it cannot tell is that a clock was
 /// set, or that the session of a worker that is gone has ended.
 const POLL_MAX: Duration = Duration::from_secs(1);
@@ -313,7 +316,7 @@ impl<P: Processor> Slot<P> {
         let foresees = self.signal.as_ref().is_some_and(|signal| signal.foresees());
         match before {
             Some(before) if foresees && self.stayed_quiet(&before) => {
-                (before.lasts * 2).min(POLL_MAX.max(self.poll_min))
+                (before.lasts * LESS_OFTEN).min(POLL_MAX.max(self.poll_min))
             }
             Some(_) | None => self.poll_min,
         }

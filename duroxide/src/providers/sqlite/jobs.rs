@@ -99,8 +99,12 @@ pub(super) struct Request<T, F> {
     pub(super) work: F,
     /// What it came to, once it was run.
     pub(super) result: Option<Result<T, ProviderError>>,
-    pub(super) answer: oneshot::Sender<Result<T, ProviderError>>,
+    pub(super) answer: oneshot::Sender<Answer<T, F>>,
 }
+
+/// What a request came to, and what it was: whoever asked frees what it brought along, and not the one thread for which
+/// everybody waits.
+pub(super) type Answer<T, F> = (Result<T, ProviderError>, F);
 
 impl<T, F> Job for Request<T, F>
 where
@@ -142,7 +146,7 @@ where
             (None, Ok(())) => Err(ProviderError::retryable(self.operation, "the request did not run")),
         };
         // Nobody there: what matters in the answer returns itself, see `Delivery`.
-        let _ = self.answer.send(answer);
+        let _ = self.answer.send((answer, self.work));
     }
 }
 

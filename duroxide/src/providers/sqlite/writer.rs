@@ -26,8 +26,15 @@ pub(super) const INBOX: usize = 8_192;
 /// Requests in one transaction: bounds how long the first of them waits for the last.
 const BATCH: usize = 512;
 
-/// How often an idle thread looks whether others wrote to the database: what the work of another process may wait.
-const LOOK_AROUND: Duration = Duration::from_millis(50);
+/// How often an idle thread looks whether others wrote to the database, if none did lately: what the first work of another
+/// process may wait.
+const LOOK_AROUND: Duration = Duration::from_millis(100);
+
+/// The same when others are there.
+const LOOK_AT_OTHERS: Duration = Duration::from_millis(50);
+
+/// How long whoever was seen to write is there.
+const LATELY: Duration = Duration::from_secs(10);
 
 /// Pages in the write-ahead log before it is folded, once a disk was full (1 MiB).
 const TIGHT_PAGES: i64 = 256;
@@ -99,6 +106,7 @@ impl Writer {
             sync,
             signal,
             seen,
+            seen_at: None,
             others: others.clone(),
             search: Search::default(),
             foreseen: Foreseen::default(),
@@ -169,7 +177,8 @@ impl Writer {
                 ProviderError::retryable(operation, "the store's writer panicked: whether this was stored is not known")
             }
         };
-        answered.await.map_err(lost)?
+        let (answer, _work) = answered.await.map_err(lost)?;
+        answer
     }
 
     /// How many more requests may wait.
@@ -204,6 +213,8 @@ struct WriterThread {
     signal: Arc<WorkSignal>,
     /// SQLite's number for the last commit of another connection that was noticed.
     seen: i64,
+    /// When that was.
+    seen_at: Option<Instant>,
     others: Others,
     search: Search,
     foreseen: Foreseen,
@@ -235,7 +246,7 @@ impl WriterThread {
             }
             if batch.is_empty() {
                 self.standing.retain(|order| order.is_wanted());
-                std::thread::park_timeout(LOOK_AROUND);
+                std::thread::park_timeout(self.until_next_look());
                 if requests.is_empty() {
                     // Trouble here shows again in whatever is asked for next.
                     let _ = self.look_around();
@@ -267,11 +278,17 @@ impl WriterThread {
         self.signal.anything();
     }
 
+    fn until_next_look(&self) -> Duration {
+        let others_are_there = self.seen_at.is_some_and(|at| at.elapsed() < LATELY);
+        if others_are_there { LOOK_AT_OTHERS } else { LOOK_AROUND }
+    }
+
     /// Notices commits of other connections, and tells everybody who waits for something.
     fn look_around(&mut self) -> rusqlite::Result<()> {
         let version = data_version(&self.conn)?;
         if version != self.seen {
             self.seen = version;
+            self.seen_at = Some(Instant::now());
             self.others.count();
             self.search.is_due = true;
             self.signal.anything();
