@@ -324,8 +324,8 @@ impl Answer {
     }
 }
 
-/// Binds what [`statement`] asks for. `bases` are what turns follow on, if that is compared. `owner` signs the leases that are handed over; a timer is due by the database's
-/// clock, which shows `shift_ms` more than that of whoever set it.
+/// Binds what [`statement`] asks for. `bases` are what turns follow on, if that is compared. `owner` signs the leases that
+/// are handed over; a timer is due by the database's clock, which shows `shift_ms` more than that of whoever set it.
 pub(super) fn bind(query: Query, acks: &[&Ack], bases: &[Head], owner: &str, shift_ms: i64) -> Query {
     let query = bind_gone(bind_queues(bind_turns(query, acks), acks, owner, shift_ms), acks);
     let base = |part: fn(&Head) -> u64| bases.iter().map(|base| int(part(base))).collect::<Vec<_>>();

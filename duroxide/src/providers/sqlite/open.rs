@@ -28,7 +28,7 @@ const LOG_BYTES: i64 = 64 * 1024 * 1024;
 const CACHE_KIB: i64 = -8 * 1024;
 
 /// Statements kept prepared: all of ours fit.
-const STATEMENTS: usize = 160;
+const STATEMENTS: usize = 192;
 
 /// Connections for programs that run SQL of their own.
 const POOL: u32 = 5;

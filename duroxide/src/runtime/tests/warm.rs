@@ -69,3 +69,30 @@ async fn a_delay_that_a_test_sets_holds_for_turns_that_follow_from_activities_to
     runtime.shutdown(None).await;
     assert_eq!(fetched, 2, "the turn after the activity came through the queue, where delays are");
 }
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn heavy_results_are_committed_with_the_turns_to_which_they_lead() {
+    let orchestrations = OrchestrationRegistry::builder()
+        .register("Calls", |ctx: OrchestrationContext, input: String| async move {
+            ctx.schedule_activity("Echo", input).await
+        })
+        .build();
+    let store: Arc<dyn Provider> = Arc::new(crate::providers::sqlite::SqliteProvider::new_in_memory().await.unwrap());
+    let extras = Extras { warmth: Warmth::Bytes(1 << 24), ..Extras::default() };
+    let options = RuntimeOptions { worker_concurrency: 4, ..RuntimeOptions::default() };
+    let runtime = Runtime::launch(Arc::clone(&store), activities(), orchestrations, options, extras).await;
+    let client = Client::new(store);
+    // More than are prepared at once.
+    let heavy = "x".repeat(100_000);
+    let instances = ["a", "b", "c", "d"];
+    for instance in instances {
+        client.start_orchestration(instance, "Calls", heavy.as_str()).await.unwrap();
+    }
+    for instance in instances {
+        assert_eq!(ended(&client, instance).await.as_ref(), Ok(&heavy));
+    }
+    let fetched = runtime.metrics_snapshot().unwrap().orch_dispatcher_items_fetched;
+    runtime.shutdown(None).await;
+    assert_eq!(fetched, 4, "only starts came through the queue");
+}
