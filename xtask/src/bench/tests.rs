@@ -85,6 +85,17 @@ fn a_failed_orchestration_of_ours_ends_the_run() {
 }
 
 #[test]
+fn what_the_published_crate_did_not_finish_is_told() {
+    let mut series = Series::new(case("w1", 50));
+    series.add(Subject::Ours, Setting::Best, trial(json!({ "rate": 1.0 }))).unwrap();
+    assert!(!table(std::slice::from_ref(&series), "here", "full").contains("did not finish"));
+    series.unfinished(Setting::Best);
+    series.unfinished(Setting::Best);
+    let text = table(&[series], "here", "full");
+    assert!(text.contains("| | trials that did not finish | | | 2 | 0 | | | | |"), "{text}");
+}
+
+#[test]
 fn on_postgres_the_server_itself_is_the_measure() {
     let said = "number of failed transactions: 0 (0.000%)\ntps = 5000.5 (without initial connection time)\n";
     assert_eq!(tps(said).unwrap(), 5_000.5);

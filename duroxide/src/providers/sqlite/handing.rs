@@ -74,7 +74,11 @@ impl<'a> Handing<'a> {
 
     /// Puts what was taken into the queue: before others put theirs there, and at the end.
     pub(super) fn store(&mut self) -> rusqlite::Result<()> {
-        let (now, until) = (int(self.now_ms), int(lease::until(self.now_ms, self.handover.lock_timeout)));
+        let Some(first) = self.placed.first() else {
+            return Ok(());
+        };
+        // All were leased at the same moment, for as long.
+        let (now, until) = (int(self.now_ms), int(first.lease.until_ms));
         for placed in self.placed.chunks(AT_ONCE) {
             let numbers: Vec<Numbers> = placed.iter().map(Placed::numbers).collect();
             let mut parameters: Vec<&dyn ToSql> = vec![&now, &until, &self.owner];
