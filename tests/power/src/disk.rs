@@ -13,7 +13,8 @@ pub(crate) enum Entry {
         at: usize,
         bytes: Vec<u8>,
     },
-    Truncated {
+    /// Made as long as this: shorter, or longer with zeros.
+    Resized {
         file: String,
         size: usize,
     },
@@ -85,7 +86,7 @@ enum Name {
 #[derive(Debug, Clone)]
 enum Change {
     Write { at: usize, bytes: Vec<u8> },
-    Truncate(usize),
+    Resize(usize),
 }
 
 /// The files that a state consists of.
@@ -99,7 +100,7 @@ impl Disk {
                 self.files.insert(name.clone(), File { name: Name::New, ..File::default() });
             }
             Entry::Written { file, at, bytes } => self.change(file, Change::Write { at: *at, bytes: bytes.clone() }),
-            Entry::Truncated { file, size } => self.change(file, Change::Truncate(*size)),
+            Entry::Resized { file, size } => self.change(file, Change::Resize(*size)),
             Entry::Synced(name) => {
                 if let Some(file) = self.files.get_mut(name) {
                     for change in std::mem::take(&mut file.since) {
@@ -173,7 +174,7 @@ impl Change {
     fn apply(&self, bytes: &mut Vec<u8>) {
         match self {
             Change::Write { at, bytes: written } => put(bytes, *at, written),
-            Change::Truncate(size) => bytes.resize(*size, 0),
+            Change::Resize(size) => bytes.resize(*size, 0),
         }
     }
 }

@@ -44,6 +44,7 @@ fn main() -> ExitCode {
     for (is_right, what) in [
         (full.lost.is_none() && full.broken.is_none(), "with flushes nothing that was acknowledged is lost"),
         (full.covers_everything(), "all kinds of cuts were made, and the log was folded"),
+        (full.lengthenings > 0, "the log was lengthened ahead of its commits"),
         (normal.broken.is_none(), "without the last flush what is left is whole"),
         (off.lost.is_some(), "the control without flushes loses what was acknowledged"),
     ] {
@@ -89,6 +90,8 @@ struct Sum {
     cuts: BTreeMap<&'static str, usize>,
     /// How often the log was folded into the database.
     foldings: usize,
+    /// How often the store made a file longer itself.
+    lengthenings: usize,
 }
 
 impl Sum {
@@ -115,7 +118,8 @@ fn cut_power(flushes: Flushes, states: usize, seed: u64) -> Sum {
     let is_fold = |entry: &&Entry| matches!(entry, Entry::Synced(file) if file == scene::FILE);
     // Before there is a log, the first pages are written directly.
     let foldings = entries.iter().skip_while(|entry| !matches!(entry, Entry::Told(_))).filter(is_fold).count();
-    let sum = Mutex::new(Sum { foldings, ..Sum::default() });
+    let lengthenings = entries.iter().filter(|entry| matches!(entry, Entry::Resized { size, .. } if *size > 0)).count();
+    let sum = Mutex::new(Sum { foldings, lengthenings, ..Sum::default() });
     let (sender, receiver) = sync_channel(2);
     let receiver = Mutex::new(receiver);
     std::thread::scope(|scope| {

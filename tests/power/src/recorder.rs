@@ -27,6 +27,24 @@ struct Recording {
     entries: Vec<Entry>,
     /// Open files by where SQLite keeps them, and whether their first sync also makes their folder's entries durable.
     open: HashMap<usize, (String, bool)>,
+    /// How long each file was when something was last noted of it.
+    lengths: HashMap<String, usize>,
+}
+
+impl Recording {
+    /// The store lengthens its log itself, with zeros, past SQLite: noted when SQLite next does something with that file.
+    fn note_length(&mut self, file: &str) {
+        let size = std::fs::metadata(self.folder.join(file)).map_or(0, |metadata| metadata.len());
+        let size = usize::try_from(size).expect("it fits into memory");
+        if self.lengths.get(file).is_some_and(|noted| size > *noted) {
+            self.entries.push(Entry::Resized { file: file.to_owned(), size });
+        }
+    }
+
+    fn keep_length(&mut self, file: &str) {
+        let size = std::fs::metadata(self.folder.join(file)).map_or(0, |metadata| metadata.len());
+        self.lengths.insert(file.to_owned(), usize::try_from(size).expect("it fits into memory"));
+    }
 }
 
 fn recording() -> MutexGuard<'static, Option<Recording>> {
@@ -36,7 +54,12 @@ fn recording() -> MutexGuard<'static, Option<Recording>> {
 /// From now on everything is noted that happens to files of this folder.
 pub(crate) fn start(folder: &Path) {
     install();
-    *recording() = Some(Recording { folder: folder.to_owned(), entries: Vec::new(), open: HashMap::new() });
+    *recording() = Some(Recording {
+        folder: folder.to_owned(),
+        entries: Vec::new(),
+        open: HashMap::new(),
+        lengths: HashMap::new(),
+    });
 }
 
 /// Everything that was noted.
@@ -160,11 +183,15 @@ unsafe fn real(file: *mut sqlite3_file) -> &'static sqlite3_io_methods {
 /// Does what was asked and notes it if it was done. Under the lock, so that the list has the order of the deeds.
 fn noted(file: *mut sqlite3_file, act: impl FnOnce() -> c_int, note: impl FnOnce(String) -> Entry) -> c_int {
     let mut recording = recording();
+    let name =
+        recording.as_ref().and_then(|recording| recording.open.get(&(file as usize))).map(|(name, _)| name.clone());
+    if let (Some(recording), Some(name)) = (recording.as_mut(), &name) {
+        recording.note_length(name);
+    }
     let done = act();
-    if let (SQLITE_OK, Some(recording)) = (done, recording.as_mut())
-        && let Some((name, _)) = recording.open.get(&(file as usize))
-    {
-        recording.entries.push(note(name.clone()));
+    if let (SQLITE_OK, Some(recording), Some(name)) = (done, recording.as_mut(), name) {
+        recording.keep_length(&name);
+        recording.entries.push(note(name));
     }
     done
 }
@@ -191,7 +218,7 @@ unsafe extern "C" fn write(file: *mut sqlite3_file, from: *const c_void, bytes: 
 unsafe extern "C" fn truncate(file: *mut sqlite3_file, size: i64) -> c_int {
     // SAFETY: the arguments are SQLite's own.
     let act = || unsafe { real(file).xTruncate.expect("files are truncated")(file, size) };
-    noted(file, act, |file| Entry::Truncated { file, size: usize::try_from(size).expect("sizes are not negative") })
+    noted(file, act, |file| Entry::Resized { file, size: usize::try_from(size).expect("sizes are not negative") })
 }
 
 /// # Safety

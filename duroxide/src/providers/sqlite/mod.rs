@@ -29,6 +29,7 @@ mod integrity;
 mod jobs;
 mod kv;
 mod listed;
+mod log;
 mod node;
 mod open;
 mod prune;

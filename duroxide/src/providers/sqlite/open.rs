@@ -20,6 +20,9 @@ const BUSY: Duration = Duration::from_secs(60);
 /// Pages in the write-ahead log before it is folded into the database (16 MiB): large enough to write hot pages once.
 const CHECKPOINT_PAGES: i64 = 4_096;
 
+/// The same in bytes of the log: each page has a frame around it.
+pub(super) const LOG_FOLDED_BYTES: u64 = CHECKPOINT_PAGES.unsigned_abs() * (4_096 + 24) + 32;
+
 /// Bytes the write-ahead log keeps on disk after it was folded (64 MiB).
 const LOG_BYTES: i64 = 64 * 1024 * 1024;
 

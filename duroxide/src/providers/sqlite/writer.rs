@@ -14,6 +14,8 @@ use tokio::time::Instant;
 
 use super::error::StoreError;
 use super::jobs::{BatchError, Durability, Job, Request, Turn};
+use super::log::Log;
+use super::open::LOG_FOLDED_BYTES;
 use super::ready::{self, Foreseen, Wakes};
 use crate::clock;
 use crate::observe::target;
@@ -25,6 +27,10 @@ pub(super) const INBOX: usize = 8_192;
 
 /// Requests in one transaction: bounds how long the first of them waits for the last.
 const BATCH: usize = 512;
+
+/// How long the thread looks for the next request before it sleeps, when it has just given an answer: whoever was answered
+/// often asks for the next thing at once, and to wake a thread that sleeps takes as long.
+const AWAKE: Duration = Duration::from_micros(50);
 
 /// How often an idle thread looks whether others wrote to the database, if none did lately: what the first work of another
 /// process may wait.
@@ -101,9 +107,14 @@ impl Writer {
         let (inbox, requests) = mpsc::channel(INBOX);
         let seen = data_version(&conn).unwrap_or_default();
         let others = Others::default();
+        let log = match sync {
+            Sync::PerTransaction(_) => Log::of(&conn, LOG_FOLDED_BYTES),
+            Sync::Fixed => Log::untouched(),
+        };
         let thread = WriterThread {
             conn,
             sync,
+            log,
             signal,
             seen,
             seen_at: None,
@@ -111,6 +122,7 @@ impl Writer {
             search: Search::default(),
             foreseen: Foreseen::default(),
             standing: VecDeque::new(),
+            has_answered: false,
             is_tight: false,
         };
         let started =
@@ -210,6 +222,7 @@ pub(super) enum Sync {
 struct WriterThread {
     conn: Connection,
     sync: Sync,
+    log: Log,
     signal: Arc<WorkSignal>,
     /// SQLite's number for the last commit of another connection that was noticed.
     seen: i64,
@@ -220,6 +233,8 @@ struct WriterThread {
     foreseen: Foreseen,
     /// Who waits for messages, first come first served.
     standing: VecDeque<Box<dyn Job>>,
+    /// It has not slept since.
+    has_answered: bool,
     /// A transaction found no room, and the log has not been folded since.
     is_tight: bool,
 }
@@ -246,15 +261,36 @@ impl WriterThread {
             }
             if batch.is_empty() {
                 self.standing.retain(|order| order.is_wanted());
+                if self.is_next_near(&requests) {
+                    continue;
+                }
                 std::thread::park_timeout(self.until_next_look());
                 if requests.is_empty() {
                     // Trouble here shows again in whatever is asked for next.
                     let _ = self.look_around();
                 }
-            } else if catch_unwind(AssertUnwindSafe(|| self.commit(&mut batch))).is_err() {
-                self.recover(&mut batch);
+            } else {
+                self.has_answered = true;
+                if catch_unwind(AssertUnwindSafe(|| self.commit(&mut batch))).is_err() {
+                    self.recover(&mut batch);
+                }
             }
         }
+    }
+
+    /// Whether the next request comes right after an answer: then the thread need not be woken for it.
+    fn is_next_near(&mut self, requests: &mpsc::Receiver<Box<dyn Job>>) -> bool {
+        if !std::mem::take(&mut self.has_answered) {
+            return false;
+        }
+        let until = Instant::now() + AWAKE;
+        while requests.is_empty() {
+            if Instant::now() >= until {
+                return false;
+            }
+            std::hint::spin_loop();
+        }
+        true
     }
 
     /// A panic here is a bug, or that of a value that nobody took: it must not end the only thread that writes. Whether the
@@ -370,7 +406,9 @@ impl WriterThread {
             }
         }
         self.serve_standing(served, wakes)?;
-        Ok(self.execute("COMMIT")?)
+        self.execute("COMMIT")?;
+        self.log.committed();
+        Ok(())
     }
 
     /// Whoever waits for messages takes those of this transaction: nobody has to be woken to ask for them.
@@ -401,6 +439,7 @@ impl WriterThread {
 
     fn begin(&mut self, wakes: &mut Wakes) -> rusqlite::Result<()> {
         self.execute("BEGIN IMMEDIATE")?;
+        self.log.begun();
         self.look_around()?;
         self.mend(wakes)
     }
