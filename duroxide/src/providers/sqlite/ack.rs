@@ -103,11 +103,18 @@ fn is_news(event: &Event) -> bool {
 /// to where the request began.
 pub(super) fn ack(conn: &Connection, ack: &Ack, wakes: &mut Wakes) -> Result<Vec<Leased>, StoreError> {
     let now_ms = clock::now_ms();
-    let instance = claim(conn, &ack.token, now_ms)?;
+    let first = wakes.first_turn_of(conn, &ack.token)?;
+    let is_leased = first.is_none();
+    let instance = match first {
+        Some(instance) => instance,
+        None => claim(conn, &ack.token, now_ms, wakes)?,
+    };
     upsert_instance(conn, &instance, ack, now_ms)?;
     upsert_execution(conn, &instance, ack, now_ms)?;
     let leased = apply(conn, &instance, ack, now_ms, wakes)?;
-    release(conn, &instance, wakes)?;
+    if is_leased {
+        release(conn, &instance, wakes)?;
+    }
     Ok(leased)
 }
 
@@ -176,7 +183,8 @@ fn apply(
 }
 
 /// Proves the lease and takes its batch out of the queue.
-fn claim(conn: &Connection, token: &str, now_ms: u64) -> Result<String, StoreError> {
+fn claim(conn: &Connection, token: &str, now_ms: u64, wakes: &mut Wakes) -> Result<String, StoreError> {
+    wakes.queue_leased(conn, token)?;
     let (instance, lease) = find_lease(conn, token)?;
     lease.check(token, now_ms)?;
     conn.prepare_cached("DELETE FROM orchestrator_queue WHERE instance_id = ?1 AND lock_token = ?2")?

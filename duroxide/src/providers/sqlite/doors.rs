@@ -9,7 +9,7 @@ use super::error::StoreError;
 use super::jobs::Durability;
 use super::ready::{self, Wakes};
 use super::row::MessageRow;
-use super::{SqliteProvider, history, room};
+use super::{SqliteProvider, history, room, start};
 use crate::model::event::Event;
 use crate::model::work_item::WorkItem;
 use crate::providers::error::ProviderError;
@@ -79,9 +79,12 @@ impl SqliteProvider {
             if let Some(waiting_max) = waiting_max {
                 room::check(conn, &message.instance, waiting_max)?;
             }
+            if delay.is_none() && start::is_carried(conn, &item, &message.instance, wakes)? {
+                return Ok(());
+            }
             let now_ms = clock::now_ms();
             let visible_at = lease::until(now_ms, delay.unwrap_or_default());
-            Ok(ready::enqueue(conn, &message, visible_at, now_ms, wakes)?)
+            ready::enqueue(conn, &message, visible_at, now_ms, wakes)
         })
         .await
     }

@@ -7,9 +7,11 @@ use rusqlite::Connection;
 
 use super::SqliteProvider;
 use super::ack::{self, Ack, Completing, Offer};
+use super::carried::Terms;
 use super::error::StoreError;
 use super::fetch::{self, Known};
 use super::jobs::Delivery;
+use super::ready::Wakes;
 use super::worker::{self, Wanted};
 use super::writer::WeakWriter;
 use crate::model::filter::Capability;
@@ -24,13 +26,18 @@ impl SqliteProvider {
     fn taking(
         &self,
         request: TurnRequest,
-    ) -> impl FnMut(&Connection) -> Result<Vec<Delivery<fetch::Fetched>>, StoreError> + Send + use<> {
+    ) -> impl FnMut(&Connection, &mut Wakes) -> Result<Vec<Delivery<fetch::Fetched>>, StoreError> + Send + use<> {
         let TurnRequest { max, lock_timeout, filter, known: heads } = request;
         let capability = Capability::of(filter.as_ref());
-        let (owner, writer, others) = (self.node.owner(), self.writer.downgrade(), self.writer.others());
-        move |conn| {
+        let (writer, others) = (self.writer.downgrade(), self.writer.others());
+        let terms = Terms { owner: self.node.owner(), timeout: lock_timeout };
+        move |conn, wakes| {
             let known = Known { heads: Arc::clone(&heads), seen: others.get() };
-            let fetched = fetch::fetch_many(conn, max, lock_timeout, capability, &owner, &known)?;
+            let mut fetched = match wakes.has_offers() && !wakes.has_messages() {
+                true => Vec::new(),
+                false => fetch::fetch_many(conn, max, lock_timeout, capability, &terms.owner, &known)?,
+            };
+            fetched.extend(fetch::take_offered(max - fetched.len(), capability, &terms, known.seen, wakes));
             Ok(fetched.into_iter().map(|one| on_its_way(one, &writer)).collect())
         }
     }
@@ -39,8 +46,7 @@ impl SqliteProvider {
 #[async_trait]
 impl ExpressProvider for SqliteProvider {
     async fn fetch_turns(&self, request: TurnRequest) -> Result<Vec<FetchedTurn>, ProviderError> {
-        let mut take = self.taking(request);
-        Ok(turns(self.lease("fetch_turns", move |conn, _| take(conn)).await?))
+        Ok(turns(self.lease("fetch_turns", self.taking(request)).await?))
     }
 
     async fn await_turns(&self, request: TurnRequest) -> Result<Vec<FetchedTurn>, ProviderError> {

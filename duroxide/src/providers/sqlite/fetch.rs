@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::carried::Terms;
 use super::error::StoreError;
 use super::history::{self, StoredEvent};
 use super::kv;
 use super::ready::{self, Wakes};
-use super::row::{self, int, quarantine, row_of, text, uint};
+use super::row::{self, int, quarantine, row_of, start_of, text, token_of, uint};
 use crate::lease::{Lease, Refusal};
 use crate::model::event::{Event, EventKind};
 use crate::model::filter::Capability;
@@ -79,6 +80,22 @@ impl Fetched {
         (item, self.token, self.attempts)
     }
 
+    /// A start, as it would be fetched had it been queued.
+    fn of_start(start: &WorkItem, token: String, seen: u64) -> Self {
+        let identity = starts_as(start).expect("only starts are offered");
+        Fetched {
+            token,
+            instance: start.target_instance().to_owned(),
+            head: history::head_of(identity.execution_id, &[], seen),
+            identity: Identity { is_new: true, ..identity },
+            messages: vec![start.clone()],
+            history: Vec::new(),
+            kv_snapshot: HashMap::new(),
+            attempts: 1,
+            known: false,
+        }
+    }
+
     /// Whether the item is without history because the caller knows it, and where history ends.
     pub(super) fn extent(&self) -> (bool, Head) {
         (self.known, self.head)
@@ -117,6 +134,32 @@ pub(super) fn fetch_many(
     Ok(fetched)
 }
 
+/// Takes up to `max` of the starts that are offered, each as if it had been queued and leased. What they begin has no version
+/// yet that somebody could lack.
+pub(super) fn take_offered(
+    max: usize,
+    capability: Capability,
+    terms: &Terms,
+    seen: u64,
+    wakes: &mut Wakes,
+) -> Vec<Fetched> {
+    let max = if matches!(capability, Capability::Nothing) { 0 } else { max };
+    let starts = std::iter::from_fn(|| wakes.take_start(terms)).take(max);
+    starts.map(|(start, token)| Fetched::of_start(&start, token, seen)).collect()
+}
+
+/// Leases the instance of a start that was queued last, under the token that was given out for it. Whoever has that knows the
+/// start alone: what else waits for the instance is no part of the batch.
+pub(super) fn take_start(conn: &Connection, instance: &str, token: &str, terms: &Terms) -> rusqlite::Result<()> {
+    let row_id = conn.last_insert_rowid();
+    if lock(conn, instance, token.to_owned(), terms.timeout, &terms.owner, clock::now_ms())?.is_some() {
+        ready::hold(conn, instance)?;
+        conn.prepare_cached("UPDATE orchestrator_queue SET lock_token = ?2, attempt_count = 1 WHERE id = ?1")?
+            .execute(params![row_id, token])?;
+    }
+    Ok(())
+}
+
 fn next(
     conn: &Connection,
     lock_timeout: Duration,
@@ -131,7 +174,7 @@ fn next(
             continue;
         };
         match identify(conn, &instance, &batch.messages)? {
-            Some(identity) => match take(conn, &instance, batch.first_id, lock_timeout, owner, now_ms)? {
+            Some(identity) => match take(conn, &instance, token_of(batch.first_id), lock_timeout, owner, now_ms)? {
                 Some(token) => return load(conn, token, instance, identity, batch, known).map(Some),
                 None => ready::hold(conn, &instance)?,
             },
@@ -290,12 +333,31 @@ fn start_is_delayed(conn: &Connection, instance: &str, now_ms: u64) -> Result<bo
     Ok(false)
 }
 
-/// Locks the instance and marks its visible messages as the batch of this lease. `None` when somebody holds it, which
-/// only happens when another program moved rows.
+/// Locks the instance and marks its visible messages as the batch of this lease; `None` as [`lock`] has it.
 fn take(
     conn: &Connection,
     instance: &str,
-    first_id: i64,
+    token: String,
+    lock_timeout: Duration,
+    owner: &str,
+    now_ms: u64,
+) -> rusqlite::Result<Option<String>> {
+    let Some(token) = lock(conn, instance, token, lock_timeout, owner, now_ms)? else {
+        return Ok(None);
+    };
+    conn.prepare_cached(
+        "UPDATE orchestrator_queue SET lock_token = ?2, state = 2, attempt_count = attempt_count + 1
+         WHERE instance_id = ?1 AND visible_at <= ?3",
+    )?
+    .execute(params![instance, token, int(now_ms)])?;
+    Ok(Some(token))
+}
+
+/// Locks the instance. `None` when somebody holds it, which only happens when another program moved rows.
+fn lock(
+    conn: &Connection,
+    instance: &str,
+    token: String,
     lock_timeout: Duration,
     owner: &str,
     now_ms: u64,
@@ -305,7 +367,7 @@ fn take(
         .query_row([instance], |row| row::lease(row, 0))
         .optional()?
         .flatten();
-    let claim = ready::claim(conn, owner, first_id, lock_timeout, now_ms)?;
+    let claim = ready::claim(conn, owner, token, lock_timeout, now_ms)?;
     let Some(lease) = lease::claim(held.as_ref(), claim) else {
         return Ok(None);
     };
@@ -314,11 +376,6 @@ fn take(
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?
     .execute(params![instance, lease.token, int(lease.until_ms), int(now_ms), lease.owner, int(lease.fence)])?;
-    conn.prepare_cached(
-        "UPDATE orchestrator_queue SET lock_token = ?2, state = 2, attempt_count = attempt_count + 1
-         WHERE instance_id = ?1 AND visible_at <= ?3",
-    )?
-    .execute(params![instance, lease.token, int(now_ms)])?;
     Ok(Some(lease.token))
 }
 
@@ -366,6 +423,9 @@ fn known_head(conn: &Connection, known: &Known, instance: &str, execution_id: u6
 
 /// The instance that a token leases or, as long as nobody else took it, leased.
 pub(super) fn find_lease(conn: &Connection, token: &str) -> Result<(String, Lease), StoreError> {
+    if let Some(instance) = start_of(token) {
+        return find_lease_of(conn, instance, token);
+    }
     let id = row_of(token).ok_or(Refusal::Unknown)?;
     conn.prepare_cached(
         "SELECT l.instance_id, l.owner, l.lock_token, l.fence, l.locked_until FROM orchestrator_queue q
@@ -379,6 +439,18 @@ pub(super) fn find_lease(conn: &Connection, token: &str) -> Result<(String, Leas
     .ok_or(Refusal::Unknown.into())
 }
 
+/// The same where the token names its instance.
+fn find_lease_of(conn: &Connection, instance: &str, token: &str) -> Result<(String, Lease), StoreError> {
+    conn.prepare_cached(
+        "SELECT owner, lock_token, fence, locked_until FROM instance_locks WHERE instance_id = ?1 AND lock_token = ?2",
+    )?
+    .query_row([instance, token], |row| row::lease(row, 0))
+    .optional()?
+    .flatten()
+    .map(|lease| (instance.to_owned(), lease))
+    .ok_or(Refusal::Unknown.into())
+}
+
 /// Gives a batch back. A lease that ended is accepted as long as nobody else took the instance.
 pub(super) fn abandon(
     conn: &Connection,
@@ -387,6 +459,7 @@ pub(super) fn abandon(
     ignore_attempt: bool,
     wakes: &mut Wakes,
 ) -> Result<(), StoreError> {
+    wakes.queue_leased(conn, token)?;
     let (instance, _) = find_lease(conn, token)?;
     let now_ms = clock::now_ms();
     let visible_at = lease::until(now_ms, delay.unwrap_or_default());
@@ -411,7 +484,8 @@ pub(super) fn give_back(conn: &Connection, token: &str, wakes: &mut Wakes) -> Re
 }
 
 /// Extends a live lease.
-pub(super) fn renew(conn: &Connection, token: &str, extend_for: Duration) -> Result<(), StoreError> {
+pub(super) fn renew(conn: &Connection, token: &str, extend_for: Duration, wakes: &mut Wakes) -> Result<(), StoreError> {
+    wakes.queue_leased(conn, token)?;
     let (instance, mut lease) = find_lease(conn, token)?;
     lease.renew(token, clock::now_ms(), extend_for)?;
     conn.prepare_cached("UPDATE instance_locks SET locked_until = ?2 WHERE instance_id = ?1")?

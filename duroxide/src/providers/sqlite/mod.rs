@@ -13,6 +13,7 @@ mod ack;
 mod admin;
 mod adopt;
 mod by_hand;
+mod carried;
 mod desk;
 mod doors;
 mod error;
@@ -399,7 +400,8 @@ impl Provider for SqliteProvider {
 
     async fn renew_orchestration_item_lock(&self, token: &str, extend_for: Duration) -> Result<(), ProviderError> {
         let token = token.to_owned();
-        self.lease("renew_orchestration_item_lock", move |conn, _| fetch::renew(conn, &token, extend_for)).await
+        self.lease("renew_orchestration_item_lock", move |conn, wakes| fetch::renew(conn, &token, extend_for, wakes))
+            .await
     }
 
     async fn enqueue_for_orchestrator(&self, item: WorkItem, delay: Option<Duration>) -> Result<(), ProviderError> {

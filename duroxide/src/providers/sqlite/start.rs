@@ -18,11 +18,40 @@ pub(super) fn enqueue(
     now_ms: u64,
     wakes: &mut Wakes,
 ) -> Result<StartOutcome, StoreError> {
+    wakes.queue_start(conn, &message.instance)?;
     if let Some(found) = compare(conn, start, &message.instance)? {
         return Ok(found);
     }
+    if is_carried(conn, start, &message.instance, wakes)? {
+        return Ok(StartOutcome::Queued);
+    }
     ready::enqueue(conn, message, now_ms, now_ms, wakes)?;
     Ok(StartOutcome::Queued)
+}
+
+/// Leaves a start to somebody who waits for messages, if nothing else is known of its instance; whether somebody does.
+pub(super) fn is_carried(
+    conn: &Connection,
+    start: &WorkItem,
+    instance: &str,
+    wakes: &mut Wakes,
+) -> Result<bool, StoreError> {
+    if !matches!(start, WorkItem::StartOrchestration { .. }) || !wakes.takes_offers() {
+        return Ok(false);
+    }
+    wakes.queue_start(conn, instance)?;
+    Ok(is_free(conn, instance)? && wakes.offer(start))
+}
+
+/// Whether nothing is stored that has to do with this instance.
+pub(super) fn is_free(conn: &Connection, instance: &str) -> rusqlite::Result<bool> {
+    conn.prepare_cached(
+        "SELECT NOT EXISTS (SELECT 1 FROM instances WHERE instance_id = ?1)
+             AND NOT EXISTS (SELECT 1 FROM history WHERE instance_id = ?1)
+             AND NOT EXISTS (SELECT 1 FROM orchestrator_queue WHERE instance_id = ?1)
+             AND NOT EXISTS (SELECT 1 FROM instance_locks WHERE instance_id = ?1)",
+    )?
+    .query_row([instance], |row| row.get(0))
 }
 
 /// What the id of `start` stands for already, if anything.

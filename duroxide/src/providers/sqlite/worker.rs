@@ -168,7 +168,7 @@ pub(super) fn fetch(
         {
             return Ok(None);
         }
-        let claim = ready::claim(conn, owner, id, wanted.lock_timeout, now_ms)?;
+        let claim = ready::claim(conn, owner, token_of(id), wanted.lock_timeout, now_ms)?;
         let Some(lease) = lease::claim(row.held.as_ref(), claim) else {
             hold(conn, id)?;
             continue;

@@ -12,6 +12,7 @@ use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::carried::{Carried, Overdue};
 use super::error::StoreError;
 use super::jobs::{BatchError, Durability, Job, Request, Turn};
 use super::log::Log;
@@ -111,22 +112,26 @@ impl Writer {
             Sync::PerTransaction(_) => Log::of(&conn, LOG_FOLDED_BYTES),
             Sync::Fixed => Log::untouched(),
         };
-        let thread = WriterThread {
-            conn,
-            sync,
-            log,
-            signal,
-            seen,
-            seen_at: None,
-            others: others.clone(),
-            search: Search::default(),
-            foreseen: Foreseen::default(),
-            standing: VecDeque::new(),
-            has_answered: false,
-            is_tight: false,
+        let counted = others.clone();
+        let work = move || {
+            WriterThread {
+                conn,
+                sync,
+                log,
+                signal,
+                seen,
+                seen_at: None,
+                others: counted,
+                search: Search::default(),
+                foreseen: Foreseen::default(),
+                standing: VecDeque::new(),
+                carried: Carried::default(),
+                has_answered: false,
+                is_tight: false,
+            }
+            .run(requests);
         };
-        let started =
-            std::thread::Builder::new().name("duroxide-sqlite".to_owned()).spawn(move || thread.run(requests))?;
+        let started = std::thread::Builder::new().name("duroxide-sqlite".to_owned()).spawn(work)?;
         Ok(Writer { inbox, door: Arc::new(Door(started.thread().clone())), others })
     }
 
@@ -156,15 +161,16 @@ impl Writer {
         self.send(operation, Durability::Flushed, Turn::Guarded, work).await
     }
 
-    /// Runs `work` in the first transaction that makes messages ready, after whatever made them so; leases only.
+    /// Runs `work` in the first transaction that makes messages ready, after whatever made them so; leases only. Starts that
+    /// are asked for then are offered to it before they are messages.
     ///
     /// Dropping the future before then is as if nobody had asked.
-    pub(super) async fn stand<T, F>(&self, operation: &'static str, mut work: F) -> Result<T, ProviderError>
+    pub(super) async fn stand<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
     where
         T: Send + 'static,
-        F: FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
+        F: FnMut(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
     {
-        self.send(operation, Durability::Lease, Turn::WithMessages, move |conn, _| work(conn)).await
+        self.send(operation, Durability::Lease, Turn::WithMessages, work).await
     }
 
     async fn send<T, F>(
@@ -233,6 +239,7 @@ struct WriterThread {
     foreseen: Foreseen,
     /// Who waits for messages, first come first served.
     standing: VecDeque<Box<dyn Job>>,
+    carried: Carried,
     /// It has not slept since.
     has_answered: bool,
     /// A transaction found no room, and the log has not been folded since.
@@ -259,6 +266,8 @@ impl WriterThread {
                     Err(TryRecvError::Disconnected | TryRecvError::Empty) => break,
                 }
             }
+            let overdue = self.carried.overdue();
+            batch.extend(overdue.iter().cloned().map(|instance| Box::new(Overdue(instance)) as Box<dyn Job>));
             if batch.is_empty() {
                 self.standing.retain(|order| order.is_wanted());
                 if self.is_next_near(&requests) {
@@ -274,6 +283,7 @@ impl WriterThread {
                 if catch_unwind(AssertUnwindSafe(|| self.commit(&mut batch))).is_err() {
                     self.recover(&mut batch);
                 }
+                self.carried.give_up(&overdue);
             }
         }
     }
@@ -309,6 +319,7 @@ impl WriterThread {
             // What cannot be rolled back fails the next transaction, which says so.
             let _ = self.conn.execute_batch("ROLLBACK");
         }
+        self.carried.clear();
         self.others.count();
         self.search.is_due = true;
         self.signal.anything();
@@ -316,7 +327,9 @@ impl WriterThread {
 
     fn until_next_look(&self) -> Duration {
         let others_are_there = self.seen_at.is_some_and(|at| at.elapsed() < LATELY);
-        if others_are_there { LOOK_AT_OTHERS } else { LOOK_AROUND }
+        let look = if others_are_there { LOOK_AT_OTHERS } else { LOOK_AROUND };
+        let overdue = self.carried.first_overdue().map(|at| at.saturating_duration_since(Instant::now()));
+        overdue.map_or(look, |overdue| overdue.min(look))
     }
 
     /// Notices commits of other connections, and tells everybody who waits for something.
@@ -363,7 +376,7 @@ impl WriterThread {
         if self.is_tight {
             self.is_tight = !self.make_room();
         }
-        let (mut wakes, mut served) = (Wakes::default(), Vec::new());
+        let (mut wakes, mut served) = (Wakes::with(self.carried.clone()), Vec::new());
         let committed = self.transaction(batch, &mut served, &mut wakes);
         if committed.is_err() && !self.conn.is_autocommit() {
             // It cannot fail in a way that leaves the transaction open.
@@ -372,8 +385,14 @@ impl WriterThread {
         if committed.as_ref().is_err_and(|error| error.is_tight) {
             self.is_tight = true;
         }
+        let mut jobs: Vec<Option<Box<dyn Job>>> = batch.drain(..).map(Some).collect();
+        let (taken, stored) = wakes.starts();
+        if committed.is_ok() {
+            self.carried.keep(taken, &mut jobs);
+            self.carried.answer(&stored, &committed);
+        }
         // Somebody has work to do now; the others have theirs done.
-        for job in served.into_iter().chain(batch.drain(..)) {
+        for job in served.into_iter().chain(jobs.into_iter().flatten()) {
             job.answer(&committed);
         }
         if committed.is_ok() {
@@ -389,9 +408,14 @@ impl WriterThread {
     ) -> Result<(), BatchError> {
         self.choose_sync(batch)?;
         self.begin(wakes)?;
-        match batch {
+        // Whoever waits for messages takes starts as well.
+        let offers = self.standing.iter().any(|order| order.is_wanted());
+        match &mut *batch {
             [alone] => {
-                if !alone.run(&self.conn, wakes) {
+                let mut own = wakes.of(offers.then_some(0));
+                if alone.run(&self.conn, &mut own) {
+                    wakes.merge(own);
+                } else {
                     *wakes = Wakes::default();
                     // SQLite may have rolled back already, for example on a full disk.
                     self.is_tight |= self.conn.is_autocommit();
@@ -400,12 +424,19 @@ impl WriterThread {
             }
             many => {
                 let is_guarded = many.iter().any(|job| job.turn() == Turn::Guarded);
-                if is_guarded || !self.together(many, wakes)? {
-                    many.iter_mut().try_for_each(|job| self.step(job.as_mut(), wakes))?;
+                if is_guarded || !self.together(many, offers, wakes)? {
+                    for (number, job) in many.iter_mut().enumerate() {
+                        let own = wakes.of(offers.then_some(number));
+                        self.step(job.as_mut(), own, wakes)?;
+                    }
                 }
             }
         }
         self.serve_standing(served, wakes)?;
+        for left in wakes.take_offers() {
+            let own = wakes.of(None);
+            self.step(batch[left.job].as_mut(), own, wakes)?;
+        }
         self.execute("COMMIT")?;
         self.log.committed();
         Ok(())
@@ -413,13 +444,17 @@ impl WriterThread {
 
     /// Whoever waits for messages takes those of this transaction: nobody has to be woken to ask for them.
     fn serve_standing(&mut self, served: &mut Vec<Box<dyn Job>>, wakes: &mut Wakes) -> Result<(), BatchError> {
-        while wakes.has_messages()
+        while (wakes.has_messages() || wakes.has_offers())
             && let Some(order) = self.standing.pop_front()
         {
             if order.is_wanted() {
                 served.push(order);
                 let order = served.last_mut().expect("it was just put there");
-                self.step(order.as_mut(), wakes)?;
+                let own = wakes.with_offers();
+                let offered = wakes.take_offers();
+                if !self.step(order.as_mut(), own, wakes)? {
+                    wakes.offer_again(offered);
+                }
                 wakes.look_for_messages(&self.conn)?;
             }
         }
@@ -446,9 +481,9 @@ impl WriterThread {
 
     /// All of them without savepoints, for which SQLite would copy each page that each of them touches. Whether that did:
     /// when one fails that has changed something, all is undone, and they are to be run again one by one.
-    fn together(&mut self, batch: &mut [Box<dyn Job>], wakes: &mut Wakes) -> Result<bool, BatchError> {
-        for job in batch {
-            let mut own = Wakes::default();
+    fn together(&mut self, batch: &mut [Box<dyn Job>], offers: bool, wakes: &mut Wakes) -> Result<bool, BatchError> {
+        for (number, job) in batch.iter_mut().enumerate() {
+            let mut own = wakes.of(offers.then_some(number));
             let changed = self.conn.total_changes();
             if job.run(&self.conn, &mut own) {
                 wakes.merge(own);
@@ -456,7 +491,7 @@ impl WriterThread {
             }
             self.still_open()?;
             if self.conn.total_changes() != changed {
-                *wakes = Wakes::default();
+                *wakes = Wakes::with(self.carried.clone());
                 self.execute("ROLLBACK")?;
                 self.begin(wakes)?;
                 return Ok(false);
@@ -474,9 +509,8 @@ impl WriterThread {
         Err(BatchError { message, retryable: true, is_tight: true })
     }
 
-    /// One request of several: when it fails, its neighbours go on.
-    fn step(&self, job: &mut dyn Job, wakes: &mut Wakes) -> Result<(), BatchError> {
-        let mut own = Wakes::default();
+    /// One request of several, and whether it is done: when it fails, its neighbours go on.
+    fn step(&self, job: &mut dyn Job, mut own: Wakes, wakes: &mut Wakes) -> Result<bool, BatchError> {
         self.execute("SAVEPOINT request")?;
         let keep = job.run(&self.conn, &mut own);
         self.still_open()?;
@@ -485,7 +519,8 @@ impl WriterThread {
         } else {
             self.execute("ROLLBACK TO request")?;
         }
-        Ok(self.execute("RELEASE request")?)
+        self.execute("RELEASE request")?;
+        Ok(keep)
     }
 
     /// `synchronous` cannot change inside a transaction, so it is chosen before.
@@ -493,7 +528,8 @@ impl WriterThread {
         let Sync::PerTransaction(flushed) = self.sync else {
             return Ok(());
         };
-        let flush = batch.iter().any(|job| job.durability() == Durability::Flushed);
+        // Whatever is said of a start on its way may store it.
+        let flush = !self.carried.is_empty() || batch.iter().any(|job| job.durability() == Durability::Flushed);
         if flush != flushed {
             let pragma = if flush { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" };
             self.conn.execute_batch(pragma)?;
