@@ -10,7 +10,6 @@ use tokio::time::Instant;
 
 use super::carried::{Carried, Offered, Taken, Terms};
 use super::error::StoreError;
-use super::jobs::Turn;
 use super::row::{MessageRow, int, start_of, uint};
 use crate::clock;
 use crate::lease::Claim;
@@ -34,8 +33,6 @@ pub(super) struct Wakes {
     /// Which request of the transaction this is about, if somebody waits who would take its start.
     job: Option<usize>,
     offered: Vec<Offered>,
-    /// It is about somebody who takes what is offered: what is left of that replaces what was.
-    takes: bool,
     /// Instances of which a start was offered in this transaction.
     met: Rc<RefCell<HashSet<String>>>,
     taken: Vec<Taken>,
@@ -86,15 +83,15 @@ impl Wakes {
         Wakes { carried, ..Wakes::default() }
     }
 
-    /// For one request of this transaction, of this number if its start may be taken by somebody. To whoever takes starts all
-    /// that are offered go along.
-    pub(super) fn of(&self, turn: Turn, job: Option<usize>) -> Self {
+    /// For one request of this transaction, of this number if its start may be taken by somebody who waits.
+    pub(super) fn of(&self, job: Option<usize>) -> Self {
         let (carried, met) = (self.carried.clone(), Rc::clone(&self.met));
-        let mut own = Wakes { job, carried, met, stored: self.stored.clone(), ..Wakes::default() };
-        if matches!(turn, Turn::Taking | Turn::WithMessages) {
-            (own.takes, own.offered, own.messages) = (true, self.offered.clone(), self.messages);
-        }
-        own
+        Wakes { job, carried, met, stored: self.stored.clone(), ..Wakes::default() }
+    }
+
+    /// For somebody who waits: what is offered goes along. What of it is not taken comes back when it is merged.
+    pub(super) fn with_offers(&mut self) -> Self {
+        Wakes { offered: self.offered.clone(), messages: self.messages, ..self.of(None) }
     }
 
     /// These, too.
@@ -103,9 +100,6 @@ impl Wakes {
         self.activities |= other.activities;
         self.due.extend(other.due);
         self.news.extend(other.news);
-        if other.takes {
-            self.offered.clear();
-        }
         self.offered.extend(other.offered);
         self.taken.extend(other.taken);
         // The request was told of those that are stored already.
@@ -120,6 +114,11 @@ impl Wakes {
     /// What is offered.
     pub(super) fn take_offers(&mut self) -> Vec<Offered> {
         std::mem::take(&mut self.offered)
+    }
+
+    /// Whoever was to take them did not.
+    pub(super) fn offer_again(&mut self, offered: Vec<Offered>) {
+        self.offered = offered;
     }
 
     /// Whether somebody waits who would take a start.

@@ -173,17 +173,6 @@ impl Writer {
         self.send(operation, Durability::Lease, Turn::WithMessages, work).await
     }
 
-    /// Runs `work` in the next transaction, after whatever makes messages ready; leases only.
-    ///
-    /// Dropping the future before then is as if nobody had asked.
-    pub(super) async fn take<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
-    where
-        T: Send + 'static,
-        F: FnMut(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
-    {
-        self.send(operation, Durability::Lease, Turn::Taking, work).await
-    }
-
     async fn send<T, F>(
         &self,
         operation: &'static str,
@@ -419,10 +408,11 @@ impl WriterThread {
     ) -> Result<(), BatchError> {
         self.choose_sync(batch)?;
         self.begin(wakes)?;
-        let offers = self.has_takers(batch);
+        // Whoever waits for messages takes starts as well.
+        let offers = self.standing.iter().any(|order| order.is_wanted());
         match &mut *batch {
             [alone] => {
-                let mut own = wakes.of(alone.turn(), offers.then_some(0));
+                let mut own = wakes.of(offers.then_some(0));
                 if alone.run(&self.conn, &mut own) {
                     wakes.merge(own);
                 } else {
@@ -436,28 +426,20 @@ impl WriterThread {
                 let is_guarded = many.iter().any(|job| job.turn() == Turn::Guarded);
                 if is_guarded || !self.together(many, offers, wakes)? {
                     for (number, job) in many.iter_mut().enumerate() {
-                        self.guarded(job.as_mut(), offers.then_some(number), wakes)?;
+                        let own = wakes.of(offers.then_some(number));
+                        self.step(job.as_mut(), own, wakes)?;
                     }
                 }
             }
         }
         self.serve_standing(served, wakes)?;
         for left in wakes.take_offers() {
-            self.guarded(batch[left.job].as_mut(), None, wakes)?;
+            let own = wakes.of(None);
+            self.step(batch[left.job].as_mut(), own, wakes)?;
         }
         self.execute("COMMIT")?;
         self.log.committed();
         Ok(())
-    }
-
-    /// Whether somebody would take starts: then whoever takes comes last.
-    fn has_takers(&self, batch: &mut [Box<dyn Job>]) -> bool {
-        let takes = |job: &Box<dyn Job>| job.turn() == Turn::Taking;
-        let has_takers = batch.iter().any(takes);
-        if has_takers {
-            batch.sort_by_key(takes);
-        }
-        has_takers || self.standing.iter().any(|order| order.is_wanted())
     }
 
     /// Whoever waits for messages takes those of this transaction: nobody has to be woken to ask for them.
@@ -468,7 +450,11 @@ impl WriterThread {
             if order.is_wanted() {
                 served.push(order);
                 let order = served.last_mut().expect("it was just put there");
-                self.guarded(order.as_mut(), None, wakes)?;
+                let own = wakes.with_offers();
+                let offered = wakes.take_offers();
+                if !self.step(order.as_mut(), own, wakes)? {
+                    wakes.offer_again(offered);
+                }
                 wakes.look_for_messages(&self.conn)?;
             }
         }
@@ -497,7 +483,7 @@ impl WriterThread {
     /// when one fails that has changed something, all is undone, and they are to be run again one by one.
     fn together(&mut self, batch: &mut [Box<dyn Job>], offers: bool, wakes: &mut Wakes) -> Result<bool, BatchError> {
         for (number, job) in batch.iter_mut().enumerate() {
-            let mut own = wakes.of(job.turn(), offers.then_some(number));
+            let mut own = wakes.of(offers.then_some(number));
             let changed = self.conn.total_changes();
             if job.run(&self.conn, &mut own) {
                 wakes.merge(own);
@@ -523,9 +509,8 @@ impl WriterThread {
         Err(BatchError { message, retryable: true, is_tight: true })
     }
 
-    /// One request of several: when it fails, its neighbours go on.
-    fn guarded(&self, job: &mut dyn Job, number: Option<usize>, wakes: &mut Wakes) -> Result<(), BatchError> {
-        let mut own = wakes.of(job.turn(), number);
+    /// One request of several, and whether it is done: when it fails, its neighbours go on.
+    fn step(&self, job: &mut dyn Job, mut own: Wakes, wakes: &mut Wakes) -> Result<bool, BatchError> {
         self.execute("SAVEPOINT request")?;
         let keep = job.run(&self.conn, &mut own);
         self.still_open()?;
@@ -534,7 +519,8 @@ impl WriterThread {
         } else {
             self.execute("ROLLBACK TO request")?;
         }
-        Ok(self.execute("RELEASE request")?)
+        self.execute("RELEASE request")?;
+        Ok(keep)
     }
 
     /// `synchronous` cannot change inside a transaction, so it is chosen before.
