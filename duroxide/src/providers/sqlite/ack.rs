@@ -138,7 +138,11 @@ pub(super) fn complete(
 ) -> Result<Option<Committed>, StoreError> {
     let Completing { tokens, instance, base, head, turn } = completing;
     let now_ms = clock::now_ms();
-    if !is_left_alone(conn, instance, base.execution_id, now_ms)? || !history::ends_at(conn, instance, base, seen)? {
+    if !is_left_alone(conn, instance, base, now_ms)? {
+        return Ok(None);
+    }
+    // Another program may have changed what comes before the end.
+    if base.seen != seen && !history::is_whole(conn, instance, base)? {
         return Ok(None);
     }
     for token in tokens {
@@ -149,17 +153,18 @@ pub(super) fn complete(
     Ok(Some(Committed { head: Head { seen, ..*head }, leased }))
 }
 
-/// Whether an instance is in this execution, nobody holds it and no message waits for it but completions, among which
-/// there is no order.
-fn is_left_alone(conn: &Connection, instance: &str, execution_id: u64, now_ms: u64) -> Result<bool, StoreError> {
+/// Whether an instance is in this execution, whose history ends there, nobody holds it and no message waits for it but
+/// completions, among which there is no order.
+fn is_left_alone(conn: &Connection, instance: &str, base: &Head, now_ms: u64) -> Result<bool, StoreError> {
     let found = conn
         .prepare_cached(
             "SELECT 1 FROM instances WHERE instance_id = ?1 AND current_execution_id = ?2
                  AND NOT EXISTS (SELECT 1 FROM instance_locks WHERE instance_id = ?1 AND locked_until > ?3)
                  AND NOT EXISTS (SELECT 1 FROM orchestrator_queue WHERE instance_id = ?1 AND visible_at <= ?3
-                     AND work_item NOT GLOB '{\"Activity*')",
+                     AND work_item NOT GLOB '{\"Activity*')
+                 AND ?4 = (SELECT MAX(event_id) FROM history WHERE instance_id = ?1 AND execution_id = ?2)",
         )?
-        .query_row(params![instance, int(execution_id), int(now_ms)], |_| Ok(()))
+        .query_row(params![instance, int(base.execution_id), int(now_ms), int(base.last_event_id)], |_| Ok(()))
         .optional()?;
     Ok(found.is_some())
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::carried::Terms;
 use super::error::StoreError;
@@ -12,7 +12,7 @@ use super::history::{self, StoredEvent};
 use super::kv;
 use super::ready::{self, Wakes};
 use super::row::{self, int, quarantine, row_of, start_of, text, token_of, uint};
-use crate::lease::{Lease, Refusal};
+use crate::lease::{Claim, Lease, Refusal};
 use crate::model::event::{Event, EventKind};
 use crate::model::filter::Capability;
 use crate::model::ids::INITIAL_EXECUTION_ID;
@@ -152,7 +152,13 @@ pub(super) fn take_offered(
 /// start alone: what else waits for the instance is no part of the batch.
 pub(super) fn take_start(conn: &Connection, instance: &str, token: &str, terms: &Terms) -> rusqlite::Result<()> {
     let row_id = conn.last_insert_rowid();
-    if lock(conn, instance, token.to_owned(), terms.timeout, &terms.owner, clock::now_ms())?.is_some() {
+    let held = conn
+        .prepare_cached("SELECT owner, lock_token, fence, locked_until FROM instance_locks WHERE instance_id = ?1")?
+        .query_row([instance], |row| row::lease(row, 0))
+        .optional()?
+        .flatten();
+    let claim = ready::claim(conn, &terms.owner, token.to_owned(), terms.timeout, clock::now_ms())?;
+    if lock(conn, instance, held.as_ref(), claim)?.is_some() {
         ready::hold(conn, instance)?;
         conn.prepare_cached("UPDATE orchestrator_queue SET lock_token = ?2, attempt_count = 1 WHERE id = ?1")?
             .execute(params![row_id, token])?;
@@ -169,50 +175,100 @@ fn next(
     now_ms: u64,
 ) -> Result<Option<Fetched>, StoreError> {
     // Each round that yields nothing takes the rows it looked at out of the way, so that it ends.
-    while let Some(instance) = candidate(conn, capability, now_ms)? {
-        let Some(batch) = readable_batch(conn, &instance, now_ms)? else {
+    while let Some(found) = candidate(conn, capability, now_ms)? {
+        let Some(batch) = readable_batch(conn, &found.instance, now_ms)? else {
             continue;
         };
-        match identify(conn, &instance, &batch.messages)? {
-            Some(identity) => match take(conn, &instance, token_of(batch.first_id), lock_timeout, owner, now_ms)? {
-                Some(token) => return load(conn, token, instance, identity, batch, known).map(Some),
-                None => ready::hold(conn, &instance)?,
-            },
-            None => set_orphans_aside(conn, &instance, &batch.messages, now_ms)?,
+        let Candidate { instance, identity, has_past, held, last_fence } = found;
+        let identity = match identity {
+            Some(identity) => Some(identity),
+            None => identify(conn, &instance, &batch.messages, has_past)?,
+        };
+        if identity.is_none() {
+            set_orphans_aside(conn, &instance, &batch.messages, now_ms)?;
+            continue;
+        }
+        let claim = Claim { owner, token: token_of(batch.first_id), last_fence, now_ms, timeout: lock_timeout };
+        match (identity, take(conn, &instance, held.as_ref(), claim)?) {
+            (Some(identity), Some(token)) => return load(conn, token, instance, identity, batch, known).map(Some),
+            _ => ready::hold(conn, &instance)?,
         }
     }
     Ok(None)
 }
 
+/// An instance for which a message waits that may be taken, and what is known of it.
+struct Candidate {
+    instance: String,
+    /// By its row.
+    identity: Option<Identity>,
+    /// It has no row, and yet a history.
+    has_past: bool,
+    held: Option<Lease>,
+    last_fence: u64,
+}
+
+/// What a candidate has of its instance, its lock and the store.
+macro_rules! candidate {
+    ($rest:literal) => {
+        concat!(
+            "SELECT q.instance_id, i.orchestration_name, i.orchestration_version, i.current_execution_id,
+                 i.instance_id IS NULL AND EXISTS (SELECT 1 FROM history h WHERE h.instance_id = q.instance_id),
+                 l.owner, l.lock_token, l.fence, l.locked_until, (SELECT fence FROM duroxide_store)
+             FROM orchestrator_queue q
+             LEFT JOIN instances i ON i.instance_id = q.instance_id
+             LEFT JOIN instance_locks l ON l.instance_id = q.instance_id ",
+            $rest
+        )
+    };
+}
+
 /// The instance of the earliest message that may be taken.
-const NEXT: &str =
-    "SELECT instance_id FROM orchestrator_queue WHERE state = 1 AND visible_at <= ?1 ORDER BY id LIMIT 1";
+const NEXT: &str = candidate!("WHERE q.state = 1 AND q.visible_at <= ?1 ORDER BY q.id LIMIT 1");
 
 /// The same among instances whose current execution was begun by a version in a range, or by no recorded one.
-const NEXT_IN_RANGE: &str = "SELECT q.instance_id FROM orchestrator_queue q
-    LEFT JOIN instances i ON i.instance_id = q.instance_id
-    LEFT JOIN executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id
-    WHERE q.state = 1 AND q.visible_at <= ?1 AND (e.duroxide_version_major IS NULL OR
-        (e.duroxide_version_major, e.duroxide_version_minor, e.duroxide_version_patch)
-            BETWEEN (?2, ?3, ?4) AND (?5, ?6, ?7))
-    ORDER BY q.id LIMIT 1";
+const NEXT_IN_RANGE: &str = candidate!(
+    "LEFT JOIN executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id
+     WHERE q.state = 1 AND q.visible_at <= ?1 AND (e.duroxide_version_major IS NULL OR
+         (e.duroxide_version_major, e.duroxide_version_minor, e.duroxide_version_patch)
+             BETWEEN (?2, ?3, ?4) AND (?5, ?6, ?7))
+     ORDER BY q.id LIMIT 1"
+);
 
 /// The statements above, for the test that looks at their plans.
 #[cfg(test)]
 pub(super) const LOOKUPS: &[&str] = &[NEXT, NEXT_IN_RANGE];
 
-fn candidate(conn: &Connection, capability: Capability, now_ms: u64) -> rusqlite::Result<Option<String>> {
+fn candidate(conn: &Connection, capability: Capability, now_ms: u64) -> rusqlite::Result<Option<Candidate>> {
     match capability {
         Capability::Nothing => Ok(None),
-        Capability::Any => conn.prepare_cached(NEXT)?.query_row([int(now_ms)], |row| row.get(0)).optional(),
+        Capability::Any => conn.prepare_cached(NEXT)?.query_row([int(now_ms)], candidate_of).optional(),
         Capability::Range(min, max) => conn
             .prepare_cached(NEXT_IN_RANGE)?
             .query_row(
                 params![int(now_ms), int(min[0]), int(min[1]), int(min[2]), int(max[0]), int(max[1]), int(max[2])],
-                |row| row.get(0),
+                candidate_of,
             )
             .optional(),
     }
+}
+
+fn candidate_of(row: &Row<'_>) -> rusqlite::Result<Candidate> {
+    let identity = match row.get::<_, Option<String>>(1)? {
+        Some(name) => {
+            let execution_id = uint(row, 3)?;
+            let history_of = Some(execution_id);
+            Some(Identity { name, version: row.get(2)?, execution_id, history_of, is_new: false })
+        }
+        None => None,
+    };
+    Ok(Candidate {
+        instance: row.get(0)?,
+        identity,
+        has_past: row.get(4)?,
+        held: row::lease(row, 5)?,
+        last_fence: uint(row, 9)?,
+    })
 }
 
 struct Batch {
@@ -254,23 +310,14 @@ fn readable_batch(conn: &Connection, instance: &str, now_ms: u64) -> Result<Opti
     Ok(batch)
 }
 
-/// Who the instance is: by its row, by what its history began with, or by the message that starts it.
-fn identify(conn: &Connection, instance: &str, messages: &[WorkItem]) -> Result<Option<Identity>, StoreError> {
-    let known = conn
-        .prepare_cached(
-            "SELECT orchestration_name, orchestration_version, current_execution_id FROM instances
-             WHERE instance_id = ?1",
-        )?
-        .query_row([instance], |row| {
-            let execution_id = uint(row, 2)?;
-            let history_of = Some(execution_id);
-            Ok(Identity { name: row.get(0)?, version: row.get(1)?, execution_id, history_of, is_new: false })
-        })
-        .optional()?;
-    if known.is_some() {
-        return Ok(known);
-    }
-    if !history::exists(conn, instance)? {
+/// Who an instance without a row is: by what its history began with, or by the message that starts it.
+fn identify(
+    conn: &Connection,
+    instance: &str,
+    messages: &[WorkItem],
+    has_past: bool,
+) -> Result<Option<Identity>, StoreError> {
+    if !has_past {
         return Ok(messages.iter().find_map(starts_as).map(|identity| Identity { is_new: true, ..identity }));
     }
     let latest = history::latest_execution(conn, instance)?;
@@ -334,15 +381,9 @@ fn start_is_delayed(conn: &Connection, instance: &str, now_ms: u64) -> Result<bo
 }
 
 /// Locks the instance and marks its visible messages as the batch of this lease; `None` as [`lock`] has it.
-fn take(
-    conn: &Connection,
-    instance: &str,
-    token: String,
-    lock_timeout: Duration,
-    owner: &str,
-    now_ms: u64,
-) -> rusqlite::Result<Option<String>> {
-    let Some(token) = lock(conn, instance, token, lock_timeout, owner, now_ms)? else {
+fn take(conn: &Connection, instance: &str, held: Option<&Lease>, claim: Claim<'_>) -> rusqlite::Result<Option<String>> {
+    let now_ms = claim.now_ms;
+    let Some(token) = lock(conn, instance, held, claim)? else {
         return Ok(None);
     };
     conn.prepare_cached(
@@ -354,21 +395,9 @@ fn take(
 }
 
 /// Locks the instance. `None` when somebody holds it, which only happens when another program moved rows.
-fn lock(
-    conn: &Connection,
-    instance: &str,
-    token: String,
-    lock_timeout: Duration,
-    owner: &str,
-    now_ms: u64,
-) -> rusqlite::Result<Option<String>> {
-    let held = conn
-        .prepare_cached("SELECT owner, lock_token, fence, locked_until FROM instance_locks WHERE instance_id = ?1")?
-        .query_row([instance], |row| row::lease(row, 0))
-        .optional()?
-        .flatten();
-    let claim = ready::claim(conn, owner, token, lock_timeout, now_ms)?;
-    let Some(lease) = lease::claim(held.as_ref(), claim) else {
+fn lock(conn: &Connection, instance: &str, held: Option<&Lease>, claim: Claim<'_>) -> rusqlite::Result<Option<String>> {
+    let now_ms = claim.now_ms;
+    let Some(lease) = lease::claim(held, claim) else {
         return Ok(None);
     };
     conn.prepare_cached(

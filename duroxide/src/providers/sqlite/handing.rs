@@ -7,7 +7,7 @@ use rusqlite::{Connection, ToSql};
 use super::error::StoreError;
 use super::row::{ActivityRow, int, token_of};
 use super::several::{AT_ONCE, Inserts};
-use super::{ready, worker};
+use super::worker::{self, Queue};
 use crate::lease::{self, Claim, Lease};
 use crate::providers::express::Handover;
 
@@ -17,10 +17,8 @@ pub(super) struct Handing<'a> {
     handover: &'a Handover,
     owner: &'a str,
     now_ms: u64,
-    /// Next row id and fence, once the first activity was handed over.
-    next: Option<(i64, u64)>,
-    /// Whether an activity waits that the caller could take as well, before any of this turn.
-    overtakes: Option<bool>,
+    /// As it was before the first activity of this turn.
+    queue: Option<Queue>,
     /// Handed over, and not yet in the queue.
     placed: Vec<Placed<'a>>,
 }
@@ -44,7 +42,7 @@ static INSERTS: LazyLock<Inserts> = LazyLock::new(|| {
 
 impl<'a> Handing<'a> {
     pub(super) fn new(conn: &'a Connection, handover: &'a Handover, owner: &'a str, now_ms: u64) -> Self {
-        Handing { conn, handover, owner, now_ms, next: None, overtakes: None, placed: Vec::new() }
+        Handing { conn, handover, owner, now_ms, queue: None, placed: Vec::new() }
     }
 
     /// Takes an activity for the queue under a lease and returns its token; `None`, and nothing happens, when it may
@@ -52,20 +50,21 @@ impl<'a> Handing<'a> {
     /// caller could take. The caller then puts it there for others, before the next one.
     pub(super) fn enqueue(&mut self, activity: &'a ActivityRow) -> Result<Option<String>, StoreError> {
         let tag = activity.tag.as_deref();
-        if activity.session_id.is_some() || !self.handover.tags.matches(tag) || self.overtakes()? {
+        let (conn, handover) = (self.conn, self.handover);
+        let queue = match &mut self.queue {
+            Some(queue) => queue,
+            None => self.queue.insert(worker::queue(conn, &handover.tags, self.owner, self.now_ms)?),
+        };
+        // Its row takes the next id in any case. Whatever a fetch of the caller would find must not be overtaken: slots that
+        // are always handed the newest never ask for the oldest.
+        queue.last_id += 1;
+        if activity.session_id.is_some() || !handover.tags.matches(tag) || queue.waits {
             self.store()?;
-            // Its row takes the next id.
-            self.next = self.next.map(|(id, last_fence)| (id + 1, last_fence));
             return Ok(None);
         }
-        let (id, last_fence) = self.reserve()?;
-        let claim = Claim {
-            owner: self.owner,
-            token: token_of(id),
-            last_fence,
-            now_ms: self.now_ms,
-            timeout: self.handover.lock_timeout,
-        };
+        let (id, last_fence) = (queue.last_id, queue.last_fence);
+        let (token, timeout) = (token_of(id), handover.lock_timeout);
+        let claim = Claim { owner: self.owner, token, last_fence, now_ms: self.now_ms, timeout };
         let lease = lease::claim(None, claim).expect("nobody holds what is not there yet");
         let token = lease.token.clone();
         self.placed.push(Placed { id, activity, lease });
@@ -91,33 +90,6 @@ impl<'a> Handing<'a> {
         }
         self.placed.clear();
         Ok(())
-    }
-
-    /// Whether a fetch by the caller would find an activity that is older than this turn. Whatever it would find must
-    /// not be overtaken: slots that are always handed the newest never ask for the oldest.
-    fn overtakes(&mut self) -> rusqlite::Result<bool> {
-        if let Some(overtakes) = self.overtakes {
-            return Ok(overtakes);
-        }
-        let overtakes = worker::waits_for(self.conn, &self.handover.tags, self.owner, self.now_ms)?;
-        self.overtakes = Some(overtakes);
-        Ok(overtakes)
-    }
-
-    /// The next row id and the fence before it. Rows and fences are reserved for all of the turn's activities at once.
-    fn reserve(&mut self) -> rusqlite::Result<(i64, u64)> {
-        let (id, last_fence) = match self.next {
-            Some(next) => next,
-            None => {
-                let last: i64 = self
-                    .conn
-                    .prepare_cached("SELECT COALESCE(MAX(id), 0) FROM worker_queue")?
-                    .query_row([], |row| row.get(0))?;
-                (last + 1, ready::last_fence(self.conn, self.handover.max)?)
-            }
-        };
-        self.next = Some((id + 1, last_fence + 1));
-        Ok((id, last_fence))
     }
 }
 

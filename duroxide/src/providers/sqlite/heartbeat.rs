@@ -9,9 +9,9 @@ use crate::clock;
 use crate::model::info::ActivityProgress;
 use crate::model::work_item::WorkItem;
 
-/// The fence of a live lease. Claims are not flushed one by one, so after a power cut the next claim might repeat this
-/// number; what is told to other systems must not be told twice. The write makes the flush: SQLite flushes nothing for a
-/// row that is as it was, so a number is skipped.
+/// The fence of a live lease, which is counted from now on: what is told to other systems must not be told twice, not after
+/// a power cut either. The write makes the flush: SQLite flushes nothing for a row that is as it was, so a number is
+/// skipped.
 pub(super) fn fence(conn: &Connection, token: &str) -> Result<u64, StoreError> {
     let held = find_lease(conn, token)?;
     held.lease.check(token, clock::now_ms())?;

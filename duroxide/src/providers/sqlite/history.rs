@@ -159,6 +159,11 @@ pub(super) fn ends_at(conn: &Connection, instance: &str, head: &Head, seen: u64)
             .query_row(key, |row| opt_uint(row, 0))?;
         return Ok(last == Some(head.last_event_id));
     }
+    is_whole(conn, instance, head)
+}
+
+/// Whether the rows of an execution are those that led to this head.
+pub(super) fn is_whole(conn: &Connection, instance: &str, head: &Head) -> rusqlite::Result<bool> {
     let found = head_of(head.execution_id, &load(conn, instance, head.execution_id)?, head.seen);
     Ok(found == *head)
 }
@@ -180,13 +185,4 @@ fn extended(head: Head, (event_id, json): (u64, &str)) -> Head {
     let mut hasher = std::hash::DefaultHasher::new();
     (head.digest, event_id, json).hash(&mut hasher);
     Head { last_event_id: event_id, digest: hasher.finish(), ..head }
-}
-
-/// Whether anything of an instance was ever recorded.
-pub(super) fn exists(conn: &Connection, instance: &str) -> rusqlite::Result<bool> {
-    let found = conn
-        .prepare_cached("SELECT 1 FROM history WHERE instance_id = ?1 LIMIT 1")?
-        .query_row([instance], |_| Ok(()))
-        .optional()?;
-    Ok(found.is_some())
 }

@@ -205,7 +205,7 @@ impl Wakes {
     }
 }
 
-/// What a claimant of this file brings along: its fence is above all before, whatever was released or deleted since.
+/// What a claimant of this file brings along: its fence is above all that were told, whatever was released or deleted since.
 pub(super) fn claim<'a>(
     conn: &Connection,
     owner: &'a str,
@@ -213,26 +213,24 @@ pub(super) fn claim<'a>(
     timeout: Duration,
     now_ms: u64,
 ) -> rusqlite::Result<Claim<'a>> {
-    Ok(Claim { owner, token, last_fence: last_fence(conn, 1)?, now_ms, timeout })
+    Ok(Claim { owner, token, last_fence: last_fence(conn)?, now_ms, timeout })
 }
 
-/// The last fence that was ever given out; the next `count` belong to the caller.
-pub(super) fn last_fence(conn: &Connection, count: usize) -> rusqlite::Result<u64> {
-    let last = conn.prepare_cached("SELECT fence FROM duroxide_store")?.query_row([], |row| uint(row, 0))?;
-    conn.prepare_cached(RAISE_FENCE)?.execute([i64::try_from(count).unwrap_or(i64::MAX)])?;
-    Ok(last)
+/// The last fence that anybody was told. A fence is written with its lease, and counted when it is told: until then no other
+/// system can know it, and it does not matter that the next lease has the same.
+pub(super) fn last_fence(conn: &Connection) -> rusqlite::Result<u64> {
+    conn.prepare_cached("SELECT fence FROM duroxide_store")?.query_row([], |row| uint(row, 0))
 }
 
 // What every turn writes does so without RETURNING, and without changing the index by which it finds its rows: SQLite
 // would set up a table of its own for it each time, which costs more than all the rest.
-const RAISE_FENCE: &str = "UPDATE duroxide_store SET fence = fence + ?1";
 const ENQUEUE: &str = "INSERT INTO orchestrator_queue (instance_id, work_item, visible_at, enqueued_at, state)
      VALUES (?1, ?2, ?3, ?4, ?5)";
 const FREE: &str = "UPDATE orchestrator_queue SET state = 1 WHERE instance_id = ?1 AND state IN (2, 3)";
 
 /// The statements above, for the test that looks at their plans.
 #[cfg(test)]
-pub(super) const HOT: &[&str] = &[RAISE_FENCE, ENQUEUE, FREE];
+pub(super) const HOT: &[&str] = &[ENQUEUE, FREE];
 
 /// Puts a message into the queue of its instance, visible from then on.
 pub(super) fn enqueue(

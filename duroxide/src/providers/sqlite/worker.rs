@@ -110,7 +110,7 @@ fn take_rest(
         if ready.is_empty() {
             return Ok(Vec::new());
         }
-        let mut last_fence = ready::last_fence(conn, ready.len())?;
+        let last_fence = ready::last_fence(conn)?;
         let mut taken = Vec::with_capacity(ready.len());
         for (id, json, attempts) in ready {
             let Some(item) = read_or_set_aside(conn, id, &json, now_ms, wakes)? else {
@@ -118,7 +118,6 @@ fn take_rest(
             };
             let claim = Claim { owner, token: token_of(id), last_fence, now_ms, timeout: wanted.lock_timeout };
             let lease = lease::claim(None, claim).expect("rows that somebody holds were left out");
-            last_fence = lease.fence;
             take(conn, id, &lease)?;
             taken.push(TakenActivity { item, token: lease.token, attempts: attempts.saturating_add(1) });
         }
@@ -270,21 +269,33 @@ fn candidate(conn: &Connection, wanted: &Wanted, now_ms: u64) -> rusqlite::Resul
     Ok(earliest)
 }
 
-/// Whether an activity waits that some worker of this store with these tags could take. Those whose delay or lease is
-/// over count whatever their tag: the next fetch sorts them.
-pub(super) fn waits_for(conn: &Connection, tags: &TagFilter, owner: &str, now_ms: u64) -> rusqlite::Result<bool> {
-    let (plain, pinned, over): (bool, bool, bool) =
-        conn.prepare_cached(WAITING)?.query_row([int(now_ms)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    Ok(over
-        || (plain && first(conn, PLAIN, tags, None, now_ms)?.is_some())
-        || (pinned && first(conn, PINNED_HERE, tags, Some(owner), now_ms)?.is_some()))
+/// What whoever hands over an activity has to know of the queue.
+pub(super) struct Queue {
+    /// Whether an activity waits that some worker of this store with these tags could take. Those whose delay or lease is
+    /// over count whatever their tag: the next fetch sorts them.
+    pub(super) waits: bool,
+    pub(super) last_id: i64,
+    pub(super) last_fence: u64,
 }
 
-/// Most often nothing waits at all, and one statement tells.
-const WAITING: &str = "SELECT EXISTS (SELECT 1 FROM worker_queue WHERE state = 1 AND session_id IS NULL),
+/// The queue as workers of this store with these tags see it.
+pub(super) fn queue(conn: &Connection, tags: &TagFilter, owner: &str, now_ms: u64) -> rusqlite::Result<Queue> {
+    let mut queue = conn.prepare_cached(QUEUE)?;
+    let (plain, pinned, over, last_id, last_fence): (bool, bool, bool, i64, u64) = queue
+        .query_row([int(now_ms)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, uint(row, 4)?)))?;
+    let waits = over
+        || (plain && first(conn, PLAIN, tags, None, now_ms)?.is_some())
+        || (pinned && first(conn, PINNED_HERE, tags, Some(owner), now_ms)?.is_some());
+    Ok(Queue { waits, last_id, last_fence })
+}
+
+/// Most often nothing waits at all, and one statement tells: rows without and with a session, rows whose time has come, the
+/// last row and the last fence.
+const QUEUE: &str = "SELECT EXISTS (SELECT 1 FROM worker_queue WHERE state = 1 AND session_id IS NULL),
     EXISTS (SELECT 1 FROM worker_queue WHERE state = 1 AND session_id IS NOT NULL),
     EXISTS (SELECT 1 FROM worker_queue WHERE state = 0 AND visible_at <= ?1)
-        OR EXISTS (SELECT 1 FROM worker_queue WHERE state = 2 AND locked_until <= ?1)";
+        OR EXISTS (SELECT 1 FROM worker_queue WHERE state = 2 AND locked_until <= ?1),
+    (SELECT COALESCE(MAX(id), 0) FROM worker_queue), (SELECT fence FROM duroxide_store)";
 
 /// How to look among rows without, or with, a session.
 struct Lookup {
@@ -342,7 +353,7 @@ pub(super) fn pinned_tags(conn: &Connection) -> rusqlite::Result<Vec<Option<Stri
 /// The statements above, for the test that looks at their plans.
 #[cfg(test)]
 pub(super) const LOOKUPS: &[&str] =
-    &[PLAIN.first, PLAIN.next_tag, PINNED.first, PINNED.next_tag, PINNED_HERE.first, WAITING, PLAIN_HEAD, PINNED_HEAD];
+    &[PLAIN.first, PLAIN.next_tag, PINNED.first, PINNED.next_tag, PINNED_HERE.first, QUEUE, PLAIN_HEAD, PINNED_HEAD];
 
 fn first(
     conn: &Connection,
