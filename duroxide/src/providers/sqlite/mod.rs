@@ -21,6 +21,7 @@ mod export;
 mod express;
 mod fetch;
 mod find;
+mod folding;
 mod handing;
 mod heartbeat;
 mod history;
@@ -75,6 +76,7 @@ use crate::providers::transfer::TransferStore;
 use crate::providers::{ExpressProvider, InsightProvider, Provider, TraceProvider};
 use desk::Desk;
 use error::StoreError;
+use folding::Folder;
 use jobs::Delivery;
 use node::Node;
 use open::{Location, Synchronous};
@@ -198,7 +200,11 @@ impl SqliteProvider {
         if location.visit().is_none() {
             ready::seed(&conn, &signal)?;
         }
-        let writer = Writer::start(conn, sync, Arc::clone(&signal)).map_err(thread_error)?;
+        let folder = match location {
+            Location::File { path, visit: None, .. } => Some(Folder::start(path.clone()).map_err(thread_error)?),
+            Location::File { .. } | Location::Memory { .. } => None,
+        };
+        let writer = Writer::start(conn, sync, folder, Arc::clone(&signal)).map_err(thread_error)?;
         let (place, durability) = (location.told(), location.durability());
         Ok(SqliteProvider { writer, readers, desk, pool, signal, place, durability, node })
     }

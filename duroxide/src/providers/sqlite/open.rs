@@ -18,7 +18,10 @@ const SQLITE_FLOOR: i32 = 3_051_003;
 const BUSY: Duration = Duration::from_secs(60);
 
 /// Pages in the write-ahead log before it is folded into the database (16 MiB): large enough to write hot pages once.
-const CHECKPOINT_PAGES: i64 = 4_096;
+pub(super) const FOLDED_PAGES: i64 = 4_096;
+
+/// Pages in it before whoever writes folds the rest and begins it anew.
+const CHECKPOINT_PAGES: i64 = 2 * FOLDED_PAGES;
 
 /// The same in bytes of the log: each page has a frame around it.
 pub(super) const LOG_FOLDED_BYTES: u64 = CHECKPOINT_PAGES.unsigned_abs() * (4_096 + 24) + 32;
@@ -365,7 +368,7 @@ fn wait_for_lock(tries: i32) -> bool {
 type Pragma = (&'static str, i64, &'static str);
 
 const FILE_PRAGMAS: &[Pragma] = &[
-    ("wal_autocheckpoint", CHECKPOINT_PAGES, "4096"),
+    ("wal_autocheckpoint", CHECKPOINT_PAGES, "8192"),
     ("journal_size_limit", LOG_BYTES, "67108864"),
     ("cache_size", CACHE_KIB, "-8192"),
     // Savepoints need scratch space; without this it is a temporary file.

@@ -14,9 +14,10 @@ use tokio::time::Instant;
 
 use super::carried::{Carried, Overdue};
 use super::error::StoreError;
+use super::folding::{self, Folder};
 use super::jobs::{BatchError, Durability, Job, Request, Turn};
 use super::log::Log;
-use super::open::LOG_FOLDED_BYTES;
+use super::open::{FOLDED_PAGES, LOG_FOLDED_BYTES};
 use super::ready::{self, Foreseen, Wakes};
 use crate::clock;
 use crate::observe::target;
@@ -45,6 +46,9 @@ const LATELY: Duration = Duration::from_secs(10);
 
 /// Pages in the write-ahead log before it is folded, once a disk was full (1 MiB).
 const TIGHT_PAGES: i64 = 256;
+
+/// Commits after which it is looked how long the log is.
+const LOOK_AT_LOG: u32 = 8;
 
 /// Of its time the thread spends at most one part in so many on searching the queues for what others left.
 const SEARCHES_ONE_IN: u32 = 100;
@@ -104,7 +108,12 @@ impl Drop for Door {
 
 impl Writer {
     /// Starts the thread. It owns the connection.
-    pub(super) fn start(conn: Connection, sync: Sync, signal: Arc<WorkSignal>) -> std::io::Result<Self> {
+    pub(super) fn start(
+        conn: Connection,
+        sync: Sync,
+        folder: Option<Folder>,
+        signal: Arc<WorkSignal>,
+    ) -> std::io::Result<Self> {
         let (inbox, requests) = mpsc::channel(INBOX);
         let seen = data_version(&conn).unwrap_or_default();
         let others = Others::default();
@@ -118,6 +127,8 @@ impl Writer {
                 conn,
                 sync,
                 log,
+                folder,
+                commits: 0,
                 signal,
                 seen,
                 seen_at: None,
@@ -229,6 +240,9 @@ struct WriterThread {
     conn: Connection,
     sync: Sync,
     log: Log,
+    folder: Option<Folder>,
+    /// Since it was last looked how long the log is.
+    commits: u32,
     signal: Arc<WorkSignal>,
     /// SQLite's number for the last commit of another connection that was noticed.
     seen: i64,
@@ -398,6 +412,7 @@ impl WriterThread {
         if committed.is_ok() {
             wakes.ring(&self.signal);
         }
+        self.look_at_log();
     }
 
     fn transaction(
@@ -440,6 +455,19 @@ impl WriterThread {
         self.execute("COMMIT")?;
         self.log.committed();
         Ok(())
+    }
+
+    /// Has the log folded when it is long.
+    fn look_at_log(&mut self) {
+        self.commits += 1;
+        if let Some(folder) = &self.folder
+            && self.commits >= LOOK_AT_LOG
+        {
+            self.commits = 0;
+            if folding::pages(&self.conn).is_ok_and(|(pages, folded)| pages - folded >= FOLDED_PAGES) {
+                folder.ask();
+            }
+        }
     }
 
     /// Whoever waits for messages takes those of this transaction: nobody has to be woken to ask for them.
