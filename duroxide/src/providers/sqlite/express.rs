@@ -21,20 +21,11 @@ use crate::providers::express::{
     TurnRequest,
 };
 
-/// Which turns are looked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Which {
-    All,
-    /// Those that the transaction makes ready of which this is part.
-    OfThisCommit,
-}
-
 impl SqliteProvider {
     /// What leases turns, on the writer's thread.
     fn taking(
         &self,
         request: TurnRequest,
-        which: Which,
     ) -> impl FnMut(&Connection, &mut Wakes) -> Result<Vec<Delivery<fetch::Fetched>>, StoreError> + Send + use<> {
         let TurnRequest { max, lock_timeout, filter, known: heads } = request;
         let capability = Capability::of(filter.as_ref());
@@ -42,7 +33,7 @@ impl SqliteProvider {
         let terms = Terms { owner: self.node.owner(), timeout: lock_timeout };
         move |conn, wakes| {
             let known = Known { heads: Arc::clone(&heads), seen: others.get() };
-            let mut fetched = match which == Which::OfThisCommit && !wakes.has_messages() {
+            let mut fetched = match wakes.has_offers() && !wakes.has_messages() {
                 true => Vec::new(),
                 false => fetch::fetch_many(conn, max, lock_timeout, capability, &terms.owner, &known)?,
             };
@@ -55,11 +46,11 @@ impl SqliteProvider {
 #[async_trait]
 impl ExpressProvider for SqliteProvider {
     async fn fetch_turns(&self, request: TurnRequest) -> Result<Vec<FetchedTurn>, ProviderError> {
-        Ok(turns(self.writer.take("fetch_turns", self.taking(request, Which::All)).await?))
+        Ok(turns(self.lease("fetch_turns", self.taking(request)).await?))
     }
 
     async fn await_turns(&self, request: TurnRequest) -> Result<Vec<FetchedTurn>, ProviderError> {
-        Ok(turns(self.writer.stand("await_turns", self.taking(request, Which::OfThisCommit)).await?))
+        Ok(turns(self.writer.stand("await_turns", self.taking(request)).await?))
     }
 
     async fn fetch_activities(&self, request: ActivityRequest) -> Result<Vec<FetchedActivity>, ProviderError> {

@@ -81,14 +81,14 @@ impl Fetched {
     }
 
     /// A start, as it would be fetched had it been queued.
-    fn of_start(start: WorkItem, token: String, seen: u64) -> Self {
-        let identity = starts_as(&start).expect("only starts are offered");
+    fn of_start(start: &WorkItem, token: String, seen: u64) -> Self {
+        let identity = starts_as(start).expect("only starts are offered");
         Fetched {
             token,
             instance: start.target_instance().to_owned(),
             head: history::head_of(identity.execution_id, &[], seen),
             identity: Identity { is_new: true, ..identity },
-            messages: vec![start],
+            messages: vec![start.clone()],
             history: Vec::new(),
             kv_snapshot: HashMap::new(),
             attempts: 1,
@@ -145,7 +145,7 @@ pub(super) fn take_offered(
 ) -> Vec<Fetched> {
     let max = if matches!(capability, Capability::Nothing) { 0 } else { max };
     let starts = std::iter::from_fn(|| wakes.take_start(terms)).take(max);
-    starts.map(|(start, token)| Fetched::of_start(start, token, seen)).collect()
+    starts.map(|(start, token)| Fetched::of_start(&start, token, seen)).collect()
 }
 
 /// Leases the instance of a start that was queued last, under the token that was given out for it. Whoever has that knows the

@@ -57,8 +57,6 @@ impl<T> Drop for Delivery<T> {
 pub(super) enum Turn {
     /// In the next transaction.
     Next,
-    /// In the next transaction, after whatever makes messages ready: starts are offered to it before they are messages.
-    Taking,
     /// In the next transaction, and in a savepoint of its own.
     Guarded,
     /// In the next one that makes messages ready.

@@ -10,7 +10,6 @@ use tokio::time::Instant;
 
 use super::carried::{Carried, Offered, Taken, Terms};
 use super::error::StoreError;
-use super::jobs::Turn;
 use super::row::{MessageRow, int, start_of, uint};
 use crate::clock;
 use crate::lease::Claim;
@@ -34,8 +33,6 @@ pub(super) struct Wakes {
     /// Which request of the transaction this is about, if somebody waits who would take its start.
     job: Option<usize>,
     offered: Vec<Offered>,
-    /// It is about somebody who takes what is offered: what is left of that replaces what was.
-    takes: bool,
     /// Instances of which a start was offered in this transaction.
     met: Rc<RefCell<HashSet<String>>>,
     taken: Vec<Taken>,
@@ -81,20 +78,20 @@ impl Wakes {
         self.news.push((instance, end));
     }
 
-    /// Those of a transaction in which starts may be stored that are under way, and these taken.
-    pub(super) fn with(carried: Carried, offered: Vec<Offered>) -> Self {
-        Wakes { carried, offered, ..Wakes::default() }
+    /// Those of a transaction in which starts may be stored that are under way.
+    pub(super) fn with(carried: Carried) -> Self {
+        Wakes { carried, ..Wakes::default() }
     }
 
-    /// For one request of this transaction, of this number if its start may be taken by somebody. To whoever takes starts all
-    /// that are offered go along.
-    pub(super) fn of(&self, turn: Turn, job: Option<usize>) -> Self {
+    /// For one request of this transaction, of this number if its start may be taken by somebody who waits.
+    pub(super) fn of(&self, job: Option<usize>) -> Self {
         let (carried, met) = (self.carried.clone(), Rc::clone(&self.met));
-        let mut own = Wakes { job, carried, met, stored: self.stored.clone(), ..Wakes::default() };
-        if matches!(turn, Turn::Taking | Turn::WithMessages) {
-            (own.takes, own.offered, own.messages) = (true, self.offered.clone(), self.messages);
-        }
-        own
+        Wakes { job, carried, met, stored: self.stored.clone(), ..Wakes::default() }
+    }
+
+    /// For somebody who waits: what is offered goes along. What of it is not taken comes back when it is merged.
+    pub(super) fn with_offers(&mut self) -> Self {
+        Wakes { offered: self.offered.clone(), messages: self.messages, ..self.of(None) }
     }
 
     /// These, too.
@@ -103,9 +100,6 @@ impl Wakes {
         self.activities |= other.activities;
         self.due.extend(other.due);
         self.news.extend(other.news);
-        if other.takes {
-            self.offered.clear();
-        }
         self.offered.extend(other.offered);
         self.taken.extend(other.taken);
         // The request was told of those that are stored already.
@@ -117,6 +111,16 @@ impl Wakes {
         !self.offered.is_empty()
     }
 
+    /// What is offered.
+    pub(super) fn take_offers(&mut self) -> Vec<Offered> {
+        std::mem::take(&mut self.offered)
+    }
+
+    /// Whoever was to take them did not.
+    pub(super) fn offer_again(&mut self, offered: Vec<Offered>) {
+        self.offered = offered;
+    }
+
     /// Whether somebody waits who would take a start.
     pub(super) fn takes_offers(&self) -> bool {
         self.job.is_some()
@@ -126,18 +130,21 @@ impl Wakes {
     pub(super) fn offer(&mut self, start: &WorkItem) -> bool {
         let is_first = self.job.is_some() && self.met.borrow_mut().insert(start.target_instance().to_owned());
         if let Some(job) = self.job.filter(|_| is_first) {
-            self.offered.push(Offered { job: Some(job), start: Rc::new(start.clone()) });
+            self.offered.push(Offered { job, start: Rc::new(start.clone()) });
         }
         is_first
     }
 
     /// The first of the starts that are offered, and the token of its first turn.
-    pub(super) fn take_start(&mut self, terms: &Terms) -> Option<(WorkItem, String)> {
-        let first = self.offered.iter().position(|offered| !self.is_stored(offered.start.target_instance()))?;
-        let taken = Taken::new(self.offered.remove(first), terms);
-        let (start, token) = (taken.start().clone(), taken.token().to_owned());
+    pub(super) fn take_start(&mut self, terms: &Terms) -> Option<(Rc<WorkItem>, String)> {
+        if self.offered.is_empty() {
+            return None;
+        }
+        let offered = self.offered.remove(0);
+        let taken = Taken::new(&offered, terms);
+        let token = taken.token().to_owned();
         self.taken.push(taken);
-        Some((start, token))
+        Some((offered.start, token))
     }
 
     /// The instance of a start that is stored with its first turn, if that is committed under this token.
@@ -173,11 +180,9 @@ impl Wakes {
         self.stored.iter().any(|stored| stored == instance)
     }
 
-    /// The transaction is committed: starts that were offered, starts that were taken, and instances whose starts are
-    /// stored.
-    pub(super) fn starts(&mut self) -> (Vec<Offered>, Vec<Taken>, Vec<String>) {
-        let (offered, taken) = (std::mem::take(&mut self.offered), std::mem::take(&mut self.taken));
-        (offered, taken, std::mem::take(&mut self.stored))
+    /// The transaction is committed: starts that were taken, and those that were stored.
+    pub(super) fn starts(&mut self) -> (Vec<Taken>, Vec<String>) {
+        (std::mem::take(&mut self.taken), std::mem::take(&mut self.stored))
     }
 
     /// Wakes them.

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::carried::{Carried, Offers, Overdue};
+use super::carried::{Carried, Overdue};
 use super::error::StoreError;
 use super::folding::{self, Folder};
 use super::jobs::{BatchError, Durability, Job, Request, Turn};
@@ -182,17 +182,6 @@ impl Writer {
         F: FnMut(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
     {
         self.send(operation, Durability::Lease, Turn::WithMessages, work).await
-    }
-
-    /// Runs `work` in the next transaction, after whatever makes messages ready; leases only.
-    ///
-    /// Dropping the future before then is as if nobody had asked.
-    pub(super) async fn take<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
-    where
-        T: Send + 'static,
-        F: FnMut(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
-    {
-        self.send(operation, Durability::Lease, Turn::Taking, work).await
     }
 
     async fn send<T, F>(
@@ -401,9 +390,8 @@ impl WriterThread {
         if self.is_tight {
             self.is_tight = !self.make_room();
         }
-        let offers = self.meet_takers(batch);
-        let (mut wakes, mut served) = (offers.wakes(&self.carried), Vec::new());
-        let committed = self.transaction(batch, offers, &mut served, &mut wakes);
+        let (mut wakes, mut served) = (Wakes::with(self.carried.clone()), Vec::new());
+        let committed = self.transaction(batch, &mut served, &mut wakes);
         if committed.is_err() && !self.conn.is_autocommit() {
             // It cannot fail in a way that leaves the transaction open.
             let _ = self.conn.execute_batch("ROLLBACK");
@@ -412,8 +400,10 @@ impl WriterThread {
             self.is_tight = true;
         }
         let mut jobs: Vec<Option<Box<dyn Job>>> = batch.drain(..).map(Some).collect();
+        let (taken, stored) = wakes.starts();
         if committed.is_ok() {
-            self.carried.keep(&mut wakes, &mut jobs);
+            self.carried.keep(taken, &mut jobs);
+            self.carried.answer(&stored, &committed);
         }
         // Somebody has work to do now; the others have theirs done.
         for job in served.into_iter().chain(jobs.into_iter().flatten()) {
@@ -428,15 +418,16 @@ impl WriterThread {
     fn transaction(
         &mut self,
         batch: &mut [Box<dyn Job>],
-        offers: Offers,
         served: &mut Vec<Box<dyn Job>>,
         wakes: &mut Wakes,
     ) -> Result<(), BatchError> {
         self.choose_sync(batch)?;
         self.begin(wakes)?;
-        match batch {
+        // Whoever waits for messages takes starts as well.
+        let offers = self.standing.iter().any(|order| order.is_wanted());
+        match &mut *batch {
             [alone] => {
-                let mut own = wakes.of(alone.turn(), offers.number(0));
+                let mut own = wakes.of(offers.then_some(0));
                 if alone.run(&self.conn, &mut own) {
                     wakes.merge(own);
                 } else {
@@ -450,12 +441,17 @@ impl WriterThread {
                 let is_guarded = many.iter().any(|job| job.turn() == Turn::Guarded);
                 if is_guarded || !self.together(many, offers, wakes)? {
                     for (number, job) in many.iter_mut().enumerate() {
-                        self.guarded(job.as_mut(), offers.number(number), wakes)?;
+                        let own = wakes.of(offers.then_some(number));
+                        self.step(job.as_mut(), own, wakes)?;
                     }
                 }
             }
         }
         self.serve_standing(served, wakes)?;
+        for left in wakes.take_offers() {
+            let own = wakes.of(None);
+            self.step(batch[left.job].as_mut(), own, wakes)?;
+        }
         self.execute("COMMIT")?;
         self.log.committed();
         Ok(())
@@ -474,20 +470,6 @@ impl WriterThread {
         }
     }
 
-    /// Who would take starts; those who ask for messages in this transaction come last in it.
-    fn meet_takers(&self, batch: &mut [Box<dyn Job>]) -> Offers {
-        let takes = |job: &Box<dyn Job>| job.turn() == Turn::Taking;
-        let asks = batch.iter().any(takes);
-        if asks {
-            batch.sort_by_key(takes);
-        }
-        if asks || self.standing.iter().any(|order| order.is_wanted()) {
-            self.carried.met_taker();
-            return Offers::Now;
-        }
-        if self.carried.meets_takers() { Offers::Soon } else { Offers::No }
-    }
-
     /// Whoever waits for messages takes those of this transaction: nobody has to be woken to ask for them.
     fn serve_standing(&mut self, served: &mut Vec<Box<dyn Job>>, wakes: &mut Wakes) -> Result<(), BatchError> {
         while (wakes.has_messages() || wakes.has_offers())
@@ -496,7 +478,11 @@ impl WriterThread {
             if order.is_wanted() {
                 served.push(order);
                 let order = served.last_mut().expect("it was just put there");
-                self.guarded(order.as_mut(), None, wakes)?;
+                let own = wakes.with_offers();
+                let offered = wakes.take_offers();
+                if !self.step(order.as_mut(), own, wakes)? {
+                    wakes.offer_again(offered);
+                }
                 wakes.look_for_messages(&self.conn)?;
             }
         }
@@ -523,9 +509,9 @@ impl WriterThread {
 
     /// All of them without savepoints, for which SQLite would copy each page that each of them touches. Whether that did:
     /// when one fails that has changed something, all is undone, and they are to be run again one by one.
-    fn together(&mut self, batch: &mut [Box<dyn Job>], offers: Offers, wakes: &mut Wakes) -> Result<bool, BatchError> {
+    fn together(&mut self, batch: &mut [Box<dyn Job>], offers: bool, wakes: &mut Wakes) -> Result<bool, BatchError> {
         for (number, job) in batch.iter_mut().enumerate() {
-            let mut own = wakes.of(job.turn(), offers.number(number));
+            let mut own = wakes.of(offers.then_some(number));
             let changed = self.conn.total_changes();
             if job.run(&self.conn, &mut own) {
                 wakes.merge(own);
@@ -533,7 +519,7 @@ impl WriterThread {
             }
             self.still_open()?;
             if self.conn.total_changes() != changed {
-                *wakes = offers.wakes(&self.carried);
+                *wakes = Wakes::with(self.carried.clone());
                 self.execute("ROLLBACK")?;
                 self.begin(wakes)?;
                 return Ok(false);
@@ -551,9 +537,8 @@ impl WriterThread {
         Err(BatchError { message, retryable: true, is_tight: true })
     }
 
-    /// One request of several: when it fails, its neighbours go on.
-    fn guarded(&self, job: &mut dyn Job, number: Option<usize>, wakes: &mut Wakes) -> Result<(), BatchError> {
-        let mut own = wakes.of(job.turn(), number);
+    /// One request of several, and whether it is done: when it fails, its neighbours go on.
+    fn step(&self, job: &mut dyn Job, mut own: Wakes, wakes: &mut Wakes) -> Result<bool, BatchError> {
         self.execute("SAVEPOINT request")?;
         let keep = job.run(&self.conn, &mut own);
         self.still_open()?;
@@ -562,7 +547,8 @@ impl WriterThread {
         } else {
             self.execute("ROLLBACK TO request")?;
         }
-        Ok(self.execute("RELEASE request")?)
+        self.execute("RELEASE request")?;
+        Ok(keep)
     }
 
     /// `synchronous` cannot change inside a transaction, so it is chosen before.
