@@ -25,8 +25,8 @@ const WARM_UP: u64 = 4;
 
 const TICK: Duration = Duration::from_millis(50);
 
-/// Twice what the log may have when it is folded by itself (4,096 pages), for what is written meanwhile.
-const LOG_MAX: u64 = 32 << 20;
+/// Twice what the log may have when whoever writes begins it anew (8,192 pages), for what is written meanwhile.
+const LOG_MAX: u64 = 64 << 20;
 
 /// What the second half of the time may have more than the first: a quarter and this much. A leak of one orchestration's
 /// memory shows after a minute; what an allocator keeps does not grow. Each hand may need a thread that reads, whenever

@@ -23,6 +23,10 @@ use crate::clock;
 use crate::mutants::{Bug, is_planted};
 use crate::replay::{Outcome, TurnInput};
 
+/// How often other tasks go first before a turn begins: after one round, an activity that was handed over with the one that
+/// ended has often only just begun.
+const LEAVE_TO_OTHERS: usize = 4;
+
 /// Stores the result of an activity, and the turn to which it leads if that can be had at once.
 pub(super) async fn ended(env: &Arc<Env>, done: Done) {
     if env.store.as_express_capability().is_none() || is_delayed(&done) {
@@ -39,7 +43,9 @@ pub(super) async fn ended(env: &Arc<Env>, done: Done) {
         }
         Left::Leads(turn, suspended, done) => {
             // What ends at the same time comes along.
-            tokio::task::yield_now().await;
+            for _ in 0..LEAVE_TO_OTHERS {
+                tokio::task::yield_now().await;
+            }
             lead(env, turn, suspended, vec![done]).await;
         }
     }

@@ -21,8 +21,8 @@ use tokio::time::Instant;
 
 use super::error::StoreError;
 use super::jobs::{BatchError, Durability, Job, Turn};
-use super::ready::Wakes;
 use super::row::{start_of, start_token};
+use super::wakes::Wakes;
 use super::{fetch, start};
 use crate::model::work_item::WorkItem;
 

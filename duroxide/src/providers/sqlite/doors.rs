@@ -7,8 +7,9 @@ use rusqlite::Connection;
 
 use super::error::StoreError;
 use super::jobs::Durability;
-use super::ready::{self, Wakes};
+use super::ready;
 use super::row::MessageRow;
+use super::wakes::Wakes;
 use super::{SqliteProvider, history, room, start};
 use crate::model::event::Event;
 use crate::model::work_item::WorkItem;

@@ -11,7 +11,7 @@ use super::carried::Terms;
 use super::error::StoreError;
 use super::fetch::{self, Known};
 use super::jobs::Delivery;
-use super::ready::Wakes;
+use super::wakes::Wakes;
 use super::worker::{self, Wanted};
 use super::writer::WeakWriter;
 use crate::model::filter::Capability;

@@ -6,7 +6,7 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 use super::error::{StoreError, may_pass};
-use super::ready::Wakes;
+use super::wakes::Wakes;
 use super::writer::WeakWriter;
 use crate::providers::error::ProviderError;
 

@@ -44,10 +44,12 @@ mod schema;
 mod session;
 mod several;
 mod start;
+mod thread;
 mod traces;
 mod transfer;
 mod unserved;
 mod waiting;
+mod wakes;
 mod worker;
 mod workers;
 mod writer;
@@ -82,8 +84,9 @@ use node::Node;
 use open::{Location, Synchronous};
 use readers::Readers;
 use row::{ActivityRow, MessageRow};
+use thread::Sync;
 use worker::Wanted;
-use writer::{Sync, Writer};
+use writer::Writer;
 
 /// Settings of a [`SqliteProvider`]; what there is to set is in the URL of [`SqliteProvider::new`].
 #[derive(Debug, Clone, Default)]

@@ -5,8 +5,9 @@ use std::collections::{BTreeSet, HashSet};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::StoreError;
-use super::ready::{self, Wakes};
+use super::ready;
 use super::row::{int, text, uint};
+use super::wakes::Wakes;
 use crate::model::event::{Event, EventKind};
 use crate::model::ids::build_child_instance_id;
 use crate::model::prune::{DeleteInstanceResult, InstanceFilter, PruneOptions, PruneResult, unborn};

@@ -3,8 +3,9 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::StoreError;
-use super::ready::{self, Wakes};
+use super::ready;
 use super::row::{ActivityRow, MessageRow, int, text, uint};
+use super::wakes::Wakes;
 use super::worker;
 use crate::clock;
 use crate::model::insight::{QuarantinedRow, Queue};

@@ -3,8 +3,9 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::error::StoreError;
-use super::ready::{self, Wakes};
+use super::ready;
 use super::row::MessageRow;
+use super::wakes::Wakes;
 use crate::model::event::Event;
 use crate::model::start::StartOutcome;
 use crate::model::work_item::WorkItem;

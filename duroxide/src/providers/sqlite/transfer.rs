@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::StoreError;
-use super::ready::{self, Wakes};
+use super::ready;
 use super::row::{int, uint};
+use super::wakes::Wakes;
 use super::{SqliteProvider, export, import};
 use crate::clock;
 use crate::providers::ProviderError;

@@ -5,9 +5,10 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::StoreError;
-use super::ready::{self, Wakes};
+use super::ready;
 use super::row::{self, ActivityRow, MessageRow, int, opt_uint, quarantine, row_of, text, token_of, uint};
 use super::session;
+use super::wakes::Wakes;
 use crate::lease::{Claim, Lease, Refusal};
 use crate::model::filter::{SessionFetchConfig, TagFilter};
 use crate::model::item::ScheduledActivityIdentifier;

@@ -14,7 +14,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::jobs::Durability;
-use super::ready::Wakes;
+use super::wakes::Wakes;
 use super::*;
 use crate::model::event::EventKind;
 use crate::model::prune::{InstanceFilter, PruneOptions};

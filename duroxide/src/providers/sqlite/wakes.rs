@@ -1,0 +1,203 @@
+//! What follows once a transaction is committed: whom to wake, and what becomes of starts on their way.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::rc::Rc;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::carried::{Carried, Offered, Taken, Terms};
+use super::error::StoreError;
+use super::row::start_of;
+use crate::clock;
+use crate::model::status::OrchestrationStatus;
+use crate::model::work_item::WorkItem;
+use crate::providers::signal::{WorkQueue, WorkSignal};
+
+/// Longer than the poll interval of another process.
+const STEP_BACK: Duration = Duration::from_millis(150);
+
+/// Whom to wake once the transaction is committed, and what becomes of starts on their way.
+#[derive(Debug, Default)]
+pub(super) struct Wakes {
+    messages: bool,
+    activities: bool,
+    due: Vec<(WorkQueue, u64)>,
+    /// Instances of which waiting clients see a difference, each with its status if it has ended and is known.
+    news: Vec<(String, Option<OrchestrationStatus>)>,
+    carried: Carried,
+    /// Which request of the transaction this is about, if somebody waits who would take its start.
+    job: Option<usize>,
+    offered: Vec<Offered>,
+    /// Instances of which a start was offered in this transaction.
+    met: Rc<RefCell<HashSet<String>>>,
+    taken: Vec<Taken>,
+    /// Instances whose starts this transaction stores.
+    stored: Vec<String>,
+}
+
+impl Wakes {
+    /// Rows of this queue are visible.
+    pub(super) fn ready(&mut self, queue: WorkQueue) {
+        match queue {
+            WorkQueue::Orchestrator => self.messages = true,
+            WorkQueue::Worker => self.activities = true,
+        }
+    }
+
+    /// Whether messages may be taken.
+    pub(super) fn has_messages(&self) -> bool {
+        self.messages
+    }
+
+    /// Somebody has taken messages: whether more are left.
+    pub(super) fn look_for_messages(&mut self, conn: &Connection) -> rusqlite::Result<()> {
+        let left = "SELECT 1 FROM orchestrator_queue WHERE state = 1 LIMIT 1";
+        self.messages = conn.prepare_cached(left)?.query_row([], |_| Ok(())).optional()?.is_some();
+        Ok(())
+    }
+
+    /// A row of this queue becomes visible then.
+    pub(super) fn ready_at(&mut self, queue: WorkQueue, at_ms: u64) {
+        self.due.push((queue, at_ms));
+    }
+
+    /// A row of this queue was given back until then. If that counts as an attempt, whoever tried looks a little later
+    /// than other processes, which only poll: they may be able to do what is not known here.
+    pub(super) fn given_back(&mut self, queue: WorkQueue, until_ms: u64, counts: bool) {
+        let later = if counts { clock::as_ms(STEP_BACK) } else { 0 };
+        self.ready_at(queue, until_ms.saturating_add(later));
+    }
+
+    /// Whoever waits for this instance sees a difference: its end, if that is known.
+    pub(super) fn news(&mut self, instance: String, end: Option<OrchestrationStatus>) {
+        self.news.push((instance, end));
+    }
+
+    /// Those of a transaction in which starts may be stored that are under way.
+    pub(super) fn with(carried: Carried) -> Self {
+        Wakes { carried, ..Wakes::default() }
+    }
+
+    /// For one request of this transaction, of this number if its start may be taken by somebody who waits.
+    pub(super) fn of(&self, job: Option<usize>) -> Self {
+        let (carried, met) = (self.carried.clone(), Rc::clone(&self.met));
+        Wakes { job, carried, met, stored: self.stored.clone(), ..Wakes::default() }
+    }
+
+    /// For somebody who waits: what is offered goes along. What of it is not taken comes back when it is merged.
+    pub(super) fn with_offers(&mut self) -> Self {
+        Wakes { offered: self.offered.clone(), messages: self.messages, ..self.of(None) }
+    }
+
+    /// These, too.
+    pub(super) fn merge(&mut self, other: Wakes) {
+        self.messages |= other.messages;
+        self.activities |= other.activities;
+        self.due.extend(other.due);
+        self.news.extend(other.news);
+        self.offered.extend(other.offered);
+        self.taken.extend(other.taken);
+        // The request was told of those that are stored already.
+        self.stored = other.stored;
+    }
+
+    /// Whether starts are offered.
+    pub(super) fn has_offers(&self) -> bool {
+        !self.offered.is_empty()
+    }
+
+    /// What is offered.
+    pub(super) fn take_offers(&mut self) -> Vec<Offered> {
+        std::mem::take(&mut self.offered)
+    }
+
+    /// Whoever was to take them did not.
+    pub(super) fn offer_again(&mut self, offered: Vec<Offered>) {
+        self.offered = offered;
+    }
+
+    /// Whether somebody waits who would take a start.
+    pub(super) fn takes_offers(&self) -> bool {
+        self.job.is_some()
+    }
+
+    /// Leaves the start to somebody who waits for messages, if there is one, and it is the first of its instance.
+    pub(super) fn offer(&mut self, start: &WorkItem) -> bool {
+        let is_first = self.job.is_some() && self.met.borrow_mut().insert(start.target_instance().to_owned());
+        if let Some(job) = self.job.filter(|_| is_first) {
+            self.offered.push(Offered { job, start: Rc::new(start.clone()) });
+        }
+        is_first
+    }
+
+    /// The first of the starts that are offered, and the token of its first turn.
+    pub(super) fn take_start(&mut self, terms: &Terms) -> Option<(Rc<WorkItem>, String)> {
+        if self.offered.is_empty() {
+            return None;
+        }
+        let offered = self.offered.remove(0);
+        let taken = Taken::new(&offered, terms);
+        let token = taken.token().to_owned();
+        self.taken.push(taken);
+        Some((offered.start, token))
+    }
+
+    /// The instance of a start that is stored with its first turn, if that is committed under this token.
+    pub(super) fn first_turn_of(&mut self, conn: &Connection, token: &str) -> Result<Option<String>, StoreError> {
+        let first = self.carried.first_turn_of(conn, token)?.filter(|&instance| !self.is_stored(instance));
+        if let Some(instance) = first {
+            self.stored.push(instance.to_owned());
+        }
+        Ok(first.map(str::to_owned))
+    }
+
+    /// The lease of this token must be in the tables: if it is that of a start on its way, that is queued now.
+    pub(super) fn queue_leased(&mut self, conn: &Connection, token: &str) -> Result<(), StoreError> {
+        match start_of(token) {
+            Some(instance) => self.queue_start(conn, instance),
+            None => Ok(()),
+        }
+    }
+
+    /// Whatever is said of this instance must find its start: if that is under way, it is queued now.
+    pub(super) fn queue_start(&mut self, conn: &Connection, instance: &str) -> Result<(), StoreError> {
+        if self.carried.is_empty() || self.is_stored(instance) {
+            return Ok(());
+        }
+        if let Some(own) = self.carried.queue(conn, instance)? {
+            self.stored.push(instance.to_owned());
+            self.messages |= own.messages;
+        }
+        Ok(())
+    }
+
+    fn is_stored(&self, instance: &str) -> bool {
+        self.stored.iter().any(|stored| stored == instance)
+    }
+
+    /// The transaction is committed: starts that were taken, and those that were stored.
+    pub(super) fn starts(&mut self) -> (Vec<Taken>, Vec<String>) {
+        (std::mem::take(&mut self.taken), std::mem::take(&mut self.stored))
+    }
+
+    /// Wakes them.
+    pub(super) fn ring(self, signal: &WorkSignal) {
+        for (queue, at_ms) in self.due {
+            signal.ready_at(queue, at_ms);
+        }
+        if self.messages {
+            signal.ready(WorkQueue::Orchestrator);
+        }
+        if self.activities {
+            signal.ready(WorkQueue::Worker);
+        }
+        for (instance, end) in self.news {
+            match end {
+                Some(end) => signal.ended(&instance, end),
+                None => signal.changed(&instance),
+            }
+        }
+    }
+}
