@@ -10,7 +10,7 @@
 //! Whoever asked for a start hears of it when it is stored, whichever way; until then nobody can see it, and if the
 //! process dies it never was. All of this is known to the writer's thread alone.
 
-use std::cell::{Ref, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -76,18 +76,34 @@ struct UnderWay {
 }
 
 /// The starts that are under way, by instance.
-#[derive(Clone, Default)]
-pub(super) struct Carried(Rc<RefCell<HashMap<String, UnderWay>>>);
+#[derive(Clone)]
+pub(super) struct Carried {
+    starts: Rc<RefCell<HashMap<String, UnderWay>>>,
+    /// For how long one may be; all copies agree.
+    patience: Rc<Cell<Duration>>,
+}
+
+impl Default for Carried {
+    fn default() -> Self {
+        Carried { starts: Rc::default(), patience: Rc::new(Cell::new(CARRIED_FOR)) }
+    }
+}
 
 impl std::fmt::Debug for Carried {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.0.borrow().keys()).finish()
+        f.debug_set().entries(self.starts.borrow().keys()).finish()
     }
 }
 
 impl Carried {
     pub(super) fn is_empty(&self) -> bool {
-        self.0.borrow().is_empty()
+        self.starts.borrow().is_empty()
+    }
+
+    /// For tests, which decide when it is too long.
+    #[cfg(test)]
+    pub(super) fn be_patient(&self, patience: Duration) {
+        self.patience.set(patience);
     }
 
     /// Takes over from `jobs` those whose starts were taken.
@@ -95,8 +111,10 @@ impl Carried {
         let since = Instant::now();
         for Taken { job, instance, token, terms } in taken {
             if let Some(job) = jobs[job].take() {
-                let replaced =
-                    self.0.borrow_mut().insert(instance, UnderWay { token, terms, since, job, is_untouched: true });
+                let replaced = self
+                    .starts
+                    .borrow_mut()
+                    .insert(instance, UnderWay { token, terms, since, job, is_untouched: true });
                 debug_assert!(replaced.is_none(), "a second start of an instance finds the first");
             }
         }
@@ -105,7 +123,7 @@ impl Carried {
     /// These are stored: whoever asked hears of it.
     pub(super) fn answer(&self, settled: &[String], committed: &Result<(), BatchError>) {
         for instance in settled {
-            let under_way = self.0.borrow_mut().remove(instance);
+            let under_way = self.starts.borrow_mut().remove(instance);
             if let Some(under_way) = under_way {
                 under_way.job.answer(committed);
             }
@@ -114,13 +132,13 @@ impl Carried {
 
     /// When the first of them has been under way for too long.
     pub(super) fn first_overdue(&self) -> Option<Instant> {
-        self.0.borrow().values().map(|under_way| under_way.since + CARRIED_FOR).min()
+        self.starts.borrow().values().map(|under_way| under_way.since + self.patience.get()).min()
     }
 
     /// The instances of those that have been under way for too long.
     pub(super) fn overdue(&self) -> Vec<String> {
-        let all = self.0.borrow();
-        let overdue = all.iter().filter(|(_, under_way)| under_way.since.elapsed() >= CARRIED_FOR);
+        let all = self.starts.borrow();
+        let overdue = all.iter().filter(|(_, under_way)| under_way.since.elapsed() >= self.patience.get());
         overdue.map(|(instance, _)| instance.clone()).collect()
     }
 
@@ -132,11 +150,11 @@ impl Carried {
 
     /// Whoever asked for them is told that they are lost, unless they know better.
     pub(super) fn clear(&self) {
-        self.0.borrow_mut().clear();
+        self.starts.borrow_mut().clear();
     }
 
     fn get(&self, instance: &str) -> Option<Ref<'_, UnderWay>> {
-        Ref::filter_map(self.0.borrow(), |all| all.get(instance)).ok()
+        Ref::filter_map(self.starts.borrow(), |all| all.get(instance)).ok()
     }
 
     /// Whether the first turn under this token may be committed with its start: then the instance.
@@ -154,7 +172,7 @@ impl Carried {
     /// Queues the start of an instance if one is under way, under the lease of its token, and returns what that made ready.
     /// It may come to nothing: when the instance exists meanwhile, which its request then says, or nobody waits for it.
     pub(super) fn queue(&self, conn: &Connection, instance: &str) -> Result<Option<Wakes>, StoreError> {
-        let mut all = self.0.borrow_mut();
+        let mut all = self.starts.borrow_mut();
         let Some(under_way) = all.get_mut(instance) else {
             return Ok(None);
         };

@@ -277,8 +277,9 @@ impl WriterThread {
     ) -> Result<(), BatchError> {
         self.choose_sync(batch)?;
         self.begin(wakes)?;
-        // Whoever waits for messages takes starts as well.
-        let offers = self.standing.iter().any(|order| order.is_wanted());
+        let is_guarded = batch.iter().any(|job| job.turn() == Turn::Guarded);
+        // Whoever waits for messages takes starts as well. Where something is run once, nothing may be run again for them.
+        let offers = !is_guarded && self.standing.iter().any(|order| order.is_wanted());
         match &mut *batch {
             [alone] => {
                 let mut own = wakes.of(offers.then_some(0));
@@ -292,10 +293,9 @@ impl WriterThread {
                 }
             }
             many => {
-                let is_guarded = many.iter().any(|job| job.turn() == Turn::Guarded);
                 if is_guarded || !self.together(many, offers, wakes)? {
-                    for (number, job) in many.iter_mut().enumerate() {
-                        let own = wakes.of(offers.then_some(number));
+                    for job in many {
+                        let own = wakes.of(None);
                         self.step(job.as_mut(), own, wakes)?;
                     }
                 }
@@ -362,24 +362,29 @@ impl WriterThread {
     }
 
     /// All of them without savepoints, for which SQLite would copy each page that each of them touches. Whether that did:
-    /// when one fails that has changed something, all is undone, and they are to be run again one by one.
+    /// when one fails that has changed something, or speaks of a start that another offered, all is undone, and they are to
+    /// be run again one by one, without offers.
     fn together(&mut self, batch: &mut [Box<dyn Job>], offers: bool, wakes: &mut Wakes) -> Result<bool, BatchError> {
+        let mut is_undone = false;
         for (number, job) in batch.iter_mut().enumerate() {
             let mut own = wakes.of(offers.then_some(number));
             let changed = self.conn.total_changes();
-            if job.run(&self.conn, &mut own) {
-                wakes.merge(own);
-                continue;
-            }
+            let is_done = job.run(&self.conn, &mut own);
             self.still_open()?;
-            if self.conn.total_changes() != changed {
-                *wakes = Wakes::with(self.carried.clone());
-                self.execute("ROLLBACK")?;
-                self.begin(wakes)?;
-                return Ok(false);
+            is_undone = wakes.is_crossed() || (!is_done && self.conn.total_changes() != changed);
+            if is_undone {
+                break;
+            }
+            if is_done {
+                wakes.merge(own);
             }
         }
-        Ok(true)
+        if is_undone {
+            *wakes = Wakes::with(self.carried.clone());
+            self.execute("ROLLBACK")?;
+            self.begin(wakes)?;
+        }
+        Ok(!is_undone)
     }
 
     /// SQLite rolls back by itself for little else than a full disk.

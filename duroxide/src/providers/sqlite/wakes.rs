@@ -1,6 +1,6 @@
 //! What follows once a transaction is committed: whom to wake, and what becomes of starts on their way.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::rc::Rc;
 use std::time::Duration;
@@ -30,11 +30,19 @@ pub(super) struct Wakes {
     /// Which request of the transaction this is about, if somebody waits who would take its start.
     job: Option<usize>,
     offered: Vec<Offered>,
-    /// Instances of which a start was offered in this transaction.
-    met: Rc<RefCell<HashSet<String>>>,
+    met: Rc<Met>,
     taken: Vec<Taken>,
     /// Instances whose starts this transaction stores.
     stored: Vec<String>,
+}
+
+/// What the requests of one transaction have to know of each other.
+#[derive(Debug, Default)]
+struct Met {
+    /// Instances of which a start was offered.
+    offered: RefCell<HashSet<String>>,
+    /// Something else was said to one of them, which has to find the start in the queue.
+    crossed: Cell<bool>,
 }
 
 impl Wakes {
@@ -91,6 +99,12 @@ impl Wakes {
         Wakes { offered: self.offered.clone(), messages: self.messages, ..self.of(None) }
     }
 
+    /// The starts that are under way.
+    #[cfg(test)]
+    pub(super) fn carried(&self) -> &Carried {
+        &self.carried
+    }
+
     /// These, too.
     pub(super) fn merge(&mut self, other: Wakes) {
         self.messages |= other.messages;
@@ -125,7 +139,7 @@ impl Wakes {
 
     /// Leaves the start to somebody who waits for messages, if there is one, and it is the first of its instance.
     pub(super) fn offer(&mut self, start: &WorkItem) -> bool {
-        let is_first = self.job.is_some() && self.met.borrow_mut().insert(start.target_instance().to_owned());
+        let is_first = self.job.is_some() && self.met.offered.borrow_mut().insert(start.target_instance().to_owned());
         if let Some(job) = self.job.filter(|_| is_first) {
             self.offered.push(Offered { job, start: Rc::new(start.clone()) });
         }
@@ -163,6 +177,9 @@ impl Wakes {
 
     /// Whatever is said of this instance must find its start: if that is under way, it is queued now.
     pub(super) fn queue_start(&mut self, conn: &Connection, instance: &str) -> Result<(), StoreError> {
+        if self.met.offered.borrow().contains(instance) {
+            self.met.crossed.set(true);
+        }
         if self.carried.is_empty() || self.is_stored(instance) {
             return Ok(());
         }
@@ -171,6 +188,11 @@ impl Wakes {
             self.messages |= own.messages;
         }
         Ok(())
+    }
+
+    /// Whether a request spoke of a start that another one of this transaction offered.
+    pub(super) fn is_crossed(&self) -> bool {
+        self.met.crossed.get()
     }
 
     fn is_stored(&self, instance: &str) -> bool {

@@ -3,33 +3,10 @@
 use std::collections::HashSet;
 
 use super::*;
-use crate::providers::express::{Committed, Handover, Head, KnownHeads, TurnRequest};
-
-#[derive(Debug)]
-struct Nothing;
-
-impl KnownHeads for Nothing {
-    fn head_of(&self, _instance: &str) -> Option<Head> {
-        None
-    }
-}
-
-fn hand(tags: TagFilter) -> Handover {
-    Handover { max: 8, lock_timeout: LOCK, tags }
-}
+use crate::providers::express::Committed;
 
 fn served(tags: &[&str]) -> TagFilter {
     TagFilter::DefaultAnd(tags.iter().map(|&tag| tag.to_owned()).collect::<HashSet<_>>())
-}
-
-fn first_turn(instance: &str, work: Vec<WorkItem>) -> Commit {
-    Commit {
-        delta: vec![started(instance)],
-        worker_items: work,
-        metadata: named(),
-        execution_id: 1,
-        ..Commit::default()
-    }
 }
 
 /// Starts an instance whose first turn asks for an activity, and tells whether that was handed over.
@@ -41,24 +18,21 @@ async fn is_handed(store: &SqliteProvider, instance: &str, tags: TagFilter) -> b
     !leased.is_empty()
 }
 
-fn asked(max: usize) -> TurnRequest {
-    TurnRequest { max, lock_timeout: LOCK, filter: None, known: Arc::new(Nothing) }
-}
-
 #[tokio::test]
 async fn what_a_commit_makes_ready_is_leased_by_it_to_whoever_waits() {
     let dir = Dir::new();
     let store = dir.open().await;
+    begin(&store, "a").await;
     let signal = store.work_signal().unwrap();
     let ticket = signal.ticket(WorkQueue::Orchestrator);
     let mut waiting = store.await_turns(asked(1));
     assert!(poll_once(&mut waiting).is_none());
-    store.enqueue_for_orchestrator(start("a"), None).await.unwrap();
+    store.enqueue_for_orchestrator(raised("a"), None).await.unwrap();
     let leases: i64 = dir.foreign().query_row("SELECT count(*) FROM instance_locks", [], |row| row.get(0)).unwrap();
     assert_eq!(leases, 1, "in the same commit");
     let turns = waiting.await.unwrap();
     assert_eq!((turns[0].item.instance.as_str(), turns[0].attempt), ("a", 1));
-    ack_first_turn(&store, &turns[0].token, "a", vec![]).await;
+    store.ack_orchestration_item(&turns[0].token, 1, vec![], vec![], vec![], named(), vec![]).await.unwrap();
     assert!(signal.is_quiet(WorkQueue::Orchestrator, ticket), "nothing was left to look for");
     store.enqueue_for_orchestrator(raised("a"), None).await.unwrap();
     let told = signal.wait(WorkQueue::Orchestrator, ticket, Duration::MAX);
@@ -68,6 +42,8 @@ async fn what_a_commit_makes_ready_is_leased_by_it_to_whoever_waits() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_waits_takes_no_more_than_it_asked_for_and_nothing_when_it_is_gone() {
     let store = SqliteProvider::new_in_memory().await.unwrap();
+    begin(&store, "a").await;
+    begin(&store, "b").await;
     let signal = store.work_signal().unwrap();
     let ticket = signal.ticket(WorkQueue::Orchestrator);
     let (mut gone, mut waiting) = (store.await_turns(asked(8)), store.await_turns(asked(1)));
@@ -75,8 +51,8 @@ async fn whoever_waits_takes_no_more_than_it_asked_for_and_nothing_when_it_is_go
     drop(gone);
     let held = hold_writer(&store);
     let (one, two, ()) = tokio::join!(
-        store.enqueue_for_orchestrator(start("a"), None),
-        store.enqueue_for_orchestrator(start("b"), None),
+        store.enqueue_for_orchestrator(raised("a"), None),
+        store.enqueue_for_orchestrator(raised("b"), None),
         async { drop(held) },
     );
     one.and(two).unwrap();
@@ -90,9 +66,10 @@ async fn whoever_waits_takes_no_more_than_it_asked_for_and_nothing_when_it_is_go
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_leased_to_whoever_does_not_wait_any_more_goes_back() {
     let store = SqliteProvider::new_in_memory().await.unwrap();
+    begin(&store, "a").await;
     let mut waiting = store.await_turns(asked(1));
     assert!(poll_once(&mut waiting).is_none());
-    store.enqueue_for_orchestrator(start("a"), None).await.unwrap();
+    store.enqueue_for_orchestrator(raised("a"), None).await.unwrap();
     assert!(fetch(&store).await.is_none());
     drop(waiting);
     assert_eq!(fetch(&store).await.expect("given back").2, 1, "the attempt does not count");

@@ -1,5 +1,6 @@
 //! What is particular to this store: the writer, the files, the indexes, other programs.
 
+mod carried;
 mod crowd;
 mod foreign;
 mod handing;
@@ -18,6 +19,7 @@ use super::wakes::Wakes;
 use super::*;
 use crate::model::event::EventKind;
 use crate::model::prune::{InstanceFilter, PruneOptions};
+use crate::providers::express::{Handover, Head, KnownHeads, TurnRequest};
 use crate::providers::signal::WorkQueue;
 
 const LOCK: Duration = Duration::from_secs(30);
@@ -119,6 +121,33 @@ async fn ack_first_turn(store: &SqliteProvider, token: &str, instance: &str, wor
     store.ack_orchestration_item(token, 1, vec![started(instance)], work, vec![], named(), vec![]).await.unwrap();
 }
 
+fn hand(tags: TagFilter) -> Handover {
+    Handover { max: 8, lock_timeout: LOCK, tags }
+}
+
+fn first_turn(instance: &str, work: Vec<WorkItem>) -> Commit {
+    Commit {
+        delta: vec![started(instance)],
+        worker_items: work,
+        metadata: named(),
+        execution_id: 1,
+        ..Commit::default()
+    }
+}
+
+#[derive(Debug)]
+struct Nothing;
+
+impl KnownHeads for Nothing {
+    fn head_of(&self, _instance: &str) -> Option<Head> {
+        None
+    }
+}
+
+fn asked(max: usize) -> TurnRequest {
+    TurnRequest { max, lock_timeout: LOCK, filter: None, known: Arc::new(Nothing) }
+}
+
 /// Starts an instance and commits its first turn.
 async fn begin(store: &SqliteProvider, instance: &str) {
     store.enqueue_for_orchestrator(start(instance), None).await.unwrap();
@@ -203,7 +232,7 @@ async fn pragmas_of_a_file_are_read_back_and_in_force() {
     let store = dir.open().await;
     assert_eq!(pragma(&store, Durability::Flushed, "journal_mode").await, "wal");
     assert_eq!(pragma(&store, Durability::Flushed, "synchronous").await, "2");
-    assert_eq!(pragma(&store, Durability::Flushed, "wal_autocheckpoint").await, "4096");
+    assert_eq!(pragma(&store, Durability::Flushed, "wal_autocheckpoint").await, "8192");
     assert_eq!(pragma(&store, Durability::Flushed, "journal_size_limit").await, "67108864");
 }
 
