@@ -6,8 +6,13 @@ use crate::providers::express::FetchedTurn;
 
 /// A store that waits for first turns as long as a test takes.
 async fn patient(store: SqliteProvider) -> SqliteProvider {
-    be_patient(&store, LOCK).await;
+    be_patient(&store, 10 * LOCK).await;
     store
+}
+
+/// What whoever asked for a start is told, which must not take until the store loses patience.
+async fn answered<T>(starting: impl Future<Output = Result<T, ProviderError>>) -> Result<T, ProviderError> {
+    tokio::time::timeout(LOCK, starting).await.expect("something else than patience leads to the answer")
 }
 
 async fn be_patient(store: &SqliteProvider, patience: Duration) {
@@ -77,7 +82,7 @@ async fn a_start_is_stored_with_its_first_turn_and_answered_then() {
         assert!(poll_once(&mut starting).is_none(), "nothing of it is stored");
         assert_eq!(queued(&store).await, 0);
         commit(&store, &turn, "a").await.unwrap();
-        starting.await.unwrap();
+        answered(starting).await.unwrap();
         assert_eq!(store.read("a").await.unwrap().len(), 1);
         assert_eq!(rows(&store, "SELECT COUNT(*) FROM instance_locks").await + queued(&store).await, 0);
         assert!(commit(&store, &turn, "a").await.is_err(), "its token is used up");
@@ -102,7 +107,7 @@ async fn starts_beyond_what_was_asked_for_are_queued() {
     let mut second = store.enqueue_for_orchestrator(start("b"), None);
     assert!(poll_once(&mut second).is_none());
     drop(held);
-    second.await.unwrap();
+    answered(second).await.unwrap();
     assert_eq!(waiting.await.unwrap()[0].item.instance, "a");
     assert_eq!(fetch(&store).await.unwrap().0.instance, "b");
 }
@@ -114,7 +119,7 @@ async fn a_first_turn_that_is_given_back_leaves_its_start_in_the_queue() {
         let mut starting = store.enqueue_for_orchestrator(start("a"), None);
         let turn = under_way(&store, &mut starting).await;
         store.abandon_orchestration_item(&turn.token, None, ignore_attempt).await.unwrap();
-        starting.await.unwrap();
+        answered(starting).await.unwrap();
         let (item, _, attempt) = fetch(&store).await.unwrap();
         assert_eq!((item.messages, attempt), (vec![start("a")], attempts));
     }
@@ -130,7 +135,7 @@ async fn a_first_turn_that_reaches_nobody_leaves_its_start_in_the_queue() {
     // Both were served when this is.
     assert_eq!(pragma(&store, Durability::Lease, "user_version").await, "0");
     drop(waiting);
-    starting.await.unwrap();
+    answered(starting).await.unwrap();
     assert_eq!(fetch(&store).await.expect("given back").2, 1, "the attempt does not count");
 }
 
@@ -140,7 +145,7 @@ async fn a_first_turn_that_takes_long_keeps_its_lease_and_its_start_is_answered_
     be_patient(&store, Duration::ZERO).await;
     let mut starting = store.enqueue_for_orchestrator(start("a"), None);
     let turn = under_way(&store, &mut starting).await;
-    starting.await.unwrap();
+    answered(starting).await.unwrap();
     assert_eq!(rows(&store, "SELECT COUNT(*) FROM orchestrator_queue WHERE state = 2").await, 1);
     store.renew_orchestration_item_lock(&turn.token, LOCK).await.unwrap();
     assert!(fetch(&store).await.is_none(), "leased");
@@ -154,7 +159,7 @@ async fn what_is_said_to_an_instance_whose_start_is_under_way_is_kept_for_it() {
     let mut starting = store.enqueue_for_orchestrator(start("a"), None);
     let turn = under_way(&store, &mut starting).await;
     store.enqueue_for_orchestrator(message("a"), None).await.unwrap();
-    starting.await.unwrap();
+    answered(starting).await.unwrap();
     assert!(fetch(&store).await.is_none(), "the instance is leased");
     commit(&store, &turn, "a").await.unwrap();
     assert_eq!(fetch(&store).await.unwrap().0.messages, [message("a")]);
@@ -169,7 +174,7 @@ async fn what_waited_for_an_instance_is_no_part_of_the_turn_that_did_not_see_it(
     // Another process knows nothing of a start under way here.
     other.enqueue_for_orchestrator(raised("a"), None).await.unwrap();
     commit(&store, &turn, "a").await.unwrap();
-    starting.await.unwrap();
+    answered(starting).await.unwrap();
     assert_eq!(fetch(&store).await.unwrap().0.messages, [raised("a")]);
 }
 
@@ -181,7 +186,7 @@ async fn a_second_start_finds_the_first_that_is_under_way() {
     let mut waiting = store.await_turns(asked(1));
     assert!(poll_once(&mut waiting).is_none());
     assert_eq!(store.enqueue_start(start("a")).await.unwrap(), StartOutcome::Exists);
-    assert_eq!(starting.await.unwrap(), StartOutcome::Queued);
+    assert_eq!(answered(starting).await.unwrap(), StartOutcome::Queued);
     commit(&store, &turn, "a").await.unwrap();
     assert_eq!(queued(&store).await, 0);
 }
@@ -190,13 +195,13 @@ async fn a_second_start_finds_the_first_that_is_under_way() {
 async fn of_two_starts_in_two_processes_one_is_told_of_the_other() {
     let dir = Dir::new();
     let (store, other) = (dir.open().await, dir.open().await);
-    be_patient(&store, LOCK).await;
+    be_patient(&store, 10 * LOCK).await;
     let mut starting = store.enqueue_start(start("a"));
     let turn = under_way(&store, &mut starting).await;
     assert_eq!(other.enqueue_start(start("a")).await.unwrap(), StartOutcome::Queued);
     assert!(!commit(&store, &turn, "a").await.unwrap_err().is_retryable(), "the lease is lost");
     be_patient(&store, NOW).await;
-    assert_eq!(starting.await.unwrap(), StartOutcome::Exists);
+    assert_eq!(answered(starting).await.unwrap(), StartOutcome::Exists);
     assert_eq!(fetch(&other).await.unwrap().0.messages, [start("a")]);
 }
 
@@ -213,7 +218,7 @@ async fn two_starts_of_one_transaction_are_one_instance() {
     assert_eq!(turns.len(), 1);
     let _ = commit(&store, &turns[0], "a").await;
     be_patient(&store, NOW).await;
-    let outcomes = [one.await.unwrap(), other.await.unwrap()];
+    let outcomes = [answered(one).await.unwrap(), answered(other).await.unwrap()];
     assert!(outcomes.contains(&StartOutcome::Queued), "{outcomes:?}");
     assert!(outcomes.contains(&StartOutcome::Exists), "{outcomes:?}");
 }
@@ -235,7 +240,7 @@ async fn a_start_that_is_lost_with_the_writer_is_told_so() {
     let mut starting = store.enqueue_start(start("a"));
     let turn = under_way(&store, &mut starting).await;
     store.writer.downgrade().leave(Box::new(Exploding));
-    assert!(starting.await.unwrap_err().is_retryable());
+    assert!(answered(starting).await.unwrap_err().is_retryable());
     assert!(!commit(&store, &turn, "a").await.unwrap_err().is_retryable(), "the lease is lost");
     assert_eq!(store.enqueue_start(start("a")).await.unwrap(), StartOutcome::Queued);
 }
@@ -249,6 +254,6 @@ async fn whatever_may_store_a_start_is_flushed() {
     let turn = under_way(&store, &mut starting).await;
     assert_eq!(pragma(&store, Durability::Lease, "synchronous").await, "2");
     commit(&store, &turn, "a").await.unwrap();
-    starting.await.unwrap();
+    answered(starting).await.unwrap();
     assert_eq!(pragma(&store, Durability::Lease, "synchronous").await, "1");
 }
