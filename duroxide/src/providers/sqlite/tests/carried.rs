@@ -141,10 +141,10 @@ async fn a_first_turn_that_reaches_nobody_leaves_its_start_in_the_queue() {
 
 #[tokio::test]
 async fn a_first_turn_that_takes_long_keeps_its_lease_and_its_start_is_answered_before() {
-    let store = SqliteProvider::new_in_memory().await.unwrap();
-    be_patient(&store, Duration::ZERO).await;
+    let store = patient(SqliteProvider::new_in_memory().await.unwrap()).await;
     let mut starting = store.enqueue_for_orchestrator(start("a"), None);
     let turn = under_way(&store, &mut starting).await;
+    be_patient(&store, NOW).await;
     answered(starting).await.unwrap();
     assert_eq!(rows(&store, "SELECT COUNT(*) FROM orchestrator_queue WHERE state = 2").await, 1);
     store.renew_orchestration_item_lock(&turn.token, LOCK).await.unwrap();
