@@ -29,9 +29,9 @@ pub(super) const LOG_FOLDED_BYTES: u64 = CHECKPOINT_PAGES.unsigned_abs() * (4_09
 /// Bytes the write-ahead log keeps on disk after it was folded (64 MiB).
 const LOG_BYTES: i64 = 64 * 1024 * 1024;
 
-/// Memory for pages (8 MiB), in SQLite's negative KiB: more did not make anything quicker, and each commit may have to walk
+/// Memory for pages (6 MiB), in SQLite's negative KiB: more did not make anything quicker, and each commit may have to walk
 /// through it.
-const CACHE_KIB: i64 = -8 * 1024;
+const CACHE_KIB: i64 = -6 * 1024;
 
 /// Statements kept prepared: all of ours fit.
 const STATEMENTS: usize = 192;
@@ -370,7 +370,7 @@ type Pragma = (&'static str, i64, &'static str);
 const FILE_PRAGMAS: &[Pragma] = &[
     ("wal_autocheckpoint", CHECKPOINT_PAGES, "8192"),
     ("journal_size_limit", LOG_BYTES, "67108864"),
-    ("cache_size", CACHE_KIB, "-8192"),
+    ("cache_size", CACHE_KIB, "-6144"),
     // Savepoints need scratch space; without this it is a temporary file.
     ("temp_store", 2, "2"),
 ];

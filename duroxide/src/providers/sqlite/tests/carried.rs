@@ -1,4 +1,4 @@
-//! Starts that are stored with their first turn: whatever comes in between finds them, and nobody hears of them too soon.
+//! Starts that are stored with their first turn: whatever comes between finds them, and nobody hears of them too soon.
 
 use super::super::jobs::{BatchError, Job, Turn};
 use super::*;
