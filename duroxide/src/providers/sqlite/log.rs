@@ -15,7 +15,7 @@ const STEP_MIN: u64 = 64 * 1024;
 /// ... and by no more than this at once: whoever waits for the next commit waits for it, too.
 const STEP_MAX: u64 = 1024 * 1024;
 
-const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 
 /// The log of one connection that writes.
 ///

@@ -24,7 +24,7 @@ async fn be_patient(store: &SqliteProvider, patience: Duration) {
 }
 
 /// Somebody waits for turns, and an instance is started: the start, not yet answered, and its first turn, leased.
-async fn under_way<'s, S>(store: &'s SqliteProvider, starting: &mut S) -> FetchedTurn
+async fn under_way<S>(store: &SqliteProvider, starting: &mut S) -> FetchedTurn
 where
     S: Future + Unpin,
 {

@@ -16,7 +16,7 @@ async fn requests_run_again_only_when_a_neighbour_that_fails_had_changed_somethi
         let (first, failed, last, ()) = tokio::join!(
             store.write("first", move |conn, wakes| {
                 counted.fetch_add(1, Ordering::Relaxed);
-                Ok(ready::enqueue(conn, &message, 0, 0, wakes)?)
+                ready::enqueue(conn, &message, 0, 0, wakes)
             }),
             store.write::<(), _>("fails", move |conn, _| {
                 if spoils {
