@@ -150,7 +150,8 @@ impl Carried {
 
     /// Whoever asked for them is told that they are lost, unless they know better.
     pub(super) fn clear(&self) {
-        self.starts.borrow_mut().clear();
+        let starts = std::mem::take(&mut *self.starts.borrow_mut());
+        drop(starts);
     }
 
     fn get(&self, instance: &str) -> Option<Ref<'_, UnderWay>> {

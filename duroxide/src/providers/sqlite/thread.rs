@@ -256,8 +256,9 @@ impl WriterThread {
         let mut jobs: Vec<Option<Box<dyn Job>>> = batch.drain(..).map(Some).collect();
         let (taken, stored) = wakes.starts();
         if committed.is_ok() {
-            self.carried.keep(taken, &mut jobs);
+            // First those that are over: a start that nobody waits for gives way to the next of its instance.
             self.carried.answer(&stored, &committed);
+            self.carried.keep(taken, &mut jobs);
         }
         // Somebody has work to do now; the others have theirs done.
         for job in served.into_iter().chain(jobs.into_iter().flatten()) {

@@ -2,6 +2,7 @@
 
 use super::super::jobs::{BatchError, Job, Turn};
 use super::*;
+use crate::model::trace::TraceContext;
 use crate::providers::express::FetchedTurn;
 
 /// A store that waits for first turns as long as a test takes.
@@ -232,6 +233,31 @@ async fn a_start_for_which_nobody_waits_any_more_stands_in_nobodys_way() {
     store.abandon_orchestration_item(&turn.token, None, true).await.unwrap_err();
     assert_eq!(queued(&store).await, 0, "as if nobody had asked");
     assert_eq!(store.enqueue_start(start("a")).await.unwrap(), StartOutcome::Queued);
+}
+
+#[tokio::test]
+async fn a_start_that_takes_the_place_of_one_for_which_nobody_waits_is_answered_when_it_is_stored() {
+    let store = patient(SqliteProvider::new_in_memory().await.unwrap()).await;
+    let mut given_up = store.enqueue_start(start("a"));
+    let old = under_way(&store, &mut given_up).await;
+    drop(given_up);
+    let mut starting = store.enqueue_start(start("a"));
+    let turn = under_way(&store, &mut starting).await;
+    assert!(poll_once(&mut starting).is_none(), "nothing of it is stored");
+    assert!(!commit(&store, &old, "a").await.unwrap_err().is_retryable(), "its start is gone");
+    commit(&store, &turn, "a").await.unwrap();
+    assert_eq!(answered(starting).await.unwrap(), StartOutcome::Queued);
+}
+
+#[tokio::test]
+async fn a_start_in_a_trace_finds_the_one_that_is_under_way() {
+    let store = patient(SqliteProvider::new_in_memory().await.unwrap()).await;
+    let mut starting = store.enqueue_start(start("a"));
+    let turn = under_way(&store, &mut starting).await;
+    let trace = TraceContext::new("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", None).unwrap();
+    assert_eq!(store.start_traced(start("a"), None, &trace).await.unwrap(), StartOutcome::Exists);
+    assert_eq!(answered(starting).await.unwrap(), StartOutcome::Queued);
+    commit(&store, &turn, "a").await.unwrap();
 }
 
 #[tokio::test]
