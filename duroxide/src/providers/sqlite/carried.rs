@@ -135,17 +135,26 @@ impl Carried {
         self.starts.borrow().values().map(|under_way| under_way.since + self.patience.get()).min()
     }
 
-    /// The instances of those that have been under way for too long.
-    pub(super) fn overdue(&self) -> Vec<String> {
+    /// Those that have been under way for too long.
+    pub(super) fn overdue(&self) -> Vec<Overdue> {
         let all = self.starts.borrow();
         let overdue = all.iter().filter(|(_, under_way)| under_way.since.elapsed() >= self.patience.get());
-        overdue.map(|(instance, _)| instance.clone()).collect()
+        let one = |(instance, under_way): (&String, &UnderWay)| Overdue {
+            instance: instance.clone(),
+            token: under_way.token.clone(),
+        };
+        overdue.map(one).collect()
     }
 
     /// Those of these that could not be queued all the same: whoever asked is told to try again, or why not.
-    pub(super) fn give_up(&self, overdue: &[String]) {
+    pub(super) fn give_up(&self, overdue: &[Overdue]) {
         let message = "the start could not be queued".to_owned();
-        self.answer(overdue, &Err(BatchError { message, retryable: true, is_tight: false }));
+        let failed = Err(BatchError { message, retryable: true, is_tight: false });
+        for Overdue { instance, token } in overdue {
+            if self.get(instance).is_some_and(|under_way| under_way.token == *token) {
+                self.answer(std::slice::from_ref(instance), &failed);
+            }
+        }
     }
 
     /// Whoever asked for them is told that they are lost, unless they know better.
@@ -170,8 +179,10 @@ impl Carried {
         Ok(if is_under_way && start::is_free(conn, instance)? { Some(instance) } else { None })
     }
 
-    /// Queues the start of an instance if one is under way, under the lease of its token, and returns what that made ready.
-    /// It may come to nothing: when the instance exists meanwhile, which its request then says, or nobody waits for it.
+    /// Queues the start of an instance if one is under way, and returns what that made ready. Under the lease of its token if
+    /// the instance is as new as whoever has that believes: else it waits like any other message.
+    ///
+    /// It may come to nothing, and then whoever asked is told why, and nobody else: its request fails, or nobody waits for it.
     pub(super) fn queue(&self, conn: &Connection, instance: &str) -> Result<Option<Wakes>, StoreError> {
         let mut all = self.starts.borrow_mut();
         let Some(under_way) = all.get_mut(instance) else {
@@ -182,19 +193,28 @@ impl Carried {
         if !under_way.job.is_wanted() {
             return Ok(Some(wakes));
         }
+        let is_new = start::is_new(conn, instance)?;
+        conn.prepare_cached("SAVEPOINT start")?.execute([])?;
         if !under_way.job.run(conn, &mut wakes) {
-            return Err(StoreError::Shaken("the start of the instance could not be queued"));
-        }
-        if wakes.has_messages() {
-            fetch::take_start(conn, instance, &under_way.token, &under_way.terms)?;
+            wakes = Wakes::default();
+            conn.prepare_cached("ROLLBACK TO start")?.execute([])?;
+        } else if wakes.has_messages()
+            && is_new
+            && fetch::take_start(conn, instance, &under_way.token, &under_way.terms)?
+        {
             wakes = Wakes::default();
         }
+        conn.prepare_cached("RELEASE start")?.execute([])?;
         Ok(Some(wakes))
     }
 }
 
 /// Queues a start that has been under way for too long.
-pub(super) struct Overdue(pub(super) String);
+#[derive(Clone)]
+pub(super) struct Overdue {
+    instance: String,
+    token: String,
+}
 
 impl Job for Overdue {
     fn turn(&self) -> Turn {
@@ -210,7 +230,7 @@ impl Job for Overdue {
     }
 
     fn run(&mut self, conn: &Connection, wakes: &mut Wakes) -> bool {
-        wakes.queue_start(conn, &self.0).is_ok()
+        wakes.queue_start(conn, &self.instance).is_ok()
     }
 
     fn answer(self: Box<Self>, _committed: &Result<(), BatchError>) {}

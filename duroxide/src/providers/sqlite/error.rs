@@ -16,8 +16,6 @@ pub(super) enum StoreError {
     Unreadable(String),
     /// The request itself is wrong.
     Refused(String),
-    /// Something else failed on which this rests; the same call may work later.
-    Shaken(&'static str),
     /// Too many messages wait for an instance.
     Full { instance: String, waiting_max: usize },
 }
@@ -34,7 +32,6 @@ impl StoreError {
             StoreError::Sql(error) if may_pass(&error) => ProviderError::retryable(operation, error.to_string()),
             StoreError::Sql(error) => ProviderError::permanent(operation, error.to_string()),
             StoreError::Fenced(text) => ProviderError::permanent(operation, text),
-            StoreError::Shaken(text) => ProviderError::retryable(operation, text),
             StoreError::Full { instance, waiting_max } => ProviderError::queue_full(&instance, waiting_max),
             StoreError::Unreadable(text) | StoreError::Refused(text) => ProviderError::permanent(operation, text),
         }

@@ -150,8 +150,8 @@ pub(super) fn take_offered(
 }
 
 /// Leases the instance of a start that was queued last, under the token that was given out for it. Whoever has that knows the
-/// start alone: what else waits for the instance is no part of the batch.
-pub(super) fn take_start(conn: &Connection, instance: &str, token: &str, terms: &Terms) -> rusqlite::Result<()> {
+/// start alone: what else waits for the instance is no part of the batch. Whether nobody else holds it.
+pub(super) fn take_start(conn: &Connection, instance: &str, token: &str, terms: &Terms) -> rusqlite::Result<bool> {
     let row_id = conn.last_insert_rowid();
     let held = conn
         .prepare_cached("SELECT owner, lock_token, fence, locked_until FROM instance_locks WHERE instance_id = ?1")?
@@ -159,12 +159,13 @@ pub(super) fn take_start(conn: &Connection, instance: &str, token: &str, terms: 
         .optional()?
         .flatten();
     let claim = ready::claim(conn, &terms.owner, token.to_owned(), terms.timeout, clock::now_ms())?;
-    if lock(conn, instance, held.as_ref(), claim)?.is_some() {
-        ready::hold(conn, instance)?;
-        conn.prepare_cached("UPDATE orchestrator_queue SET lock_token = ?2, attempt_count = 1 WHERE id = ?1")?
-            .execute(params![row_id, token])?;
+    if lock(conn, instance, held.as_ref(), claim)?.is_none() {
+        return Ok(false);
     }
-    Ok(())
+    ready::hold(conn, instance)?;
+    conn.prepare_cached("UPDATE orchestrator_queue SET lock_token = ?2, attempt_count = 1 WHERE id = ?1")?
+        .execute(params![row_id, token])?;
+    Ok(true)
 }
 
 fn next(

@@ -229,7 +229,7 @@ impl SqliteProvider {
     /// Folds the write-ahead log into the database file.
     ///
     /// # Errors
-    /// When the disk is full or fails.
+    /// When the disk is full or fails, or others use the log for a minute.
     pub async fn checkpoint(&self) -> Result<(), SqliteOpenError> {
         match &self.readers {
             Some(readers) => Arc::clone(readers).checkpoint().await,

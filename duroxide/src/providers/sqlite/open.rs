@@ -15,13 +15,13 @@ use crate::seams;
 const SQLITE_FLOOR: i32 = 3_051_003;
 
 /// How long another program's lock only delays: a backup or a slow transaction ends within it.
-const BUSY: Duration = Duration::from_secs(60);
+pub(super) const BUSY: Duration = Duration::from_secs(60);
 
 /// Pages in the write-ahead log before it is folded into the database (16 MiB): large enough to write hot pages once.
 pub(super) const FOLDED_PAGES: i64 = 4_096;
 
 /// Pages in it before whoever writes folds the rest and begins it anew.
-const CHECKPOINT_PAGES: i64 = 2 * FOLDED_PAGES;
+pub(super) const CHECKPOINT_PAGES: i64 = 2 * FOLDED_PAGES;
 
 /// The same in bytes of the log: each page has a frame around it.
 pub(super) const LOG_FOLDED_BYTES: u64 = CHECKPOINT_PAGES.unsigned_abs() * (4_096 + 24) + 32;
@@ -354,7 +354,7 @@ fn prepare(conn: &Connection) -> rusqlite::Result<()> {
     clippy::disallowed_methods,
     reason = "SQLite calls this on a thread of the store's own, never on one that runs tasks"
 )]
-fn wait_for_lock(tries: i32) -> bool {
+pub(super) fn wait_for_lock(tries: i32) -> bool {
     let pause_micros = match tries {
         0..10 => 100,
         10..110 => 1_000,

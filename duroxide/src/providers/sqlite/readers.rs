@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use super::error::StoreError;
-use super::open::{SqliteOpenError, connect_reader};
+use super::open::{BUSY, SqliteOpenError, connect_reader, wait_for_lock};
 use crate::providers::error::ProviderError;
 
 /// Connections that read at the same time: more would only share the same cores.
@@ -54,7 +55,17 @@ impl Readers {
     pub(super) async fn checkpoint(self: Arc<Self>) -> Result<(), SqliteOpenError> {
         tokio::task::spawn_blocking(move || {
             let conn = self.take()?;
-            conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+            // Whoever folds already is not waited for by SQLite.
+            let is_busy = || conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+            let (began, mut tries) = (Instant::now(), 0);
+            while is_busy()? {
+                if began.elapsed() > BUSY || !wait_for_lock(tries) {
+                    return Err(SqliteOpenError::Database(
+                        "the log is in use and could not be folded to its end".into(),
+                    ));
+                }
+                tries += 1;
+            }
             self.put_back(conn);
             Ok(())
         })

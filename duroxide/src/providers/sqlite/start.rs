@@ -44,6 +44,18 @@ pub(super) fn is_carried(
     Ok(is_free(conn, instance)? && wakes.offer(start))
 }
 
+/// Whether no start of this instance is stored, and nothing that came of one.
+pub(super) fn is_new(conn: &Connection, instance: &str) -> rusqlite::Result<bool> {
+    conn.prepare_cached(
+        "SELECT NOT EXISTS (SELECT 1 FROM instances WHERE instance_id = ?1)
+             AND NOT EXISTS (SELECT 1 FROM history WHERE instance_id = ?1)
+             AND NOT EXISTS (SELECT 1 FROM instance_locks WHERE instance_id = ?1)
+             AND NOT EXISTS (SELECT 1 FROM orchestrator_queue WHERE instance_id = ?1
+                 AND (work_item GLOB '{\"StartOrchestration\"*' OR work_item GLOB '{\"ContinueAsNew\"*'))",
+    )?
+    .query_row([instance], |row| row.get(0))
+}
+
 /// Whether nothing is stored that has to do with this instance.
 pub(super) fn is_free(conn: &Connection, instance: &str) -> rusqlite::Result<bool> {
     conn.prepare_cached(

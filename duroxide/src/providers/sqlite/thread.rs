@@ -10,11 +10,11 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::time::Instant;
 
-use super::carried::{Carried, Overdue};
+use super::carried::Carried;
 use super::folding::{self, Folder};
 use super::jobs::{BatchError, Durability, Job, Turn};
 use super::log::Log;
-use super::open::{FOLDED_PAGES, LOG_FOLDED_BYTES};
+use super::open::{CHECKPOINT_PAGES, FOLDED_PAGES, LOG_FOLDED_BYTES};
 use super::ready::{self, Foreseen};
 use super::wakes::Wakes;
 use super::writer::Others;
@@ -135,7 +135,7 @@ impl WriterThread {
                 }
             }
             let overdue = self.carried.overdue();
-            batch.extend(overdue.iter().cloned().map(|instance| Box::new(Overdue(instance)) as Box<dyn Job>));
+            batch.extend(overdue.iter().cloned().map(|one| Box::new(one) as Box<dyn Job>));
             if batch.is_empty() {
                 self.standing.retain(|order| order.is_wanted());
                 if self.is_next_near(&requests) {
@@ -242,6 +242,7 @@ impl WriterThread {
             return;
         }
         if self.is_tight {
+            self.log = Log::untouched();
             self.is_tight = !self.make_room();
         }
         let (mut wakes, mut served) = (Wakes::with(self.carried.clone()), Vec::new());
@@ -319,7 +320,9 @@ impl WriterThread {
             && self.commits >= LOOK_AT_LOG
         {
             self.commits = 0;
-            if folding::pages(&self.conn).is_ok_and(|(pages, folded)| pages - folded >= FOLDED_PAGES) {
+            // One that is as long as that is folded to its end and begun anew here, which takes that nobody else folds.
+            let is_due = |(pages, folded)| pages < CHECKPOINT_PAGES && pages - folded >= FOLDED_PAGES;
+            if folding::pages(&self.conn).is_ok_and(is_due) {
                 folder.ask();
             }
         }
@@ -349,10 +352,10 @@ impl WriterThread {
     /// what became free, and sooner from now on. Waits for nobody; whether all of it was folded.
     fn make_room(&self) -> bool {
         let folded = self.conn.pragma_update(None, "wal_autocheckpoint", TIGHT_PAGES).and_then(|()| {
-            let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
+            let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
             self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], read)
         });
-        folded.is_ok_and(|(pages, folded)| pages == folded)
+        folded.is_ok_and(|(is_busy, pages, folded): (bool, i64, i64)| !is_busy && pages == folded)
     }
 
     fn begin(&mut self, wakes: &mut Wakes) -> rusqlite::Result<()> {

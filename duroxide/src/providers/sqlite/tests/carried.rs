@@ -206,6 +206,33 @@ async fn of_two_starts_in_two_processes_one_is_told_of_the_other() {
     assert_eq!(fetch(&other).await.unwrap().0.messages, [start("a")]);
 }
 
+#[tokio::test]
+async fn a_start_that_was_answered_in_another_process_is_not_overtaken_by_one_under_way() {
+    let dir = Dir::new();
+    let (store, other) = (patient(dir.open().await).await, dir.open().await);
+    // Nothing is compared here.
+    let mut starting = store.enqueue_for_orchestrator(start("a"), None);
+    let turn = under_way(&store, &mut starting).await;
+    assert_eq!(other.enqueue_start(start_with("a", "[]")).await.unwrap(), StartOutcome::Queued);
+    assert!(!commit(&store, &turn, "a").await.unwrap_err().is_retryable(), "the lease is lost");
+    be_patient(&store, NOW).await;
+    answered(starting).await.unwrap();
+    assert_eq!(fetch(&store).await.unwrap().0.messages, [start_with("a", "[]"), start("a")]);
+}
+
+#[tokio::test]
+async fn a_start_that_fails_in_the_end_fails_for_whoever_asked_alone() {
+    let dir = Dir::new();
+    let (store, other) = (patient(dir.open().await).await, dir.open().await);
+    let mut starting = store.enqueue_if_room(start("a"), None, 1);
+    let _turn = under_way(&store, &mut starting).await;
+    other.enqueue_for_orchestrator(raised("a"), None).await.unwrap();
+    store.enqueue_for_orchestrator(message("a"), None).await.expect("there is room for it");
+    let told = answered(starting).await.expect_err("there was none left for the start");
+    assert_eq!(told.message, ProviderError::queue_full("a", 1).message);
+    assert_eq!(queued(&store).await, 2);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_starts_of_one_transaction_are_one_instance() {
     let store = patient(SqliteProvider::new_in_memory().await.unwrap()).await;

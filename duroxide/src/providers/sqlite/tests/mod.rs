@@ -47,10 +47,14 @@ impl Dir {
 }
 
 fn start(instance: &str) -> WorkItem {
+    start_with(instance, "{}")
+}
+
+fn start_with(instance: &str, input: &str) -> WorkItem {
     WorkItem::StartOrchestration {
         instance: instance.into(),
         orchestration: "Order".into(),
-        input: "{}".into(),
+        input: input.into(),
         version: None,
         parent_instance: None,
         parent_id: None,
