@@ -71,6 +71,21 @@ fn a_child_dropped_in_the_turn_that_ends_the_orchestration_gets_neither_start_no
     assert!(story.turn([]).orchestrator_items.is_empty());
 }
 
+/// Its id follows those in storage and that of the one message by one: an instance that never was is sent no cancel.
+#[test]
+fn a_child_first_asked_for_and_dropped_in_a_later_turn_that_ends_it_gets_neither_start_nor_cancel() {
+    let mut story = Story::of(|ctx, _| async move {
+        let data = ctx.schedule_wait("go").await;
+        drop(ctx.schedule_sub_orchestration("c", ""));
+        Ok(data)
+    });
+    story.turn([]);
+    let commit = story.turn([raised("go", "x")]);
+    assert_eq!(rows(&commit)[..2], ["3 ExternalEvent", "4 SubOrchestrationScheduled"]);
+    assert_eq!(commit.orchestrator_items, []);
+    assert_eq!(story.completed(), "x");
+}
+
 #[test]
 fn a_child_dropped_later_is_cancelled() {
     let mut story = Story::of(|ctx, _| async move {
