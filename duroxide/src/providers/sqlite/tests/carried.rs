@@ -1,6 +1,5 @@
 //! Starts that are stored with their first turn: whatever comes between finds them, and nobody hears of them too soon.
 
-use super::super::jobs::{BatchError, Job, Turn};
 use super::*;
 use crate::model::trace::TraceContext;
 use crate::providers::express::FetchedTurn;
@@ -40,31 +39,6 @@ async fn commit(store: &SqliteProvider, turn: &FetchedTurn, instance: &str) -> R
     let committed =
         store.commit_turn(&turn.token, turn.head, first_turn(instance, work), hand(TagFilter::DefaultOnly)).await;
     committed.map(drop)
-}
-
-/// A request that ends the writer's commit with a panic.
-struct Exploding;
-
-impl Job for Exploding {
-    fn turn(&self) -> Turn {
-        Turn::Next
-    }
-
-    fn durability(&self) -> Durability {
-        Durability::Lease
-    }
-
-    fn is_wanted(&self) -> bool {
-        true
-    }
-
-    fn run(&mut self, _: &Connection, _: &mut Wakes) -> bool {
-        true
-    }
-
-    fn answer(self: Box<Self>, _: &Result<(), BatchError>) {
-        panic!("nobody catches this but the thread itself");
-    }
 }
 
 async fn queued(store: &SqliteProvider) -> i64 {
@@ -292,7 +266,7 @@ async fn a_start_that_is_lost_with_the_writer_is_told_so() {
     let store = patient(SqliteProvider::new_in_memory().await.unwrap()).await;
     let mut starting = store.enqueue_start(start("a"));
     let turn = under_way(&store, &mut starting).await;
-    store.writer.downgrade().leave(Box::new(Exploding));
+    store.writer.downgrade().leave(Box::new(crowd::Exploding::Answering));
     assert!(answered(starting).await.unwrap_err().is_retryable());
     assert!(!commit(&store, &turn, "a").await.unwrap_err().is_retryable(), "the lease is lost");
     assert_eq!(store.enqueue_start(start("a")).await.unwrap(), StartOutcome::Queued);

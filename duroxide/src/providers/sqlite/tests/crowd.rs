@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::super::jobs::{BatchError, Job, Turn};
 use super::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -102,6 +103,52 @@ async fn a_panic_of_the_writer_itself_loses_answers_and_nothing_else() {
     tokio::time::timeout(LOCK, told).await.expect("everybody looks again");
     store.enqueue_for_orchestrator(start("b"), None).await.unwrap();
     dir.foreign().execute("DELETE FROM orchestrator_queue WHERE instance_id = 'a'", []).expect("no lock is left");
+    assert_eq!(fetch(&store).await.unwrap().0.instance, "b");
+}
+
+/// A request that ends the writer's transaction with a panic.
+#[derive(PartialEq)]
+pub(super) enum Exploding {
+    /// Amid it, and after a change.
+    Running,
+    /// After its commit.
+    Answering,
+}
+
+impl Job for Exploding {
+    fn turn(&self) -> Turn {
+        Turn::Next
+    }
+
+    fn durability(&self) -> Durability {
+        Durability::Lease
+    }
+
+    fn is_wanted(&self) -> bool {
+        true
+    }
+
+    fn run(&mut self, conn: &Connection, _: &mut Wakes) -> bool {
+        conn.execute("DELETE FROM orchestrator_queue", []).unwrap();
+        assert!(*self == Exploding::Answering, "nobody catches this but the thread itself");
+        true
+    }
+
+    fn answer(self: Box<Self>, _: &Result<(), BatchError>) {
+        panic!("nobody catches this but the thread itself");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_amid_a_transaction_undoes_it_and_leaves_no_transaction_open() {
+    let store = SqliteProvider::new_in_memory().await.unwrap();
+    store.enqueue_for_orchestrator(start("a"), None).await.unwrap();
+    store.writer.downgrade().leave(Box::new(Exploding::Running));
+    if let Err(shared) = store.enqueue_for_orchestrator(start("b"), None).await {
+        assert!(shared.is_retryable(), "it was part of that transaction: {shared}");
+        store.enqueue_for_orchestrator(start("b"), None).await.unwrap();
+    }
+    assert_eq!(fetch(&store).await.unwrap().0.instance, "a");
     assert_eq!(fetch(&store).await.unwrap().0.instance, "b");
 }
 
