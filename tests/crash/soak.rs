@@ -2,10 +2,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use duroxide::{Client, OrchestrationStatus};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::{FOLDER, PATIENCE, Stage, again};
@@ -14,14 +15,14 @@ use super::{FOLDER, PATIENCE, Stage, again};
 const SECONDS: &str = "DUROXIDE_SOAK_SECONDS";
 
 /// In flight at any time.
-const HANDS: u64 = 32;
+const HANDS: u32 = 32;
 
 /// Executions of each orchestration.
 const EXECUTIONS: u64 = 3;
 
 /// Orchestrations of each hand before anything is compared: until then connections and threads are opened when first
 /// needed, and on a slow machine that takes long.
-const WARM_UP: u64 = 4;
+const WARM_UP: u32 = 4;
 
 const TICK: Duration = Duration::from_millis(50);
 
@@ -31,7 +32,7 @@ const LOG_MAX: u64 = 64 << 20;
 /// What the second half of the time may have more than the first: a quarter and this much. A leak of one orchestration's
 /// memory shows after a minute; what an allocator keeps does not grow. Each hand may need a thread that reads, whenever
 /// it happens that all read at once.
-const SLACK: Held = Held { rss_kib: 24 << 10, log: LOG_MAX, file: 8 << 20, open: 8, threads: HANDS };
+const SLACK: Held = Held { rss_kib: 24 << 10, log: LOG_MAX, file: 8 << 20, open: 8, threads: HANDS as u64 };
 
 /// What the process holds at one moment, or held at most.
 #[derive(Debug, Clone, Copy, Default)]
@@ -106,7 +107,7 @@ async fn soak_keeps_memory_log_file_and_descriptors_bounded() {
     println!("soak: {ended} orchestrations in {seconds} s");
     println!("soak: at most in the first half {first:?}");
     println!("soak: at most in the second {second:?}");
-    assert!(ended > HANDS, "{ended} ended");
+    assert!(ended > HANDS as usize, "{ended} ended");
     assert!(second.log <= LOG_MAX, "the log grew to {} bytes", second.log);
     let grown = second.grown_since(first);
     assert!(grown.is_empty(), "{grown:?}");
@@ -115,8 +116,9 @@ async fn soak_keeps_memory_log_file_and_descriptors_bounded() {
 
 /// Works until all are warm, and then for so long. What was held at most in the first half of that time and in the
 /// second, and how many ended.
-async fn soak(client: &Client, file: &Path, time: Duration) -> (Held, Held, u64) {
-    let (over, ended) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+async fn soak(client: &Client, file: &Path, time: Duration) -> (Held, Held, usize) {
+    // One permit for each orchestration that ended.
+    let (over, ended) = (Arc::new(AtomicBool::new(false)), Arc::new(Semaphore::new(0)));
     let hands: Vec<_> = (0..HANDS)
         .map(|hand| {
             let (client, over, ended) = (client.clone(), Arc::clone(&over), Arc::clone(&ended));
@@ -124,15 +126,15 @@ async fn soak(client: &Client, file: &Path, time: Duration) -> (Held, Held, u64)
                 let mut round = 0;
                 while !over.load(Ordering::Relaxed) {
                     one(&client, &format!("soak-{hand}-{round}")).await;
-                    ended.fetch_add(1, Ordering::Relaxed);
+                    ended.add_permits(1);
                     round += 1;
                 }
             })
         })
         .collect();
-    while ended.load(Ordering::Relaxed) < HANDS * WARM_UP {
-        tokio::time::sleep(TICK).await;
-    }
+    let warm = ended.acquire_many(HANDS * WARM_UP).await.expect("nobody closes it");
+    // They count as well.
+    drop(warm);
     let begun = Instant::now();
     let mut halves = [Held::default(); 2];
     while begun.elapsed() < time {
@@ -145,7 +147,7 @@ async fn soak(client: &Client, file: &Path, time: Duration) -> (Held, Held, u64)
     for hand in hands {
         hand.await.unwrap();
     }
-    (halves[0], halves[1], ended.load(Ordering::Relaxed))
+    (halves[0], halves[1], ended.available_permits())
 }
 
 /// One orchestration from start to deletion, with what leaves something behind: executions, children, timers, messages,

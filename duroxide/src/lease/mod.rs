@@ -35,7 +35,8 @@ pub(crate) struct Claim<'a> {
     pub owner: &'a str,
     /// A fresh token.
     pub token: String,
-    /// The highest fence the store ever gave out: it outlives release and deletion, a lease does not.
+    /// The highest fence that a later lease must be above, as the store keeps it: each that was given out, or each that
+    /// anybody was told. It outlives release and deletion, a lease does not.
     pub last_fence: u64,
     /// Now, milliseconds since the Unix epoch.
     pub now_ms: u64,

@@ -186,14 +186,14 @@ fn next(
             Some(identity) => Some(identity),
             None => identify(conn, &instance, &batch.messages, has_past)?,
         };
-        if identity.is_none() {
+        let Some(identity) = identity else {
             set_orphans_aside(conn, &instance, &batch.messages, now_ms)?;
             continue;
-        }
+        };
         let claim = Claim { owner, token: token_of(batch.first_id), last_fence, now_ms, timeout: lock_timeout };
-        match (identity, take(conn, &instance, held.as_ref(), claim)?) {
-            (Some(identity), Some(token)) => return load(conn, token, instance, identity, batch, known).map(Some),
-            _ => ready::hold(conn, &instance)?,
+        match take(conn, &instance, held.as_ref(), claim)? {
+            Some(token) => return load(conn, token, instance, identity, batch, known).map(Some),
+            None => ready::hold(conn, &instance)?,
         }
     }
     Ok(None)

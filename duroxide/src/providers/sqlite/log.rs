@@ -163,6 +163,8 @@ mod tests {
         conn.execute_batch("CREATE TABLE t (bytes)").unwrap();
         let mut log = Log::of(&conn, 100_000);
         let lengths: Vec<u64> = (0..30).map(|_| write(&conn, &mut log)).collect();
+        let reached = lengths.iter().find(|len| **len >= 100_000);
+        assert!(reached.is_some_and(|len| *len < 100_000 + STEP_MIN / 2), "{lengths:?}");
         let beyond = lengths.windows(2).filter(|two| two[0] >= 100_000);
         assert!(beyond.clone().count() > 10, "{lengths:?}");
         assert!(beyond.clone().all(|two| two[1] - two[0] < STEP_MIN), "{lengths:?}");
