@@ -13,8 +13,12 @@ pub(crate) enum Entry {
         at: usize,
         bytes: Vec<u8>,
     },
-    /// Made as long as this: shorter, or longer with zeros.
-    Resized {
+    Truncated {
+        file: String,
+        size: usize,
+    },
+    /// With zeros, by the store itself.
+    Lengthened {
         file: String,
         size: usize,
     },
@@ -100,7 +104,9 @@ impl Disk {
                 self.files.insert(name.clone(), File { name: Name::New, ..File::default() });
             }
             Entry::Written { file, at, bytes } => self.change(file, Change::Write { at: *at, bytes: bytes.clone() }),
-            Entry::Resized { file, size } => self.change(file, Change::Resize(*size)),
+            Entry::Truncated { file, size } | Entry::Lengthened { file, size } => {
+                self.change(file, Change::Resize(*size));
+            }
             Entry::Synced(name) => {
                 if let Some(file) = self.files.get_mut(name) {
                     for change in std::mem::take(&mut file.since) {

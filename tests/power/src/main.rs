@@ -118,7 +118,7 @@ fn cut_power(flushes: Flushes, states: usize, seed: u64) -> Sum {
     let is_fold = |entry: &&Entry| matches!(entry, Entry::Synced(file) if file == scene::FILE);
     // Before there is a log, the first pages are written directly.
     let foldings = entries.iter().skip_while(|entry| !matches!(entry, Entry::Told(_))).filter(is_fold).count();
-    let lengthenings = entries.iter().filter(|entry| matches!(entry, Entry::Resized { size, .. } if *size > 0)).count();
+    let lengthenings = entries.iter().filter(|entry| matches!(entry, Entry::Lengthened { .. })).count();
     let sum = Mutex::new(Sum { foldings, lengthenings, ..Sum::default() });
     let (sender, receiver) = sync_channel(2);
     let receiver = Mutex::new(receiver);

@@ -37,7 +37,7 @@ impl Recording {
         let size = std::fs::metadata(self.folder.join(file)).map_or(0, |metadata| metadata.len());
         let size = usize::try_from(size).expect("it fits into memory");
         if self.lengths.get(file).is_some_and(|noted| size > *noted) {
-            self.entries.push(Entry::Resized { file: file.to_owned(), size });
+            self.entries.push(Entry::Lengthened { file: file.to_owned(), size });
         }
     }
 
@@ -218,7 +218,7 @@ unsafe extern "C" fn write(file: *mut sqlite3_file, from: *const c_void, bytes: 
 unsafe extern "C" fn truncate(file: *mut sqlite3_file, size: i64) -> c_int {
     // SAFETY: the arguments are SQLite's own.
     let act = || unsafe { real(file).xTruncate.expect("files are truncated")(file, size) };
-    noted(file, act, |file| Entry::Resized { file, size: usize::try_from(size).expect("sizes are not negative") })
+    noted(file, act, |file| Entry::Truncated { file, size: usize::try_from(size).expect("sizes are not negative") })
 }
 
 /// # Safety
