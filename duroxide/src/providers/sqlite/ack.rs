@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::error::StoreError;
 use super::fetch::find_lease;
@@ -12,7 +12,7 @@ use super::kv::{self, KvChange};
 use super::ready;
 use super::row::{ActivityRow, MessageRow, int};
 use super::wakes::Wakes;
-use super::{admin, worker};
+use super::{admin, basis, worker};
 use crate::clock;
 use crate::model::commit::{Commit, ExecutionMetadata};
 use crate::model::event::{Event, EventKind};
@@ -104,9 +104,9 @@ fn is_news(event: &Event) -> bool {
 /// to where the request began.
 pub(super) fn ack(conn: &Connection, ack: &Ack, wakes: &mut Wakes) -> Result<Vec<Leased>, StoreError> {
     let now_ms = clock::now_ms();
-    let first = wakes.first_turn_of(conn, &ack.token)?;
-    let is_leased = first.is_none();
-    let instance = match first {
+    let carried = wakes.turn_of(conn, &ack.token)?;
+    let is_leased = carried.is_none();
+    let instance = match carried {
         Some(instance) => instance,
         None => claim(conn, &ack.token, now_ms, wakes)?,
     };
@@ -139,11 +139,7 @@ pub(super) fn complete(
 ) -> Result<Option<Committed>, StoreError> {
     let Completing { tokens, instance, base, head, turn } = completing;
     let now_ms = clock::now_ms();
-    if !is_left_alone(conn, instance, base, now_ms)? {
-        return Ok(None);
-    }
-    // Another program may have changed what comes before the end.
-    if base.seen != seen && !history::is_whole(conn, instance, base)? {
+    if wakes.is_on_its_way(instance) || !basis::is_left_to_completions(conn, instance, base, seen)? {
         return Ok(None);
     }
     for token in tokens {
@@ -152,22 +148,6 @@ pub(super) fn complete(
     upsert_instance(conn, instance, turn, now_ms)?;
     let leased = apply(conn, instance, turn, now_ms, wakes)?;
     Ok(Some(Committed { head: Head { seen, ..*head }, leased }))
-}
-
-/// Whether an instance is in this execution, whose history ends there, nobody holds it and no message waits for it but
-/// completions, among which there is no order.
-fn is_left_alone(conn: &Connection, instance: &str, base: &Head, now_ms: u64) -> Result<bool, StoreError> {
-    let found = conn
-        .prepare_cached(
-            "SELECT 1 FROM instances WHERE instance_id = ?1 AND current_execution_id = ?2
-                 AND NOT EXISTS (SELECT 1 FROM instance_locks WHERE instance_id = ?1 AND locked_until > ?3)
-                 AND NOT EXISTS (SELECT 1 FROM orchestrator_queue WHERE instance_id = ?1 AND visible_at <= ?3
-                     AND work_item NOT GLOB '{\"Activity*')
-                 AND ?4 = (SELECT MAX(event_id) FROM history WHERE instance_id = ?1 AND execution_id = ?2)",
-        )?
-        .query_row(params![instance, int(base.execution_id), int(now_ms), int(base.last_event_id)], |_| Ok(()))
-        .optional()?;
-    Ok(found.is_some())
 }
 
 /// What a turn changes, whoever proved that it may.

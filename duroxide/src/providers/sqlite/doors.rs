@@ -10,7 +10,7 @@ use super::jobs::Durability;
 use super::ready;
 use super::row::MessageRow;
 use super::wakes::Wakes;
-use super::{SqliteProvider, history, room, start};
+use super::{SqliteProvider, basis, history, room};
 use crate::model::event::Event;
 use crate::model::work_item::WorkItem;
 use crate::providers::error::ProviderError;
@@ -80,7 +80,7 @@ impl SqliteProvider {
             if let Some(waiting_max) = waiting_max {
                 room::check(conn, &message.instance, waiting_max)?;
             }
-            if delay.is_none() && start::is_carried(conn, &item, &message.instance, wakes)? {
+            if delay.is_none() && basis::offer(conn, &item, wakes)? {
                 return Ok(());
             }
             let now_ms = clock::now_ms();

@@ -35,9 +35,9 @@ impl SqliteProvider {
             let known = Known { heads: Arc::clone(&heads), seen: others.get() };
             let mut fetched = match wakes.has_offers() && !wakes.has_messages() {
                 true => Vec::new(),
-                false => fetch::fetch_many(conn, max, lock_timeout, capability, &terms.owner, &known)?,
+                false => fetch::fetch_many(conn, max, lock_timeout, capability, &terms.owner, &known, wakes)?,
             };
-            fetched.extend(fetch::take_offered(max - fetched.len(), capability, &terms, known.seen, wakes));
+            fetched.extend(fetch::take_offered(max - fetched.len(), capability, &terms, &known, wakes));
             Ok(fetched.into_iter().map(|one| on_its_way(one, &writer)).collect())
         }
     }
@@ -50,7 +50,8 @@ impl ExpressProvider for SqliteProvider {
     }
 
     async fn await_turns(&self, request: TurnRequest) -> Result<Vec<FetchedTurn>, ProviderError> {
-        Ok(turns(self.writer.stand("await_turns", self.taking(request)).await?))
+        let heads = Arc::clone(&request.known);
+        Ok(turns(self.writer.stand("await_turns", heads, self.taking(request)).await?))
     }
 
     async fn fetch_activities(&self, request: ActivityRequest) -> Result<Vec<FetchedActivity>, ProviderError> {

@@ -1,17 +1,19 @@
 //! Take the next orchestration item under a lease.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::carried::Terms;
+use super::basis::{Basis, Resting};
+use super::carried::{Offered, Terms};
 use super::error::StoreError;
 use super::history::{self, StoredEvent};
 use super::kv;
 use super::ready;
-use super::row::{self, int, quarantine, row_of, start_of, text, token_of, uint};
+use super::row::{self, carried_by, int, quarantine, row_of, text, token_of, uint};
 use super::wakes::Wakes;
 use crate::lease::{Claim, Lease, Refusal};
 use crate::model::event::{Event, EventKind};
@@ -81,19 +83,30 @@ impl Fetched {
         (item, self.token, self.attempts)
     }
 
-    /// A start, as it would be fetched had it been queued.
-    fn of_start(start: &WorkItem, token: String, seen: u64) -> Self {
-        let identity = starts_as(start).expect("only starts are offered");
+    /// A message that was offered, as it would be fetched had it been queued.
+    fn of_offered(offered: Offered, token: String, seen: u64) -> Self {
+        let message = Rc::unwrap_or_clone(offered.message);
+        let (identity, head, known) = match offered.basis {
+            Basis::Nothing => {
+                let identity = starts_as(&message).expect("it starts its instance");
+                let head = history::head_of(identity.execution_id, &[], seen);
+                (Identity { is_new: true, ..identity }, head, false)
+            }
+            Basis::Resting(Resting { name, version, head }) => {
+                let execution_id = head.execution_id;
+                (Identity { name, version, execution_id, history_of: Some(execution_id), is_new: false }, head, true)
+            }
+        };
         Fetched {
             token,
-            instance: start.target_instance().to_owned(),
-            head: history::head_of(identity.execution_id, &[], seen),
-            identity: Identity { is_new: true, ..identity },
-            messages: vec![start.clone()],
+            instance: message.target_instance().to_owned(),
+            identity,
+            messages: vec![message],
             history: Vec::new(),
             kv_snapshot: HashMap::new(),
             attempts: 1,
-            known: false,
+            known,
+            head,
         }
     }
 
@@ -109,10 +122,11 @@ pub(super) fn fetch(
     lock_timeout: Duration,
     capability: Capability,
     owner: &str,
+    wakes: &mut Wakes,
 ) -> Result<Option<Fetched>, StoreError> {
     let now_ms = clock::now_ms();
     ready::promote_messages(conn, now_ms)?;
-    next(conn, lock_timeout, capability, owner, None, now_ms)
+    next(conn, Seeking { lock_timeout, capability, owner, known: None, now_ms }, wakes)
 }
 
 /// Leases up to `max` instances, in the order of their earliest messages.
@@ -123,35 +137,44 @@ pub(super) fn fetch_many(
     capability: Capability,
     owner: &str,
     known: &Known,
+    wakes: &mut Wakes,
 ) -> Result<Vec<Fetched>, StoreError> {
     let now_ms = clock::now_ms();
     ready::promote_messages(conn, now_ms)?;
+    let seeking = Seeking { lock_timeout, capability, owner, known: Some(known), now_ms };
     let mut fetched = Vec::new();
     while fetched.len() < max
-        && let Some(one) = next(conn, lock_timeout, capability, owner, Some(known), now_ms)?
+        && let Some(one) = next(conn, seeking, wakes)?
     {
         fetched.push(one);
     }
     Ok(fetched)
 }
 
-/// Takes up to `max` of the starts that are offered, each as if it had been queued and leased. What they begin has no version
-/// yet that somebody could lack.
+/// Takes up to `max` of the messages that are offered, each as if it had been queued and leased. What starts has no version yet
+/// that somebody could lack, and what rests is known to whoever could replay it.
 pub(super) fn take_offered(
     max: usize,
     capability: Capability,
     terms: &Terms,
-    seen: u64,
+    known: &Known,
     wakes: &mut Wakes,
 ) -> Vec<Fetched> {
     let max = if matches!(capability, Capability::Nothing) { 0 } else { max };
-    let starts = std::iter::from_fn(|| wakes.take_start(terms)).take(max);
-    starts.map(|(start, token)| Fetched::of_start(&start, token, seen)).collect()
+    let can_go_on = |offered: &Offered| match &offered.basis {
+        Basis::Nothing => true,
+        Basis::Resting(Resting { head, .. }) => {
+            let own = known.heads.head_of(offered.message.target_instance());
+            own.is_some_and(|own| Head { seen: head.seen, ..own } == *head)
+        }
+    };
+    let taken = std::iter::from_fn(|| wakes.take_offered(terms, can_go_on)).take(max);
+    taken.map(|(offered, token)| Fetched::of_offered(offered, token, known.seen)).collect()
 }
 
-/// Leases the instance of a start that was queued last, under the token that was given out for it. Whoever has that knows the
-/// start alone: what else waits for the instance is no part of the batch. Whether nobody else holds it.
-pub(super) fn take_start(conn: &Connection, instance: &str, token: &str, terms: &Terms) -> rusqlite::Result<bool> {
+/// Leases the instance of a message that was queued last, under the token that was given out for it. Whoever has that knows the
+/// message alone: what else waits for the instance is no part of the batch. Whether nobody else holds it.
+pub(super) fn take_queued(conn: &Connection, instance: &str, token: &str, terms: &Terms) -> rusqlite::Result<bool> {
     let row_id = conn.last_insert_rowid();
     let held = conn
         .prepare_cached("SELECT owner, lock_token, fence, locked_until FROM instance_locks WHERE instance_id = ?1")?
@@ -168,16 +191,24 @@ pub(super) fn take_start(conn: &Connection, instance: &str, token: &str, terms: 
     Ok(true)
 }
 
-fn next(
-    conn: &Connection,
+/// On whose behalf, and what it can do.
+#[derive(Clone, Copy)]
+struct Seeking<'a> {
     lock_timeout: Duration,
     capability: Capability,
-    owner: &str,
-    known: Option<&Known>,
+    owner: &'a str,
+    known: Option<&'a Known>,
     now_ms: u64,
-) -> Result<Option<Fetched>, StoreError> {
+}
+
+fn next(conn: &Connection, seeking: Seeking<'_>, wakes: &mut Wakes) -> Result<Option<Fetched>, StoreError> {
+    let Seeking { lock_timeout, capability, owner, known, now_ms } = seeking;
     // Each round that yields nothing takes the rows it looked at out of the way, so that it ends.
     while let Some(found) = candidate(conn, capability, now_ms)? {
+        if wakes.is_on_its_way(&found.instance) {
+            wakes.queue_carried(conn, &found.instance)?;
+            continue;
+        }
         let Some(batch) = readable_batch(conn, &found.instance, now_ms)? else {
             continue;
         };
@@ -454,7 +485,7 @@ fn known_head(conn: &Connection, known: &Known, instance: &str, execution_id: u6
 
 /// The instance that a token leases or, as long as nobody else took it, leased.
 pub(super) fn find_lease(conn: &Connection, token: &str) -> Result<(String, Lease), StoreError> {
-    if let Some(instance) = start_of(token) {
+    if let Some(instance) = carried_by(token) {
         return find_lease_of(conn, instance, token);
     }
     let id = row_of(token).ok_or(Refusal::Unknown)?;

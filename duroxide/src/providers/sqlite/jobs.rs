@@ -1,6 +1,7 @@
 //! What the writer is asked to do, and how the answer finds whoever asked.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
@@ -9,6 +10,7 @@ use super::error::{StoreError, may_pass};
 use super::wakes::Wakes;
 use super::writer::WeakWriter;
 use crate::providers::error::ProviderError;
+use crate::providers::express::KnownHeads;
 
 /// What a power cut may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +69,10 @@ pub(super) enum Turn {
 pub(super) trait Job: Send {
     fn turn(&self) -> Turn;
     fn durability(&self) -> Durability;
+    /// What whoever waits for messages knows already.
+    fn heads(&self) -> Option<&Arc<dyn KnownHeads>> {
+        None
+    }
     /// Whether anybody waits for the answer.
     fn is_wanted(&self) -> bool;
     /// Does it; `false` when its changes must be undone.
@@ -96,6 +102,7 @@ pub(super) struct Request<T, F> {
     pub(super) operation: &'static str,
     pub(super) durability: Durability,
     pub(super) turn: Turn,
+    pub(super) heads: Option<Arc<dyn KnownHeads>>,
     pub(super) work: F,
     /// What it came to, once it was run.
     pub(super) result: Option<Result<T, ProviderError>>,
@@ -117,6 +124,10 @@ where
 
     fn durability(&self) -> Durability {
         self.durability
+    }
+
+    fn heads(&self) -> Option<&Arc<dyn KnownHeads>> {
+        self.heads.as_ref()
     }
 
     fn is_wanted(&self) -> bool {

@@ -12,6 +12,7 @@ use sqlx::SqlitePool;
 mod ack;
 mod admin;
 mod adopt;
+mod basis;
 mod by_hand;
 mod carried;
 mod desk;
@@ -267,8 +268,8 @@ impl Provider for SqliteProvider {
         let capability = Capability::of(filter);
         let (owner, writer) = (self.node.owner(), self.writer.downgrade());
         let fetched = self
-            .lease("fetch_orchestration_item", move |conn, _| {
-                let fetched = fetch::fetch(conn, lock_timeout, capability, &owner)?;
+            .lease("fetch_orchestration_item", move |conn, wakes| {
+                let fetched = fetch::fetch(conn, lock_timeout, capability, &owner, wakes)?;
                 Ok(fetched.map(|fetched| {
                     let token = fetched.token.clone();
                     Delivery::new(fetched, token, fetch::give_back, writer.clone())

@@ -48,7 +48,7 @@ pub(super) fn enqueue(
     now_ms: u64,
     wakes: &mut Wakes,
 ) -> Result<(), StoreError> {
-    wakes.queue_start(conn, &message.instance)?;
+    wakes.queue_carried(conn, &message.instance)?;
     let held = || {
         conn.prepare_cached("SELECT 1 FROM instance_locks WHERE instance_id = ?1 AND lapsed = 0")?
             .query_row([&message.instance], |_| Ok(()))

@@ -107,13 +107,13 @@ pub(super) fn token_of(row_id: i64) -> String {
     format!("{row_id}:{}", seams::lock_token())
 }
 
-/// A token that names an instance whose start is in no queue yet.
-pub(super) fn start_token(instance: &str) -> String {
+/// A token that names an instance whose message is in no queue yet.
+pub(super) fn carried_token(instance: &str) -> String {
     format!("{}:{instance}", seams::lock_token())
 }
 
 /// The instance that a token names.
-pub(super) fn start_of(token: &str) -> Option<&str> {
+pub(super) fn carried_by(token: &str) -> Option<&str> {
     let (first, instance) = token.split_once(':')?;
     first.starts_with("lock_").then_some(instance)
 }

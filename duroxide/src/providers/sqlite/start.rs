@@ -3,9 +3,9 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::error::StoreError;
-use super::ready;
 use super::row::MessageRow;
 use super::wakes::Wakes;
+use super::{basis, ready};
 use crate::model::event::Event;
 use crate::model::start::StartOutcome;
 use crate::model::work_item::WorkItem;
@@ -19,29 +19,15 @@ pub(super) fn enqueue(
     now_ms: u64,
     wakes: &mut Wakes,
 ) -> Result<StartOutcome, StoreError> {
-    wakes.queue_start(conn, &message.instance)?;
+    wakes.queue_carried(conn, &message.instance)?;
     if let Some(found) = compare(conn, start, &message.instance)? {
         return Ok(found);
     }
-    if is_carried(conn, start, &message.instance, wakes)? {
+    if basis::offer(conn, start, wakes)? {
         return Ok(StartOutcome::Queued);
     }
     ready::enqueue(conn, message, now_ms, now_ms, wakes)?;
     Ok(StartOutcome::Queued)
-}
-
-/// Leaves a start to somebody who waits for messages, if nothing else is known of its instance; whether somebody does.
-pub(super) fn is_carried(
-    conn: &Connection,
-    start: &WorkItem,
-    instance: &str,
-    wakes: &mut Wakes,
-) -> Result<bool, StoreError> {
-    if !matches!(start, WorkItem::StartOrchestration { .. }) || !wakes.takes_offers() {
-        return Ok(false);
-    }
-    wakes.queue_start(conn, instance)?;
-    Ok(is_free(conn, instance)? && wakes.offer(start))
 }
 
 /// Whether no start of this instance is stored, and nothing that came of one.

@@ -20,6 +20,7 @@ use super::wakes::Wakes;
 use super::writer::Others;
 use crate::clock;
 use crate::observe::target;
+use crate::providers::express::KnownHeads;
 use crate::providers::signal::{WorkQueue, WorkSignal};
 
 /// Requests in one transaction: bounds how long the first of them waits for the last.
@@ -112,11 +113,11 @@ impl WriterThread {
             signal,
             seen,
             seen_at: None,
+            carried: Carried::new(others.clone()),
             others,
             search: Search::default(),
             foreseen: Foreseen::default(),
             standing: VecDeque::new(),
-            carried: Carried::default(),
             has_answered: false,
             is_tight: false,
         }
@@ -255,9 +256,9 @@ impl WriterThread {
             self.is_tight = true;
         }
         let mut jobs: Vec<Option<Box<dyn Job>>> = batch.drain(..).map(Some).collect();
-        let (taken, stored) = wakes.starts();
+        let (taken, stored) = wakes.carriage();
         if committed.is_ok() {
-            // First those that are over: a start that nobody waits for gives way to the next of its instance.
+            // First those that are over: a message that nobody waits for gives way to the next of its instance.
             self.carried.answer(&stored, &committed);
             self.carried.keep(taken, &mut jobs);
         }
@@ -284,7 +285,7 @@ impl WriterThread {
         let offers = !is_guarded && self.standing.iter().any(|order| order.is_wanted());
         match &mut *batch {
             [alone] => {
-                let mut own = wakes.of(offers.then_some(0));
+                let mut own = wakes.of(offers.then_some(0)).knowing(self.heads_of_first());
                 if alone.run(&self.conn, &mut own) {
                     wakes.merge(own);
                 } else {
@@ -308,9 +309,17 @@ impl WriterThread {
             let own = wakes.of(None);
             self.step(batch[left.job].as_mut(), own, wakes)?;
         }
+        self.serve_standing(served, wakes)?;
         self.execute("COMMIT")?;
         self.log.committed();
         Ok(())
+    }
+
+    /// What the first of those knows who wait for messages. Only a request that is alone in its transaction may offer a message
+    /// for what rests: in company nobody pays for a flush of their own, and two messages for one instance would stand in each
+    /// other's way.
+    fn heads_of_first(&self) -> Option<Arc<dyn KnownHeads>> {
+        self.standing.iter().find(|order| order.is_wanted()).and_then(|order| order.heads()).cloned()
     }
 
     /// Has the log folded when it is long.

@@ -49,7 +49,7 @@ impl TraceProvider for SqliteProvider {
             match waiting_max {
                 Some(waiting_max) => room::check(conn, &message.instance, waiting_max)?,
                 None => {
-                    wakes.queue_start(conn, &message.instance)?;
+                    wakes.queue_carried(conn, &message.instance)?;
                     if let Some(found) = start::compare(conn, &item, &message.instance)? {
                         return Ok(found);
                     }

@@ -1,24 +1,27 @@
-//! What follows once a transaction is committed: whom to wake, and what becomes of starts on their way.
+//! What follows once a transaction is committed: whom to wake, and what becomes of messages on their way.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension};
 
+use super::basis::Basis;
 use super::carried::{Carried, Offered, Taken, Terms};
 use super::error::StoreError;
-use super::row::start_of;
+use super::row::carried_by;
 use crate::clock;
 use crate::model::status::OrchestrationStatus;
 use crate::model::work_item::WorkItem;
+use crate::providers::express::{Head, KnownHeads};
 use crate::providers::signal::{WorkQueue, WorkSignal};
 
 /// Longer than the poll interval of another process.
 const STEP_BACK: Duration = Duration::from_millis(150);
 
-/// Whom to wake once the transaction is committed, and what becomes of starts on their way.
+/// Whom to wake once the transaction is committed, and what becomes of messages on their way.
 #[derive(Debug, Default)]
 pub(super) struct Wakes {
     messages: bool,
@@ -27,21 +30,23 @@ pub(super) struct Wakes {
     /// Instances of which waiting clients see a difference, each with its status if it has ended and is known.
     news: Vec<(String, Option<OrchestrationStatus>)>,
     carried: Carried,
-    /// Which request of the transaction this is about, if somebody waits who would take its start.
+    /// Which request of the transaction this is about, if somebody waits who would take its message.
     job: Option<usize>,
+    /// What they know already.
+    heads: Option<Arc<dyn KnownHeads>>,
     offered: Vec<Offered>,
     met: Rc<Met>,
     taken: Vec<Taken>,
-    /// Instances whose starts this transaction stores.
+    /// Instances whose messages this transaction stores.
     stored: Vec<String>,
 }
 
 /// What the requests of one transaction have to know of each other.
 #[derive(Debug, Default)]
 struct Met {
-    /// Instances of which a start was offered.
+    /// Instances for which a message was offered.
     offered: RefCell<HashSet<String>>,
-    /// Something else was said to one of them, which has to find the start in the queue.
+    /// Something else was said to one of them, which has to find the message in the queue.
     crossed: Cell<bool>,
 }
 
@@ -83,15 +88,20 @@ impl Wakes {
         self.news.push((instance, end));
     }
 
-    /// Those of a transaction in which starts may be stored that are under way.
+    /// Those of a transaction in which messages may be stored that are under way.
     pub(super) fn with(carried: Carried) -> Self {
         Wakes { carried, ..Wakes::default() }
     }
 
-    /// For one request of this transaction, of this number if its start may be taken by somebody who waits.
+    /// For one request of this transaction, of this number if its message may be taken by somebody who waits.
     pub(super) fn of(&self, job: Option<usize>) -> Self {
         let (carried, met) = (self.carried.clone(), Rc::clone(&self.met));
         Wakes { job, carried, met, stored: self.stored.clone(), ..Wakes::default() }
+    }
+
+    /// The same, and what those know who wait.
+    pub(super) fn knowing(self, heads: Option<Arc<dyn KnownHeads>>) -> Self {
+        Wakes { heads, ..self }
     }
 
     /// For somebody who waits: what is offered goes along. What of it is not taken comes back when it is merged.
@@ -99,7 +109,7 @@ impl Wakes {
         Wakes { offered: self.offered.clone(), messages: self.messages, ..self.of(None) }
     }
 
-    /// The starts that are under way.
+    /// The messages that are under way.
     #[cfg(test)]
     pub(super) fn carried(&self) -> &Carried {
         &self.carried
@@ -117,7 +127,7 @@ impl Wakes {
         self.stored = other.stored;
     }
 
-    /// Whether starts are offered.
+    /// Whether messages are offered.
     pub(super) fn has_offers(&self) -> bool {
         !self.offered.is_empty()
     }
@@ -132,51 +142,63 @@ impl Wakes {
         self.offered = offered;
     }
 
-    /// Whether somebody waits who would take a start.
+    /// Whether somebody waits who would take a message.
     pub(super) fn takes_offers(&self) -> bool {
         self.job.is_some()
     }
 
-    /// Leaves the start to somebody who waits for messages, if there is one, and it is the first of its instance.
-    pub(super) fn offer(&mut self, start: &WorkItem) -> bool {
-        let is_first = self.job.is_some() && self.met.offered.borrow_mut().insert(start.target_instance().to_owned());
+    /// Where they who wait know that the execution of this instance rests, and how often others wrote so far.
+    pub(super) fn known_head(&self, instance: &str) -> Option<(Head, u64)> {
+        Some((self.heads.as_ref()?.head_of(instance)?, self.carried.seen()))
+    }
+
+    /// Leaves the message to somebody who waits for messages, if there is one, and it is the first of its instance.
+    pub(super) fn offer(&mut self, message: &WorkItem, basis: Basis) -> bool {
+        let is_first = self.job.is_some() && self.met.offered.borrow_mut().insert(message.target_instance().to_owned());
         if let Some(job) = self.job.filter(|_| is_first) {
-            self.offered.push(Offered { job, start: Rc::new(start.clone()) });
+            self.offered.push(Offered { job, message: Rc::new(message.clone()), basis });
         }
         is_first
     }
 
-    /// The first of the starts that are offered, and the token of its first turn.
-    pub(super) fn take_start(&mut self, terms: &Terms) -> Option<(Rc<WorkItem>, String)> {
-        if self.offered.is_empty() {
-            return None;
-        }
-        let offered = self.offered.remove(0);
+    /// The first of the messages that are offered and suit, and the token of its turn.
+    pub(super) fn take_offered(
+        &mut self,
+        terms: &Terms,
+        suits: impl FnMut(&Offered) -> bool,
+    ) -> Option<(Offered, String)> {
+        let first = self.offered.iter().position(suits)?;
+        let offered = self.offered.remove(first);
         let taken = Taken::new(&offered, terms);
         let token = taken.token().to_owned();
         self.taken.push(taken);
-        Some((offered.start, token))
+        Some((offered, token))
     }
 
-    /// The instance of a start that is stored with its first turn, if that is committed under this token.
-    pub(super) fn first_turn_of(&mut self, conn: &Connection, token: &str) -> Result<Option<String>, StoreError> {
-        let first = self.carried.first_turn_of(conn, token)?.filter(|&instance| !self.is_stored(instance));
-        if let Some(instance) = first {
+    /// The instance of a message that is stored with its turn, if that is committed under this token.
+    pub(super) fn turn_of(&mut self, conn: &Connection, token: &str) -> Result<Option<String>, StoreError> {
+        let carried = self.carried.turn_of(conn, token)?.filter(|&instance| !self.is_stored(instance));
+        if let Some(instance) = carried {
             self.stored.push(instance.to_owned());
         }
-        Ok(first.map(str::to_owned))
+        Ok(carried.map(str::to_owned))
     }
 
-    /// The lease of this token must be in the tables: if it is that of a start on its way, that is queued now.
+    /// Whether a message for this instance is on its way: then the instance is held.
+    pub(super) fn is_on_its_way(&self, instance: &str) -> bool {
+        self.carried.has(instance) && !self.is_stored(instance)
+    }
+
+    /// The lease of this token must be in the tables: if it is that of a message on its way, that is queued now.
     pub(super) fn queue_leased(&mut self, conn: &Connection, token: &str) -> Result<(), StoreError> {
-        match start_of(token) {
-            Some(instance) => self.queue_start(conn, instance),
+        match carried_by(token) {
+            Some(instance) => self.queue_carried(conn, instance),
             None => Ok(()),
         }
     }
 
-    /// Whatever is said of this instance must find its start: if that is under way, it is queued now.
-    pub(super) fn queue_start(&mut self, conn: &Connection, instance: &str) -> Result<(), StoreError> {
+    /// Whatever is said of this instance must find its message: if one is under way, it is queued now.
+    pub(super) fn queue_carried(&mut self, conn: &Connection, instance: &str) -> Result<(), StoreError> {
         if self.met.offered.borrow().contains(instance) {
             self.met.crossed.set(true);
         }
@@ -190,7 +212,7 @@ impl Wakes {
         Ok(())
     }
 
-    /// Whether a request spoke of a start that another one of this transaction offered.
+    /// Whether a request spoke of an instance to which another one of this transaction offered a message.
     pub(super) fn is_crossed(&self) -> bool {
         self.met.crossed.get()
     }
@@ -199,8 +221,8 @@ impl Wakes {
         self.stored.iter().any(|stored| stored == instance)
     }
 
-    /// The transaction is committed: starts that were taken, and those that were stored.
-    pub(super) fn starts(&mut self) -> (Vec<Taken>, Vec<String>) {
+    /// The transaction is committed: messages that were taken, and those that were stored.
+    pub(super) fn carriage(&mut self) -> (Vec<Taken>, Vec<String>) {
         (std::mem::take(&mut self.taken), std::mem::take(&mut self.stored))
     }
 

@@ -13,6 +13,7 @@ use super::jobs::{Durability, Job, Request, Turn};
 use super::thread::{self, Sync, WriterThread};
 use super::wakes::Wakes;
 use crate::providers::error::ProviderError;
+use crate::providers::express::KnownHeads;
 use crate::providers::signal::WorkSignal;
 
 /// Requests that wait for the thread; a flood beyond them waits with its callers.
@@ -101,7 +102,7 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
     {
-        self.send(operation, durability, Turn::Next, work).await
+        self.send(operation, durability, Turn::Next, None, work).await
     }
 
     /// The same for work that may change tables themselves: it gets a savepoint, and is run once.
@@ -110,19 +111,24 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
     {
-        self.send(operation, Durability::Flushed, Turn::Guarded, work).await
+        self.send(operation, Durability::Flushed, Turn::Guarded, None, work).await
     }
 
-    /// Runs `work` in the first transaction that makes messages ready, after whatever made them so; leases only. Starts that
-    /// are asked for then are offered to it before they are messages.
+    /// Runs `work` in the first transaction that makes messages ready, after whatever made them so; leases only. A start,
+    /// or a message for an execution whose head is one of `heads`, is offered to it before it is stored.
     ///
     /// Dropping the future before then is as if nobody had asked.
-    pub(super) async fn stand<T, F>(&self, operation: &'static str, work: F) -> Result<T, ProviderError>
+    pub(super) async fn stand<T, F>(
+        &self,
+        operation: &'static str,
+        heads: Arc<dyn KnownHeads>,
+        work: F,
+    ) -> Result<T, ProviderError>
     where
         T: Send + 'static,
         F: FnMut(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
     {
-        self.send(operation, Durability::Lease, Turn::WithMessages, work).await
+        self.send(operation, Durability::Lease, Turn::WithMessages, Some(heads), work).await
     }
 
     async fn send<T, F>(
@@ -130,6 +136,7 @@ impl Writer {
         operation: &'static str,
         durability: Durability,
         turn: Turn,
+        heads: Option<Arc<dyn KnownHeads>>,
         work: F,
     ) -> Result<T, ProviderError>
     where
@@ -137,7 +144,7 @@ impl Writer {
         F: FnMut(&Connection, &mut Wakes) -> Result<T, StoreError> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let request = Request { operation, durability, turn, work, result: None, answer };
+        let request = Request { operation, durability, turn, heads, work, result: None, answer };
         let closed = || ProviderError::permanent(operation, "the store is closed");
         self.inbox.send(Box::new(request)).await.map_err(|_| closed())?;
         self.door.0.unpark();
