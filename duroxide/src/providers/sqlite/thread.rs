@@ -337,9 +337,11 @@ impl WriterThread {
         }
     }
 
-    /// Whoever waits for messages takes those of this transaction: nobody has to be woken to ask for them.
+    /// Whoever waits for messages takes those of this transaction: nobody has to be woken to ask for them. What is offered and
+    /// not taken by the first who could is no use to the next, who may know less: it stays.
     fn serve_standing(&mut self, served: &mut Vec<Box<dyn Job>>, wakes: &mut Wakes) -> Result<(), BatchError> {
-        while (wakes.has_messages() || wakes.has_offers())
+        let mut is_taken = true;
+        while (wakes.has_messages() || (wakes.has_offers() && is_taken))
             && let Some(order) = self.standing.pop_front()
         {
             if order.is_wanted() {
@@ -347,9 +349,11 @@ impl WriterThread {
                 let order = served.last_mut().expect("it was just put there");
                 let own = wakes.with_offers();
                 let offered = wakes.take_offers();
+                let most = offered.len();
                 if !self.step(order.as_mut(), own, wakes)? {
                     wakes.offer_again(offered);
                 }
+                is_taken = wakes.offers() < most;
                 wakes.look_for_messages(&self.conn)?;
             }
         }

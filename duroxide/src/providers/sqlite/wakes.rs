@@ -127,6 +127,11 @@ impl Wakes {
         self.stored = other.stored;
     }
 
+    /// How many messages are offered.
+    pub(super) fn offers(&self) -> usize {
+        self.offered.len()
+    }
+
     /// Whether messages are offered.
     pub(super) fn has_offers(&self) -> bool {
         !self.offered.is_empty()

@@ -5,17 +5,17 @@ use crate::model::trace::TraceContext;
 use crate::providers::express::FetchedTurn;
 
 /// A store that waits for first turns as long as a test takes.
-async fn patient(store: SqliteProvider) -> SqliteProvider {
+pub(super) async fn patient(store: SqliteProvider) -> SqliteProvider {
     be_patient(&store, 10 * LOCK).await;
     store
 }
 
 /// What whoever asked for a start is told, which must not take until the store loses patience.
-async fn answered<T>(starting: impl Future<Output = Result<T, ProviderError>>) -> Result<T, ProviderError> {
+pub(super) async fn answered<T>(starting: impl Future<Output = Result<T, ProviderError>>) -> Result<T, ProviderError> {
     tokio::time::timeout(LOCK, starting).await.expect("something else than patience leads to the answer")
 }
 
-async fn be_patient(store: &SqliteProvider, patience: Duration) {
+pub(super) async fn be_patient(store: &SqliteProvider, patience: Duration) {
     let set = move |_: &Connection, wakes: &mut Wakes| {
         wakes.carried().be_patient(patience);
         Ok(())
@@ -41,7 +41,7 @@ async fn commit(store: &SqliteProvider, turn: &FetchedTurn, instance: &str) -> R
     committed.map(drop)
 }
 
-async fn queued(store: &SqliteProvider) -> i64 {
+pub(super) async fn queued(store: &SqliteProvider) -> i64 {
     rows(store, "SELECT COUNT(*) FROM orchestrator_queue").await
 }
 

@@ -5,6 +5,7 @@ mod crowd;
 mod foreign;
 mod handing;
 mod insight;
+mod resting;
 mod visits;
 
 use std::path::PathBuf;
