@@ -1,4 +1,5 @@
-//! The one thread that writes: many requests, one commit, one fsync, then the answers.
+//! The one thread that writes: many requests, one commit, one fsync, then the answers. Leases have a commit of their own before
+//! that, which needs no fsync.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -149,8 +150,13 @@ impl WriterThread {
                 }
             } else {
                 self.has_answered = true;
-                if catch_unwind(AssertUnwindSafe(|| self.commit(&mut batch))).is_err() {
-                    self.recover(&mut batch);
+                // Whoever waits for work need not wait for what others store: leases are not flushed.
+                let is_lease = |job: &Box<dyn Job>| job.durability() == Durability::Lease;
+                let (mut leases, mut writes): (Vec<_>, Vec<_>) = batch.drain(..).partition(is_lease);
+                for part in [&mut leases, &mut writes] {
+                    if catch_unwind(AssertUnwindSafe(|| self.commit(part))).is_err() {
+                        self.recover(part);
+                    }
                 }
                 self.carried.give_up(&overdue);
             }

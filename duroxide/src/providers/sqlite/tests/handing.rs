@@ -112,6 +112,8 @@ async fn an_activity_handed_to_somebody_who_is_gone_is_given_back() {
     let mut committing = store.commit_turn(&turn.token, turn.head, commit, hand(TagFilter::DefaultOnly));
     assert!(poll_once(&mut committing).is_none());
     drop(held);
+    // It is committed when this is.
+    pragma(&store, Durability::Flushed, "user_version").await;
     assert_eq!(rows(&store, "SELECT COUNT(*) FROM worker_queue WHERE state = 2").await, 1, "committed and leased");
     drop(committing);
     assert_eq!(fetch_activity(&store).await.expect("given back").2, 1, "the attempt does not count");
