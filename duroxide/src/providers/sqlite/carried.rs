@@ -1,5 +1,6 @@
-//! Messages on their way to the turn to which they lead, together with which they are stored: starts, and what is said to an
-//! execution that rests in memory.
+//! Messages on their way to the turn to which they lead, together with which they are stored.
+//!
+//! They are starts, and what is said to an execution that rests in memory.
 //!
 //! ```text
 //! asked for ──▶ offered ──an order that waits──▶ under way ──the turn is committed──▶ both stored, answered

@@ -1,5 +1,6 @@
-//! The one thread that writes: many requests, one commit, one fsync, then the answers. Leases have a commit of their own before
-//! that, which needs no fsync.
+//! The one thread that writes: many requests, one commit, one fsync, then the answers.
+//!
+//! Leases come before them in a commit of their own, which needs no fsync.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,5 +1,6 @@
-//! Messages for executions that rest in memory, stored with the turn to which they lead: whatever comes between finds them, and
-//! nobody hears of them too soon.
+//! Messages that are stored with the turn of an execution that rests: nobody hears of them too soon.
+//!
+//! Whatever comes between finds them.
 
 use super::carried::{answered, be_patient, patient, queued};
 use super::*;
@@ -80,7 +81,7 @@ async fn a_message_for_what_rests_nowhere_or_elsewhere_is_queued() {
     for known in [asked(8), knowing(stale), TurnRequest { known: Arc::new(Rests("b", head)), ..asked(8) }] {
         let mut waiting = store.await_turns(known);
         assert!(poll_once(&mut waiting).is_none());
-        store.enqueue_for_orchestrator(raised("a"), None).await.unwrap();
+        answered(store.enqueue_for_orchestrator(raised("a"), None)).await.unwrap();
         let turn = waiting.await.unwrap().remove(0);
         assert_eq!(rows(&store, "SELECT COUNT(*) FROM orchestrator_queue WHERE state = 2").await, 1);
         let nothing = Commit { execution_id: 1, ..Commit::default() };
@@ -96,8 +97,32 @@ async fn a_message_comes_after_those_that_wait_already() {
     let mut waiting = store.await_turns(knowing(head));
     assert!(poll_once(&mut waiting).is_none());
     other.enqueue_for_orchestrator(message("a"), None).await.unwrap();
-    store.enqueue_for_orchestrator(raised("a"), None).await.unwrap();
+    answered(store.enqueue_for_orchestrator(raised("a"), None)).await.unwrap();
     assert_eq!(waiting.await.unwrap()[0].item.messages, [message("a"), raised("a")]);
+}
+
+#[tokio::test]
+async fn a_message_comes_after_an_activity_that_has_ended() {
+    let dir = Dir::new();
+    let (store, other) = (patient(dir.open().await).await, dir.open().await);
+    let head = resting(&store).await;
+    let mut waiting = store.await_turns(knowing(head));
+    assert!(poll_once(&mut waiting).is_none());
+    let (_, work, _) = fetch_activity(&other).await.unwrap();
+    other.ack_work_item(&work, Some(completed("a", 2))).await.unwrap();
+    answered(store.enqueue_for_orchestrator(raised("a"), None)).await.unwrap();
+    assert_eq!(waiting.await.unwrap()[0].item.messages, [completed("a", 2), raised("a")]);
+}
+
+#[tokio::test]
+async fn a_message_for_later_is_queued() {
+    let store = patient(SqliteProvider::new_in_memory().await.unwrap()).await;
+    let head = resting(&store).await;
+    let mut waiting = store.await_turns(knowing(head));
+    assert!(poll_once(&mut waiting).is_none());
+    answered(store.enqueue_for_orchestrator(raised("a"), Some(LOCK))).await.unwrap();
+    assert!(poll_once(&mut waiting).is_none());
+    assert_eq!(rows(&store, "SELECT COUNT(*) FROM orchestrator_queue WHERE state = 0").await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -128,7 +153,7 @@ async fn a_message_that_whoever_knows_the_execution_does_not_take_goes_to_the_ne
     let mut unable = store.await_turns(unable);
     let mut waiting = store.await_turns(asked(8));
     assert!(poll_once(&mut unable).is_none() && poll_once(&mut waiting).is_none());
-    store.enqueue_for_orchestrator(raised("a"), None).await.unwrap();
+    answered(store.enqueue_for_orchestrator(raised("a"), None)).await.unwrap();
     assert_eq!(unable.await.unwrap().len(), 0);
     let taken = tokio::time::timeout(LOCK, waiting).await.expect("it is served by the same commit").unwrap();
     assert_eq!(taken[0].item.messages, [raised("a")]);
@@ -171,7 +196,7 @@ async fn what_is_said_meanwhile_waits_for_the_turn() {
     let turn = under_way(&store, head, &mut sending).await;
     let mut waiting = store.await_turns(knowing(head));
     assert!(poll_once(&mut waiting).is_none());
-    store.enqueue_for_orchestrator(message("a"), None).await.unwrap();
+    answered(store.enqueue_for_orchestrator(message("a"), None)).await.unwrap();
     answered(sending).await.unwrap();
     assert!(poll_once(&mut waiting).is_none(), "the instance is leased");
     commit(&store, &turn).await.unwrap();
@@ -278,7 +303,7 @@ async fn a_message_for_which_nobody_waits_any_more_stands_in_nobodys_way() {
     let mut sending = store.enqueue_for_orchestrator(raised("a"), None);
     let turn = under_way(&store, head, &mut sending).await;
     drop(sending);
-    store.enqueue_for_orchestrator(message("a"), None).await.unwrap();
+    answered(store.enqueue_for_orchestrator(message("a"), None)).await.unwrap();
     assert!(!commit(&store, &turn).await.unwrap_err().is_retryable(), "its message is gone");
     assert_eq!(fetch(&store).await.unwrap().0.messages, [message("a")]);
 }
@@ -289,7 +314,7 @@ async fn a_message_for_an_instance_with_no_room_is_refused_at_once() {
     let head = resting(&store).await;
     let mut waiting = store.await_turns(knowing(head));
     assert!(poll_once(&mut waiting).is_none());
-    let refused = store.enqueue_if_room(raised("a"), None, 0).await.unwrap_err();
+    let refused = answered(store.enqueue_if_room(raised("a"), None, 0)).await.unwrap_err();
     assert_eq!(refused.message, ProviderError::queue_full("a", 0).message);
     assert!(poll_once(&mut waiting).is_none(), "nothing came");
 }
