@@ -151,15 +151,18 @@ impl WriterThread {
                 }
             } else {
                 self.has_answered = true;
-                // Whoever waits for work need not wait for what others store: leases are not flushed.
-                let is_lease = |job: &Box<dyn Job>| job.durability() == Durability::Lease;
-                let (mut leases, mut writes): (Vec<_>, Vec<_>) = batch.drain(..).partition(is_lease);
-                for part in [&mut leases, &mut writes] {
-                    if catch_unwind(AssertUnwindSafe(|| self.commit(part))).is_err() {
-                        self.recover(part);
-                    }
-                }
+                self.serve(batch.drain(..));
                 self.carried.give_up(&overdue);
+            }
+        }
+    }
+
+    /// Leases first: whoever waits for work need not wait for the flush of what others store.
+    fn serve(&mut self, batch: impl Iterator<Item = Box<dyn Job>>) {
+        let (leases, writes) = batch.partition(|job| job.durability() == Durability::Lease);
+        for mut part in [leases, writes] {
+            if catch_unwind(AssertUnwindSafe(|| self.commit(&mut part))).is_err() {
+                self.recover(&mut part);
             }
         }
     }
