@@ -1,6 +1,6 @@
 //! What a store may do beyond the contract so that turns are quick: batches, tails, completions with their turns.
 //!
-//! Nothing in here lets anybody write without a lease. A store that has none of it is driven by the required methods
+//! Nothing in here lets anybody write without a lease, or where somebody else has one. A store that has none of it is driven by the required methods
 //! of [`Provider`](super::Provider) alone.
 
 use std::fmt::Debug;
@@ -23,6 +23,10 @@ pub trait ExpressProvider: Send + Sync {
 
     /// Waits until instances may be taken, and leases them as [`fetch_turns`](Self::fetch_turns) does: those that a commit
     /// of this process makes ready may be leased by that commit. What was ready before is not looked for.
+    ///
+    /// A message may also be handed over before it is stored, under a token that does what that of a lease does: it is stored
+    /// together with its turn when that is committed, or by itself before anything else comes to its instance. Whoever sent it is
+    /// answered then.
     ///
     /// Whoever waits here also listens to the store's [`WorkSignal`](super::WorkSignal), and drops the future for it: what
     /// was leased meanwhile goes back. A store that has nothing better than its signal never returns.

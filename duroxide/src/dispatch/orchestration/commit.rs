@@ -164,7 +164,8 @@ impl Orchestrations {
         tracing::warn!(
             target: target::ORCHESTRATION_DISPATCHER,
             instance,
-            "the lease was lost before the turn was committed; whoever holds it repeats the turn"
+            "the lease was lost before the turn was committed; whoever holds it repeats the turn, \
+             unless the message that led to it was given up by whoever sent it"
         );
     }
 

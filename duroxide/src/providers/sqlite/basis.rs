@@ -30,12 +30,11 @@ pub(super) struct Resting {
 
 impl Basis {
     /// That of this message, if somebody waits who can go on from there at once.
-    fn of(conn: &Connection, message: &WorkItem, wakes: &mut Wakes) -> Result<Option<Self>, StoreError> {
+    fn of(conn: &Connection, message: &WorkItem, wakes: &Wakes) -> rusqlite::Result<Option<Self>> {
         if !wakes.takes_offers() {
             return Ok(None);
         }
         let instance = message.target_instance();
-        wakes.queue_carried(conn, instance)?;
         Ok(match message {
             WorkItem::StartOrchestration { .. } => start::is_free(conn, instance)?.then_some(Basis::Nothing),
             WorkItem::ContinueAsNew { .. } => None,
@@ -63,7 +62,8 @@ impl Basis {
     }
 }
 
-/// Leaves a message to somebody who waits for messages and can go on with it at once; whether somebody does.
+/// Leaves a message to somebody who waits for messages and can go on with it at once; whether somebody does. The caller has
+/// queued what was under way to its instance.
 pub(super) fn offer(conn: &Connection, message: &WorkItem, wakes: &mut Wakes) -> Result<bool, StoreError> {
     let basis = Basis::of(conn, message, wakes)?;
     Ok(basis.is_some_and(|basis| wakes.offer(message, basis)))
@@ -86,6 +86,10 @@ macro_rules! left_alone {
 /// The same, completions of activities aside: among those there is no order.
 const BUT_COMPLETIONS: &str = left_alone!(" AND work_item NOT GLOB '{\"Activity*'");
 const AT_ALL: &str = left_alone!("");
+
+/// The statements above, for the test that looks at their plans.
+#[cfg(test)]
+pub(super) const LOOKUPS: &[&str] = &[BUT_COMPLETIONS, AT_ALL];
 
 /// The execution of this head, if nobody has to do with its instance. `seen` is how often others wrote: when they did since, the
 /// whole history is compared.

@@ -77,6 +77,8 @@ impl SqliteProvider {
         }
         let message = MessageRow::new(&item).map_err(|error| error.during(OPERATION))?;
         self.write(OPERATION, move |conn, wakes| {
+            // One that is on its way takes room, too.
+            wakes.queue_carried(conn, &message.instance)?;
             if let Some(waiting_max) = waiting_max {
                 room::check(conn, &message.instance, waiting_max)?;
             }

@@ -61,7 +61,7 @@ pub(super) enum Turn {
     Next,
     /// In the next transaction, and in a savepoint of its own.
     Guarded,
-    /// In the next one that makes messages ready.
+    /// In the next one that makes messages ready, or offers one that is not stored.
     WithMessages,
 }
 

@@ -46,10 +46,10 @@ impl TraceProvider for SqliteProvider {
         let trace = trace.clone();
         self.write(OPERATION, move |conn, wakes| {
             let now_ms = clock::now_ms();
+            wakes.queue_carried(conn, &message.instance)?;
             match waiting_max {
                 Some(waiting_max) => room::check(conn, &message.instance, waiting_max)?,
                 None => {
-                    wakes.queue_carried(conn, &message.instance)?;
                     if let Some(found) = start::compare(conn, &item, &message.instance)? {
                         return Ok(found);
                     }

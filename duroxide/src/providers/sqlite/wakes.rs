@@ -212,6 +212,7 @@ impl Wakes {
         }
         if let Some(own) = self.carried.queue(conn, instance)? {
             self.stored.push(instance.to_owned());
+            debug_assert!(own.due.is_empty(), "what is for later is not carried");
             self.messages |= own.messages;
         }
         Ok(())

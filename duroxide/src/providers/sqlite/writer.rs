@@ -114,8 +114,9 @@ impl Writer {
         self.send(operation, Durability::Flushed, Turn::Guarded, None, work).await
     }
 
-    /// Runs `work` in the first transaction that makes messages ready, after whatever made them so; leases only. A start,
-    /// or a message for an execution whose head is one of `heads`, is offered to it before it is stored.
+    /// Runs `work` in the first transaction that makes messages ready, after whatever made them so, or that offers
+    /// one before it is stored: a start, or what is alone in its transaction and meant for an execution whose head whoever stands
+    /// first knows by `heads`. It writes no more than leases.
     ///
     /// Dropping the future before then is as if nobody had asked.
     pub(super) async fn stand<T, F>(

@@ -318,3 +318,34 @@ async fn a_message_for_an_instance_with_no_room_is_refused_at_once() {
     assert_eq!(refused.message, ProviderError::queue_full("a", 0).message);
     assert!(poll_once(&mut waiting).is_none(), "nothing came");
 }
+
+#[tokio::test]
+async fn a_message_on_its_way_takes_room() {
+    let store = patient(SqliteProvider::new_in_memory().await.unwrap()).await;
+    let head = resting(&store).await;
+    let mut sending = store.enqueue_if_room(raised("a"), None, 1);
+    let turn = under_way(&store, head, &mut sending).await;
+    let refused = answered(store.enqueue_if_room(message("a"), None, 1)).await.unwrap_err();
+    assert_eq!(refused.message, ProviderError::queue_full("a", 1).message);
+    commit(&store, &turn).await.unwrap();
+    answered(sending).await.unwrap();
+    answered(store.enqueue_if_room(message("a"), None, 1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_asked_for_each_message_reads_no_table_through() {
+    let store = SqliteProvider::new_in_memory().await.unwrap();
+    let explained = |sql: &'static str| {
+        let explain = move |conn: &Connection| {
+            let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+            let steps = statement.raw_query().mapped(|row| row.get::<_, String>(3)).collect::<Result<Vec<_>, _>>()?;
+            Ok(steps.join("; "))
+        };
+        store.read_with("explain", explain)
+    };
+    for sql in basis::LOOKUPS {
+        let plan = explained(sql).await.unwrap();
+        assert!(plan.contains("SEARCH") && !plan.contains("SCAN"), "{plan} of {sql}");
+    }
+    assert!(explained("SELECT 1 FROM history WHERE event_data = ?1").await.unwrap().contains("SCAN"));
+}
