@@ -1,7 +1,7 @@
 //! What a store may do beyond the contract so that turns are quick: batches, tails, completions with their turns.
 //!
-//! Nothing in here lets anybody write without a lease, or where somebody else has one. A store that has none of it is driven by the required methods
-//! of [`Provider`](super::Provider) alone.
+//! Nothing in here lets anybody write without a lease, or where somebody else has one. A store that has none of it is
+//! driven by the required methods of [`Provider`](super::Provider) alone.
 
 use std::fmt::Debug;
 use std::sync::Arc;

@@ -98,11 +98,7 @@ pub(super) fn resting(conn: &Connection, instance: &str, head: &Head, seen: u64)
         let head = Head { seen, ..*head };
         Ok(Resting { name: row.get(0)?, version: row.get(1)?, head })
     };
-    let found = left_alone(conn, AT_ALL, instance, head, read)?;
-    Ok(match found {
-        Some(resting) if head.seen == seen || history::is_whole(conn, instance, head)? => Some(resting),
-        _ => None,
-    })
+    left_alone(conn, AT_ALL, instance, head, seen, read)
 }
 
 /// Whether nobody has to do with the instance of an execution that ends there; completions of activities may wait for it.
@@ -112,8 +108,7 @@ pub(super) fn is_left_to_completions(
     head: &Head,
     seen: u64,
 ) -> rusqlite::Result<bool> {
-    let found = left_alone(conn, BUT_COMPLETIONS, instance, head, |_| Ok(()))?;
-    Ok(found.is_some() && (head.seen == seen || history::is_whole(conn, instance, head)?))
+    Ok(left_alone(conn, BUT_COMPLETIONS, instance, head, seen, |_| Ok(()))?.is_some())
 }
 
 fn left_alone<T>(
@@ -121,8 +116,12 @@ fn left_alone<T>(
     sql: &str,
     instance: &str,
     head: &Head,
+    seen: u64,
     read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<Option<T>> {
     let parameters = params![instance, int(head.execution_id), int(clock::now_ms()), int(head.last_event_id)];
-    conn.prepare_cached(sql)?.query_row(parameters, read).optional()
+    let found = conn.prepare_cached(sql)?.query_row(parameters, read).optional()?;
+    // Another program may have changed what comes before the end.
+    let is_it = found.is_some() && (head.seen == seen || history::is_whole(conn, instance, head)?);
+    Ok(found.filter(|_| is_it))
 }

@@ -10,8 +10,9 @@
 //! ```
 //!
 //! Whoever sent one hears of it when it is stored, whichever way; until then nobody can see it, and if the process dies it
-//! never was. Its instance is held meanwhile, as by a lease that only this process knows of: whatever else is said
-//! to the instance turns it into one, and what ends or deletes the instance is noticed when the turn is committed. All of this is known to the writer's thread alone.
+//! never was. Its instance is held meanwhile, as by a lease that only this process knows of: whatever else is
+//! said to the instance turns it into one, and what ends or deletes the instance is noticed when the turn is committed.
+//! All of this is known to the writer's thread alone.
 
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::HashMap;

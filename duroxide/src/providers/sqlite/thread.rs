@@ -291,7 +291,8 @@ impl WriterThread {
         self.choose_sync(batch)?;
         self.begin(wakes)?;
         let is_guarded = batch.iter().any(|job| job.turn() == Turn::Guarded);
-        // Whoever waits for messages also takes those that are not stored. Where something is run once, nothing may be run again for them.
+        // Whoever waits for messages also takes those that are not stored. Where something is run once, nothing may be run
+        // again for them.
         let offers = !is_guarded && self.standing.iter().any(|order| order.is_wanted());
         match &mut *batch {
             [alone] => {
@@ -389,8 +390,8 @@ impl WriterThread {
     }
 
     /// All of them without savepoints, for which SQLite would copy each page that each of them touches. Whether that did:
-    /// when one fails that has changed something, or speaks of an instance for which another offered a message, all is undone, and they are to
-    /// be run again one by one, without offers.
+    /// when one fails that has changed something, or speaks of an instance for which another offered a message, all is undone,
+    /// and they are to be run again one by one, without offers.
     fn together(&mut self, batch: &mut [Box<dyn Job>], offers: bool, wakes: &mut Wakes) -> Result<bool, BatchError> {
         let mut is_undone = false;
         for (number, job) in batch.iter_mut().enumerate() {

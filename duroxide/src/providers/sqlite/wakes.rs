@@ -134,7 +134,7 @@ impl Wakes {
 
     /// Whether messages are offered.
     pub(super) fn has_offers(&self) -> bool {
-        !self.offered.is_empty()
+        self.offers() > 0
     }
 
     /// What is offered.

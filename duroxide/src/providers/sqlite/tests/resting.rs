@@ -39,6 +39,17 @@ where
     waiting.await.unwrap().remove(0)
 }
 
+/// The same with an `a` of its own: what it was sent, and the turn.
+async fn sent(
+    store: &SqliteProvider,
+    item: WorkItem,
+) -> (impl Future<Output = Result<(), ProviderError>> + Unpin, FetchedTurn) {
+    let head = resting(store).await;
+    let mut sending = store.enqueue_for_orchestrator(item, None);
+    let turn = under_way(store, head, &mut sending).await;
+    (sending, turn)
+}
+
 fn next_turn() -> Commit {
     let heard = EventKind::ExternalEvent { name: "Paid".into(), data: "1".into() };
     Commit { delta: vec![Event::with_event_id(2, "a", 1, None, heard)], execution_id: 1, ..Commit::default() }
@@ -57,12 +68,10 @@ async fn a_message_is_stored_with_its_turn_and_answered_then() {
     let dir = Dir::new();
     for store in [dir.open().await, SqliteProvider::new_in_memory().await.unwrap()] {
         let store = patient(store).await;
-        let head = resting(&store).await;
-        let mut sending = store.enqueue_for_orchestrator(raised("a"), None);
-        let turn = under_way(&store, head, &mut sending).await;
+        let (mut sending, turn) = sent(&store, raised("a")).await;
         assert_eq!((turn.item.messages.as_slice(), turn.attempt, turn.known), ([raised("a")].as_slice(), 1, true));
         assert_eq!((turn.item.orchestration_name.as_str(), turn.item.version.as_str()), ("Order", "1.0.0"));
-        assert_eq!((turn.head, turn.item.execution_id), (head, 1));
+        assert_eq!((turn.head.last_event_id, turn.item.execution_id), (1, 1));
         assert!(poll_once(&mut sending).is_none(), "nothing of it is stored");
         assert_eq!((queued(&store).await, leases(&store).await), (0, 0));
         let committed = commit(&store, &turn).await.unwrap();
@@ -163,9 +172,7 @@ async fn a_message_that_whoever_knows_the_execution_does_not_take_goes_to_the_ne
 async fn a_turn_that_is_given_back_leaves_its_message_in_the_queue() {
     for (ignore_attempt, attempts) in [(true, 1), (false, 2)] {
         let store = patient(SqliteProvider::new_in_memory().await.unwrap()).await;
-        let head = resting(&store).await;
-        let mut sending = store.enqueue_for_orchestrator(raised("a"), None);
-        let turn = under_way(&store, head, &mut sending).await;
+        let (sending, turn) = sent(&store, raised("a")).await;
         store.abandon_orchestration_item(&turn.token, None, ignore_attempt).await.unwrap();
         answered(sending).await.unwrap();
         let (item, _, attempt) = fetch(&store).await.unwrap();
@@ -176,9 +183,7 @@ async fn a_turn_that_is_given_back_leaves_its_message_in_the_queue() {
 #[tokio::test]
 async fn a_turn_that_takes_long_keeps_its_lease_and_its_message_is_answered_before() {
     let store = patient(SqliteProvider::new_in_memory().await.unwrap()).await;
-    let head = resting(&store).await;
-    let mut sending = store.enqueue_for_orchestrator(raised("a"), None);
-    let turn = under_way(&store, head, &mut sending).await;
+    let (sending, turn) = sent(&store, raised("a")).await;
     be_patient(&store, NOW).await;
     answered(sending).await.unwrap();
     assert_eq!(rows(&store, "SELECT COUNT(*) FROM orchestrator_queue WHERE state = 2").await, 1);
@@ -191,10 +196,8 @@ async fn a_turn_that_takes_long_keeps_its_lease_and_its_message_is_answered_befo
 #[tokio::test]
 async fn what_is_said_meanwhile_waits_for_the_turn() {
     let store = patient(SqliteProvider::new_in_memory().await.unwrap()).await;
-    let head = resting(&store).await;
-    let mut sending = store.enqueue_for_orchestrator(raised("a"), None);
-    let turn = under_way(&store, head, &mut sending).await;
-    let mut waiting = store.await_turns(knowing(head));
+    let (sending, turn) = sent(&store, raised("a")).await;
+    let mut waiting = store.await_turns(knowing(turn.head));
     assert!(poll_once(&mut waiting).is_none());
     answered(store.enqueue_for_orchestrator(message("a"), None)).await.unwrap();
     answered(sending).await.unwrap();
@@ -224,9 +227,7 @@ async fn an_activity_that_ends_meanwhile_waits_for_the_turn() {
 async fn what_another_process_sends_meanwhile_waits_for_the_turn() {
     let dir = Dir::new();
     let (store, other) = (patient(dir.open().await).await, dir.open().await);
-    let head = resting(&store).await;
-    let mut sending = store.enqueue_for_orchestrator(raised("a"), None);
-    let turn = under_way(&store, head, &mut sending).await;
+    let (sending, turn) = sent(&store, raised("a")).await;
     other.enqueue_for_orchestrator(message("a"), None).await.unwrap();
     assert!(fetch(&store).await.is_none(), "the instance is held");
     answered(sending).await.unwrap();
@@ -238,9 +239,7 @@ async fn what_another_process_sends_meanwhile_waits_for_the_turn() {
 async fn a_turn_that_another_process_committed_meanwhile_comes_first() {
     let dir = Dir::new();
     let (store, other) = (patient(dir.open().await).await, dir.open().await);
-    let head = resting(&store).await;
-    let mut sending = store.enqueue_for_orchestrator(raised("a"), None);
-    let turn = under_way(&store, head, &mut sending).await;
+    let (sending, turn) = sent(&store, raised("a")).await;
     other.enqueue_for_orchestrator(message("a"), None).await.unwrap();
     let theirs = other.fetch_turns(asked(1)).await.unwrap().remove(0);
     assert_eq!(theirs.item.messages, [message("a")], "another process knows nothing of what is under way here");
@@ -256,9 +255,7 @@ async fn a_turn_that_another_process_committed_meanwhile_comes_first() {
 async fn a_turn_that_another_process_works_on_comes_first() {
     let dir = Dir::new();
     let (store, other) = (patient(dir.open().await).await, dir.open().await);
-    let head = resting(&store).await;
-    let mut sending = store.enqueue_for_orchestrator(raised("a"), None);
-    let turn = under_way(&store, head, &mut sending).await;
+    let (sending, turn) = sent(&store, raised("a")).await;
     other.enqueue_for_orchestrator(message("a"), None).await.unwrap();
     let theirs = other.fetch_turns(asked(1)).await.unwrap().remove(0);
     assert!(!commit(&store, &turn).await.unwrap_err().is_retryable(), "the lease is lost");
@@ -272,9 +269,7 @@ async fn a_turn_that_another_process_works_on_comes_first() {
 async fn a_history_that_another_program_changed_meanwhile_is_read_again() {
     let dir = Dir::new();
     let store = patient(dir.open().await).await;
-    let head = resting(&store).await;
-    let mut sending = store.enqueue_for_orchestrator(raised("a"), None);
-    let turn = under_way(&store, head, &mut sending).await;
+    let (sending, turn) = sent(&store, raised("a")).await;
     dir.foreign().execute("UPDATE history SET event_data = replace(event_data, '{}', '[]')", []).unwrap();
     assert!(!commit(&store, &turn).await.unwrap_err().is_retryable(), "it is based on what is no more");
     be_patient(&store, NOW).await;
@@ -285,9 +280,7 @@ async fn a_history_that_another_program_changed_meanwhile_is_read_again() {
 #[tokio::test]
 async fn a_message_for_an_instance_that_is_deleted_meanwhile_does_not_bring_it_back() {
     let store = patient(SqliteProvider::new_in_memory().await.unwrap()).await;
-    let head = resting(&store).await;
-    let mut sending = store.enqueue_for_orchestrator(message("a"), None);
-    let turn = under_way(&store, head, &mut sending).await;
+    let (sending, turn) = sent(&store, message("a")).await;
     store.as_management_capability().unwrap().delete_instance("a", true).await.unwrap();
     assert!(!commit(&store, &turn).await.unwrap_err().is_retryable(), "the lease is lost");
     be_patient(&store, NOW).await;
@@ -299,9 +292,7 @@ async fn a_message_for_an_instance_that_is_deleted_meanwhile_does_not_bring_it_b
 #[tokio::test]
 async fn a_message_for_which_nobody_waits_any_more_stands_in_nobodys_way() {
     let store = patient(SqliteProvider::new_in_memory().await.unwrap()).await;
-    let head = resting(&store).await;
-    let mut sending = store.enqueue_for_orchestrator(raised("a"), None);
-    let turn = under_way(&store, head, &mut sending).await;
+    let (sending, turn) = sent(&store, raised("a")).await;
     drop(sending);
     answered(store.enqueue_for_orchestrator(message("a"), None)).await.unwrap();
     assert!(!commit(&store, &turn).await.unwrap_err().is_retryable(), "its message is gone");
